@@ -1,0 +1,35 @@
+/**
+ * Builds the npm package in `npm/` with dnt. It needs JSR; `check_npm.ts` does not, and checks what this makes.
+ *
+ * ```sh
+ * deno run -A --no-lock scripts/build_npm.ts && deno run -A scripts/check_npm.ts npm && npm publish ./npm
+ * ```
+ */
+
+import { compilerOptions, documents, entryPoints, packageJson } from "./package.ts";
+
+interface Dnt {
+  build(options: Record<string, unknown>): Promise<void>;
+  emptyDir(path: string): Promise<void>;
+}
+
+// Not a literal in import(), so that check, lint and the lock file do without JSR.
+const specifier = "jsr:@deno/dnt@^0.43.2";
+const { build, emptyDir }: Dnt = await import(specifier);
+
+Deno.chdir(new URL("..", import.meta.url));
+await emptyDir("npm");
+await build({
+  entryPoints,
+  outDir: "npm",
+  shims: {},
+  polyfills: false,
+  scriptModule: false,
+  declaration: "inline",
+  skipSourceOutput: true,
+  typeCheck: "single",
+  test: false,
+  compilerOptions,
+  package: packageJson,
+  postBuild: (): void => documents.forEach((name) => Deno.copyFileSync(name, `npm/${name}`)),
+});

@@ -1,0 +1,29 @@
+/** A program as users of the npm package write it: `check_npm.ts` has TypeScript check it against the packed types. */
+
+import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
+
+const handler: Handler = async (request, info) => {
+  const { pathname } = new URL(request.url);
+  const upload = request.method === "POST" ? await request.text() : "";
+  return new Response(`${info.scriptName} ${pathname} ${info.params.get("REMOTE_USER") ?? ""} ${upload}`, {
+    headers: { "content-type": "text/plain" },
+  });
+};
+
+export async function main(signal: AbortSignal): Promise<void> {
+  await using server = serve({ port: 0, signal, onListen: (addr) => console.log(addr) }, handler);
+  await server.ready;
+  server.unref();
+  await server.shutdown();
+  await server.finished;
+}
+
+export async function overStreams(readable: ReadableStream<Uint8Array>): Promise<unknown> {
+  const { writable } = new TransformStream<Uint8Array, Uint8Array>();
+  try {
+    return await serveConnection({ readable, writable }, handler);
+  } catch (error) {
+    if (error instanceof FastCgiError) return error.code satisfies string;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+/** What the npm package is: the one place that both its builder and its check read. */
+
+import config from "../deno.json" with { type: "json" };
+
+const mod: (path: string) => string = (path) => path.replace("./", "./esm/").replace(/\.ts$/, "");
+
+/** The entry points, as deno.json exports them. */
+export const entryPoints: { name: string; path: string }[] = Object.entries(config.exports)
+  .map(([name, path]) => ({ name, path }));
+
+/** How the sources become JavaScript. ES2022: Node 20 and 22 know no `using`. */
+export const compilerOptions = {
+  target: "ES2022",
+  lib: ["ES2022", "ESNext.Disposable", "DOM", "DOM.Iterable"],
+} as const;
+
+/** The types of Node that the sources are checked against. */
+export const nodeTypes = "24.19.2";
+
+/** Files of the checkout that the package carries beside its modules. */
+export const documents: readonly string[] = ["README.md", "LICENSE"];
+
+/** The package.json. */
+export const packageJson: { name: string } & Record<string, unknown> = {
+  name: "webfcgi",
+  version: config.version,
+  description: "Puts a fetch handler, (request) => Response, behind nginx, Apache and every web server that speaks " +
+    "FastCGI. For Node, Bun and Deno; no dependencies.",
+  keywords: ["fastcgi", "fcgi", "cgi", "fetch", "handler", "server", "nginx", "apache", "deno", "bun", "node"],
+  license: config.license,
+  repository: { type: "git", url: "git+https://github.com/webfcgi/webfcgi.git" },
+  type: "module",
+  // Node versions in which require() takes an ES module.
+  engines: { node: "^20.19.0 || >=22.12.0" },
+  sideEffects: false,
+  types: mod(config.exports["."]) + ".d.ts",
+  // `default`, not `import`: require() must find it too.
+  exports: Object.fromEntries(
+    entryPoints.map(({ name, path }) => [name, { types: mod(path) + ".d.ts", default: mod(path) + ".js" }]),
+  ),
+  files: ["esm/**/*.js", "esm/**/*.d.ts"],
+  devDependencies: { "@types/node": nodeTypes },
+};

@@ -1,0 +1,100 @@
+/** The error family. Every error that this library makes of a peer's doing is a {@linkcode FastCgiError}. */
+
+/**
+ * What went wrong, in a form for programs.
+ *
+ * | code | class | meaning |
+ * |---|---|---|
+ * | `BAD_VERSION` | ProtocolError | a record's version is not 1 (§3.3) |
+ * | `BAD_LENGTH` | ProtocolError | a record's body has not the length its type demands |
+ * | `BAD_PAIRS` | ProtocolError | a name-value pair is cut short (§3.4) |
+ * | `BAD_ORDER` | ProtocolError | a record arrived where the protocol has no place for it |
+ * | `BAD_HEAD` | ProtocolError | the response's CGI header block cannot be read (RFC 3875 §6) |
+ * | `UNEXPECTED_END` | ProtocolError | the connection ended in the middle of something |
+ * | `LIMIT` | LimitError | a limit was reached; `limit` names it |
+ * | `ABORTED` | RequestAbortedError | the web server gave the request up |
+ * | `REFUSED` | RequestRefusedError | the application refused the request |
+ */
+export type FastCgiErrorCode =
+  | "BAD_VERSION"
+  | "BAD_LENGTH"
+  | "BAD_PAIRS"
+  | "BAD_ORDER"
+  | "BAD_HEAD"
+  | "UNEXPECTED_END"
+  | "LIMIT"
+  | "ABORTED"
+  | "REFUSED";
+
+/**
+ * The base of every error that a peer's doing can cause.
+ *
+ * @example Telling our errors from others
+ * ```ts
+ * import { FastCgiError, ProtocolError } from "@webfcgi/webfcgi";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const error: unknown = new ProtocolError("BAD_VERSION", "Cannot read record: version is 9");
+ * assert(error instanceof FastCgiError);
+ * assertEquals(error.code, "BAD_VERSION");
+ * ```
+ */
+export class FastCgiError extends Error {
+  override name = "FastCgiError";
+  /** What went wrong, in a form for programs. */
+  readonly code: FastCgiErrorCode;
+
+  /** Makes an error of a code, a sentence for people, and what caused it. */
+  constructor(code: FastCgiErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A peer broke FastCGI 1.0 or CGI/1.1; its connection is closed. */
+export class ProtocolError extends FastCgiError {
+  override name = "ProtocolError";
+}
+
+/** A limit was reached; `limit` is the option's name. */
+export class LimitError extends FastCgiError {
+  override name = "LimitError";
+  /** The name of the option that sets the limit. */
+  readonly limit: string;
+  /** The limit's value, in the unit that its name says. */
+  readonly max: number;
+
+  /** Makes the error of a limit's name and value, and a sentence for people. */
+  constructor(limit: string, max: number, message: string) {
+    super("LIMIT", message);
+    this.limit = limit;
+    this.max = max;
+  }
+}
+
+/**
+ * The web server gave a request up: the reason of `request.signal`.
+ *
+ * Its `name` is `"AbortError"`, so code written for other fetch servers knows it.
+ */
+export class RequestAbortedError extends FastCgiError {
+  override name = "AbortError";
+
+  /** Makes the error of a sentence that says how the request ended, and what caused it. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ABORTED", message, options);
+  }
+}
+
+/** The application refused a request with a `protocolStatus` other than FCGI_REQUEST_COMPLETE (§5.5). */
+export class RequestRefusedError extends FastCgiError {
+  override name = "RequestRefusedError";
+  /** FCGI_CANT_MPX_CONN (1), FCGI_OVERLOADED (2) or FCGI_UNKNOWN_ROLE (3). */
+  readonly protocolStatus: number;
+
+  /** Makes the error of the refusing protocolStatus. */
+  constructor(protocolStatus: number, message: string) {
+    super("REFUSED", message);
+    this.protocolStatus = protocolStatus;
+  }
+}

@@ -1,0 +1,50 @@
+/** Bytes that come in parts and are wanted in one piece. */
+
+/** Collects parts, joining them without copying more than twice what has come. */
+export class ByteCollector {
+  #bytes: Uint8Array = none;
+  #length = 0;
+  /** Whether `#bytes` is the caller's memory, lent until {@linkcode own}. */
+  #lent = false;
+
+  /** Bytes collected so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a part, which is lent: if it is the first, {@linkcode own} must be called before the loan ends. */
+  add(part: Uint8Array): void {
+    if (this.#length === 0) {
+      this.#bytes = part;
+      this.#lent = true;
+    } else {
+      const length = this.#length + part.length;
+      if (this.#lent || length > this.#bytes.length) this.#copy(2 * length);
+      this.#bytes.set(part, this.#length);
+    }
+    this.#length += part.length;
+  }
+
+  /** Ends the loan of the part that was added last. */
+  own(): void {
+    if (this.#lent) this.#copy(this.#length);
+  }
+
+  /** What has been collected, lent as the parts were; and begins anew. */
+  take(): Uint8Array {
+    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length);
+    this.#bytes = none;
+    this.#length = 0;
+    this.#lent = false;
+    return bytes;
+  }
+
+  #copy(capacity: number): void {
+    const bytes = new Uint8Array(capacity);
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = bytes;
+    this.#lent = false;
+  }
+}
+
+const none = new Uint8Array(0);

@@ -1,0 +1,177 @@
+/**
+ * Writes records (§3.3) into memory that is handed over in one go.
+ *
+ * Owns the bytes written since the last `take`, and nothing else. Small content is copied, so that a whole response is
+ * one piece of memory and one write; large content goes by reference between the headers. Memory once taken is never
+ * touched again, because a socket may still be sending it.
+ */
+
+import { FCGI_HEADER_LEN, FCGI_MAX_CONTENT_LENGTH, FCGI_VERSION_1 } from "./constants.ts";
+import { writeLatin1 } from "./latin1.ts";
+
+/** Greatest content of the records that a stream is cut into: the largest multiple of 8 below 64 KiB less a header. */
+export const MAX_STREAM_CONTENT = 65_528;
+/** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
+const BY_REFERENCE = 16_384;
+const FIRST_ALLOCATION = 512;
+const utf8 = new TextEncoder();
+
+/**
+ * Gathers records into as few pieces of memory as possible.
+ *
+ * Reserved bytes are always zero, and contents are padded to multiples of 8 as §3.3 recommends.
+ *
+ * @example
+ * ```ts
+ * import { FCGI_STDOUT, RecordWriter } from "@webfcgi/webfcgi/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const writer = new RecordWriter();
+ * writer.stream(FCGI_STDOUT, 1, new TextEncoder().encode("hi"));
+ * writer.streamEnd(FCGI_STDOUT, 1);
+ * assertEquals(writer.take(), [
+ *   new Uint8Array([1, 6, 0, 1, 0, 2, 6, 0, 0x68, 0x69, 0, 0, 0, 0, 0, 0, 1, 6, 0, 1, 0, 0, 0, 0]),
+ * ]);
+ * ```
+ */
+export class RecordWriter {
+  #pieces: Uint8Array[] = [];
+  #memory: Uint8Array = empty;
+  /** Where in `#memory` the next byte goes. */
+  #used = 0;
+  /** Bytes of `#memory` that are in `#pieces` already. */
+  #taken = 0;
+  /** Where in `#memory` the header of the record in the making stands. */
+  #record = 0;
+
+  /** Whether nothing has been written since the last `take`. */
+  get empty(): boolean {
+    return this.#used === this.#taken && this.#pieces.length === 0;
+  }
+
+  /** Hands over what has been written, in order. The memory is the caller's from now on. */
+  take(): Uint8Array[] {
+    this.#cut();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#memory = empty;
+    this.#used = this.#taken = 0;
+    return pieces;
+  }
+
+  /** Writes one record whose content is copied. @throws {RangeError} If it is longer than 65,535 bytes. */
+  record(type: number, requestId: number, content: Uint8Array): void {
+    this.open(type, requestId);
+    this.bytes(content);
+    this.close();
+  }
+
+  /**
+   * Writes `content` as records of a stream, as many as it takes; none if it is empty, for an empty record would end
+   * the stream. Content of 16 KiB and more is kept by reference and must not be changed any more.
+   */
+  stream(type: number, requestId: number, content: Uint8Array): void {
+    for (let at = 0; at < content.length; at += MAX_STREAM_CONTENT) {
+      const part = content.length <= MAX_STREAM_CONTENT ? content : content.subarray(at, at + MAX_STREAM_CONTENT);
+      if (part.length < BY_REFERENCE) {
+        this.record(type, requestId, part);
+      } else {
+        const padding = paddingOf(part.length);
+        this.#header(type, requestId, part.length, padding);
+        this.#cut();
+        this.#pieces.push(part);
+        this.#zeros(padding);
+      }
+    }
+  }
+
+  /** Ends a stream with its empty record (§3.3). */
+  streamEnd(type: number, requestId: number): void {
+    this.#header(type, requestId, 0, 0);
+  }
+
+  /** Begins a record whose content is then written part by part with `bytes`, `latin1` and `utf8`, up to `close`. */
+  open(type: number, requestId: number): void {
+    this.#header(type, requestId, 0, 0);
+    this.#record = this.#used - FCGI_HEADER_LEN;
+  }
+
+  /** Adds bytes to the open record. */
+  bytes(content: Uint8Array): void {
+    this.#reserve(content.length);
+    this.#memory.set(content, this.#used);
+    this.#used += content.length;
+  }
+
+  /** Adds text to the open record, one byte a character. */
+  latin1(text: string): void {
+    this.#reserve(text.length);
+    this.#used = writeLatin1(text, this.#memory, this.#used);
+  }
+
+  /** Adds text to the open record, as UTF-8. */
+  utf8(text: string): void {
+    this.#reserve(text.length * 3);
+    this.#used += utf8.encodeInto(text, this.#memory.subarray(this.#used)).written;
+  }
+
+  /** Completes the open record. @throws {RangeError} If its content is longer than 65,535 bytes. */
+  close(): void {
+    const contentLength = this.#used - this.#record - FCGI_HEADER_LEN;
+    if (contentLength > FCGI_MAX_CONTENT_LENGTH) {
+      this.#used = this.#record;
+      throw new RangeError(`Cannot write record: its content is ${contentLength} bytes, more than 65535`);
+    }
+    const padding = paddingOf(contentLength);
+    this.#memory[this.#record + 4] = contentLength >> 8;
+    this.#memory[this.#record + 5] = contentLength;
+    this.#memory[this.#record + 6] = padding;
+    this.#zeros(padding);
+  }
+
+  #header(type: number, requestId: number, contentLength: number, padding: number): void {
+    this.#reserve(FCGI_HEADER_LEN);
+    const memory = this.#memory;
+    const at = this.#used;
+    memory[at] = FCGI_VERSION_1;
+    memory[at + 1] = type;
+    memory[at + 2] = requestId >> 8;
+    memory[at + 3] = requestId;
+    memory[at + 4] = contentLength >> 8;
+    memory[at + 5] = contentLength;
+    memory[at + 6] = padding;
+    memory[at + 7] = 0;
+    this.#used = at + FCGI_HEADER_LEN;
+  }
+
+  /** Padding, all zeros: bytes of other memory would leak (PHP-FPM and libfcgi do). */
+  #zeros(length: number): void {
+    this.#reserve(length);
+    this.#memory.fill(0, this.#used, this.#used += length);
+  }
+
+  /** Makes room for `length` more bytes; an open record stays in one piece. */
+  #reserve(length: number): void {
+    const needed = this.#used - this.#taken + length;
+    if (this.#used + length <= this.#memory.length) return;
+    const memory = new Uint8Array(Math.max(FIRST_ALLOCATION, 2 * needed));
+    memory.set(this.#memory.subarray(this.#taken, this.#used));
+    this.#memory = memory;
+    this.#record -= this.#taken;
+    this.#used -= this.#taken;
+    this.#taken = 0;
+  }
+
+  /** Moves what stands in `#memory` and is not in `#pieces` yet to `#pieces`. */
+  #cut(): void {
+    if (this.#used === this.#taken) return;
+    this.#pieces.push(this.#memory.subarray(this.#taken, this.#used));
+    this.#taken = this.#used;
+  }
+}
+
+const empty = new Uint8Array(0);
+
+function paddingOf(contentLength: number): number {
+  return -contentLength & 7;
+}

@@ -1,0 +1,187 @@
+/**
+ * The web server's end of a FastCGI connection, without I/O: calls in, bytes out; bytes in, events out.
+ *
+ * Owns which request ids are in use and the discrete record being read. Never touches a socket, a timer or a promise,
+ * and never keeps a stream's content.
+ */
+
+import { ProtocolError } from "../errors.ts";
+import { decodeEndRequest, decodeUnknownType, encodeBeginRequest, type EndRequestBody } from "./bodies.ts";
+import { ByteCollector } from "./byte_collector.ts";
+import {
+  FCGI_ABORT_REQUEST,
+  FCGI_BEGIN_REQUEST,
+  FCGI_DATA,
+  FCGI_END_REQUEST,
+  FCGI_GET_VALUES,
+  FCGI_GET_VALUES_RESULT,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_PARAMS,
+  FCGI_STDERR,
+  FCGI_STDIN,
+  FCGI_STDOUT,
+  FCGI_UNKNOWN_TYPE,
+} from "./constants.ts";
+import { decodePairs, encodePairs } from "./name_value.ts";
+import { RecordParser, type RecordSink } from "./record_parser.ts";
+import { MAX_STREAM_CONTENT, RecordWriter } from "./record_writer.ts";
+
+/** Takes what an application answers. */
+export interface WebServerEvents {
+  /** A part of STDOUT, lent. Returns `true` if (a part of) it is kept. */
+  onStdout(requestId: number, content: Uint8Array): boolean;
+  /** A part of STDERR, lent. Returns `true` if (a part of) it is kept. */
+  onStderr(requestId: number, content: Uint8Array): boolean;
+  /** The request has ended, and its id is free. */
+  onEnd(requestId: number, end: EndRequestBody): void;
+  /** FCGI_GET_VALUES has been answered, with `[name, value, …]`. */
+  onValues(pairs: string[]): void;
+  /** The application does not know a management record of this type. */
+  onUnknownType(type: number): void;
+}
+
+/** Greatest content of a management record from the application that is read, in bytes. */
+const MAX_MANAGEMENT_BYTES = 4096;
+
+/** The web server's end of a connection. */
+export class WebServerConnection implements RecordSink {
+  /** Where the web server's records are written; what it holds has yet to be sent. */
+  readonly writer: RecordWriter = new RecordWriter();
+  readonly #events: WebServerEvents;
+  readonly #parser: RecordParser = new RecordParser(this);
+  readonly #active = new Set<number>();
+  readonly #discrete = new ByteCollector();
+  #kept = false;
+  #type = 0;
+  #requestId = 0;
+
+  /** Makes the end of a connection on which nothing has been sent yet. */
+  constructor(events: WebServerEvents) {
+    this.#events = events;
+  }
+
+  /** Requests that are active. */
+  get active(): number {
+    return this.#active.size;
+  }
+
+  /** Whether the application is neither amid a record nor amid a request. */
+  get idle(): boolean {
+    return this.#active.size === 0 && this.#parser.atBoundary;
+  }
+
+  /** Begins a request (§5.1). @throws {RangeError} If the id is not 1 to 65535, or in use. */
+  begin(requestId: number, role: number, keepConn: boolean): void {
+    if (!(requestId >= 1 && requestId <= 65_535)) throw new RangeError(`Cannot begin request: id is ${requestId}`);
+    if (this.#active.has(requestId)) throw new RangeError(`Cannot begin request: id ${requestId} is in use`);
+    this.#active.add(requestId);
+    this.writer.record(FCGI_BEGIN_REQUEST, requestId, encodeBeginRequest({ role, keepConn }));
+  }
+
+  /**
+   * Sends all of `[name, value, …]` as PARAMS, and ends them (§5.2).
+   *
+   * A pair is not cut by the border of two records unless it is longer than one: PHP-FPM wants them whole.
+   */
+  params(requestId: number, pairs: readonly string[]): void {
+    let from = 0;
+    let size = 0;
+    for (let index = 0; index < pairs.length; index += 2) {
+      const length = 8 + pairs[index]!.length + pairs[index + 1]!.length;
+      if (size + length > MAX_STREAM_CONTENT && size > 0) {
+        this.writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from, index)));
+        from = index;
+        size = 0;
+      }
+      size += length;
+    }
+    this.writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from)));
+    this.writer.streamEnd(FCGI_PARAMS, requestId);
+  }
+
+  /** Sends a part of the request's body; content of 16 KiB and more by reference. */
+  stdin(requestId: number, content: Uint8Array): void {
+    this.writer.stream(FCGI_STDIN, requestId, content);
+  }
+
+  /** Ends the request's body. */
+  stdinEnd(requestId: number): void {
+    this.writer.streamEnd(FCGI_STDIN, requestId);
+  }
+
+  /** Sends a part of the file that a Filter is to filter. */
+  data(requestId: number, content: Uint8Array): void {
+    this.writer.stream(FCGI_DATA, requestId, content);
+  }
+
+  /** Ends that file. */
+  dataEnd(requestId: number): void {
+    this.writer.streamEnd(FCGI_DATA, requestId);
+  }
+
+  /** Gives a request up; the application still answers with END_REQUEST (§5.4). */
+  abort(requestId: number): void {
+    if (this.#active.has(requestId)) this.writer.streamEnd(FCGI_ABORT_REQUEST, requestId);
+  }
+
+  /** Asks the application for values, by name (§4.1). */
+  getValues(names: readonly string[]): void {
+    this.writer.record(FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID, encodePairs(names.flatMap((name) => [name, ""])));
+  }
+
+  /**
+   * Reads bytes from the application; they are lent, unless `true` is returned: then a part of them has been kept.
+   *
+   * @throws {ProtocolError} If the application breaks the protocol. The connection must then be closed.
+   */
+  receive(chunk: Uint8Array): boolean {
+    this.#kept = false;
+    this.#parser.push(chunk);
+    this.#discrete.own();
+    return this.#kept;
+  }
+
+  /** Part of {@linkcode RecordSink}. */
+  recordStart(type: number, requestId: number, contentLength: number): void {
+    this.#type = type;
+    this.#requestId = requestId;
+    if (type === FCGI_END_REQUEST ? contentLength !== 8 : this.#collects && contentLength > MAX_MANAGEMENT_BYTES) {
+      throw new ProtocolError(
+        "BAD_LENGTH",
+        `Cannot read record of type ${type}: its content is ${contentLength} bytes`,
+      );
+    }
+  }
+
+  /** Part of {@linkcode RecordSink}. */
+  recordContent(content: Uint8Array): void {
+    if (this.#collects) return this.#discrete.add(content);
+    if (!this.#active.has(this.#requestId)) return;
+    if (this.#type === FCGI_STDOUT) {
+      if (this.#events.onStdout(this.#requestId, content)) this.#kept = true;
+    } else if (this.#type === FCGI_STDERR) {
+      if (this.#events.onStderr(this.#requestId, content)) this.#kept = true;
+    }
+  }
+
+  /** Part of {@linkcode RecordSink}. */
+  recordEnd(): void {
+    if (!this.#collects) return;
+    const content = this.#discrete.take();
+    if (this.#type === FCGI_END_REQUEST) {
+      const end = decodeEndRequest(content);
+      if (this.#active.delete(this.#requestId)) this.#events.onEnd(this.#requestId, end);
+    } else if (this.#type === FCGI_GET_VALUES_RESULT) {
+      this.#events.onValues(decodePairs(content));
+    } else {
+      this.#events.onUnknownType(decodeUnknownType(content));
+    }
+  }
+
+  /** Whether the record being read is a discrete one, read when whole. */
+  get #collects(): boolean {
+    return this.#requestId === FCGI_NULL_REQUEST_ID
+      ? this.#type === FCGI_GET_VALUES_RESULT || this.#type === FCGI_UNKNOWN_TYPE
+      : this.#type === FCGI_END_REQUEST;
+  }
+}

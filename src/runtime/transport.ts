@@ -1,0 +1,123 @@
+/**
+ * What the rest of the library knows of sockets: a listener, a transport, and who listens to it.
+ *
+ * A shim (`deno.ts`, `bun.ts`, `node.ts`, `streams.ts`) implements these and knows no FastCGI.
+ */
+
+/** The address of a TCP socket, as Deno spells it. */
+export interface NetAddr {
+  /** The kind of address. */
+  readonly transport: "tcp";
+  /** An IP address, IPv6 without brackets. */
+  readonly hostname: string;
+  /** The port, 1 to 65535. */
+  readonly port: number;
+}
+
+/** The address of a unix socket, as Deno spells it. */
+export interface UnixAddr {
+  /** The kind of address. */
+  readonly transport: "unix";
+  /** The path in the file system; `""` for the unnamed socket of a peer. */
+  readonly path: string;
+}
+
+/** An inherited listening socket whose name the runtime does not tell. */
+export interface FdAddr {
+  /** The kind of address. */
+  readonly transport: "fd";
+  /** The file descriptor. */
+  readonly fd: number;
+}
+
+/** Where a server listens, or a peer comes from. */
+export type Addr = NetAddr | UnixAddr | FdAddr;
+
+/** Where to listen. Exactly one of `port` (with `hostname`), `path` and `fd` is given. */
+export interface ListenOptions {
+  /** IP address or name to bind. */
+  readonly hostname?: string | undefined;
+  /** TCP port; 0 lets the system choose a free one. */
+  readonly port?: number | undefined;
+  /** Path of a unix socket, at most 107 bytes of UTF-8. */
+  readonly path?: string | undefined;
+  /** File mode of the unix socket, set before anyone can connect. */
+  readonly mode?: number | undefined;
+  /** File descriptor of an inherited listening socket. */
+  readonly fd?: number | undefined;
+  /** Length of the kernel's queue of connections not accepted yet (Bun: always 512). */
+  readonly backlog?: number | undefined;
+  /** Whether several processes may listen on the port, the kernel sharing out connections. */
+  readonly reusePort?: boolean | undefined;
+}
+
+/** Takes what happens on a {@linkcode Transport}. No method may throw. */
+export interface TransportSink {
+  /**
+   * Bytes arrived. `chunk` is lent until the call returns, unless it returns `true`: then the sink has kept (parts of)
+   * it and the transport must not use that memory again.
+   */
+  received(chunk: Uint8Array): boolean;
+  /** The peer has ended its side (FIN). Our side can still write. Not called after {@linkcode closed}. */
+  ended(): void;
+  /** What `write` had refused to take more of has gone out: write again. */
+  drained(): void;
+  /** The socket is gone, for whatever reason; called exactly once, and last. `error` tells a reset or failure from an end. */
+  closed(error?: Error): void;
+}
+
+/** A connected stream socket, or anything like one. */
+export interface Transport {
+  /** Where the peer comes from. */
+  readonly remoteAddr: Addr;
+  /**
+   * Queues `pieces` to be sent in order, in as few system calls as the runtime can.
+   *
+   * The memory belongs to the transport from now on and must never be changed by the caller again. Returns `false` when
+   * the queue is above the transport's high-water mark (64 KiB): wait for `drained` before writing more. A write after
+   * the socket is gone is dropped and returns `true` (`closed` tells).
+   */
+  write(pieces: readonly Uint8Array[]): boolean;
+  /** Stops reading soon; at most one chunk already under way still arrives. */
+  pause(): void;
+  /** Goes on reading. */
+  resume(): void;
+  /** Ends our side (FIN) once the queue has gone out; reading goes on. */
+  shutdown(): void;
+  /** Closes both sides at once. What is still queued is lost. */
+  close(): void;
+  /** As `close`, with a reset (RST) where the socket and the runtime have one. */
+  reset(): void;
+  /** Lets this socket keep the process alive (the default). */
+  ref(): void;
+  /** Lets the process exit in spite of this socket. */
+  unref(): void;
+}
+
+/** Called with each new connection; gives back who listens to it. Reading starts after it has returned. */
+export type Accept = (transport: Transport) => TransportSink;
+
+/** A listening socket. */
+export interface Listener {
+  /** Where it listens, with the port that the system chose. */
+  readonly addr: Addr;
+  /**
+   * Stops accepting, and removes the unix socket's file if it is still this listener's. Settles when no new connection
+   * can come; open ones live on. May be called again.
+   */
+  close(): Promise<void>;
+  /** Lets this listener keep the process alive (the default). */
+  ref(): void;
+  /** Lets the process exit in spite of this listener. */
+  unref(): void;
+}
+
+/** What the library needs of a runtime. */
+export interface Runtime {
+  /** Listens; rejects with the system's error, its message naming the address and what to do. */
+  listen(options: ListenOptions, accept: Accept): Promise<Listener>;
+  /** Connects to a listening socket. `open` is called once connected and gives back who listens. */
+  connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport>;
+  /** The file descriptor of a listening socket that the process was started with: 0 (FastCGI §2.2) or systemd's 3. */
+  inheritedFd(): number | undefined;
+}

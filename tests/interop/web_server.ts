@@ -1,0 +1,166 @@
+/** Runs a real nginx or Apache in the foreground, in a folder of its own that goes when it is stopped. */
+
+import { childrenOf, isRunning } from "./processes.ts";
+
+/** The web servers that the tests know. */
+export type WebServerKind = "nginx" | "apache";
+
+/** A web server that answers. */
+export interface WebServer {
+  /** The port of 127.0.0.1 that it listens on. */
+  readonly port: number;
+  /** What it has written to its error log so far. */
+  errorLog(): Promise<string>;
+  /** Ends it and its workers and removes its folder. Rejects when a process stays behind. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const executables = { nginx: ["nginx"], apache: ["apache2", "httpd"] } as const;
+
+/** System folders that an ordinary user's PATH leaves out come last. */
+const folders = [
+  ...(Deno.env.get("PATH") ?? "").split(":"),
+  "/usr/sbin",
+  "/usr/local/sbin",
+  "/usr/local/bin",
+  "/opt/homebrew/bin",
+];
+
+const apacheModuleFolders = [
+  "/usr/lib/apache2/modules",
+  "/usr/lib64/httpd/modules",
+  "/usr/lib/httpd/modules",
+  "/usr/local/apache2/modules",
+  "/usr/libexec/apache2",
+  "/opt/homebrew/lib/httpd/modules",
+];
+
+/** Some systems build one or another of these into the server: those have no file. */
+const apacheModules = ["mpm_event", "unixd", "authz_core", "alias", "mime", "setenvif", "proxy", "proxy_fcgi"];
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** The path of an installed program. */
+export function findProgram(names: readonly string[]): string | undefined {
+  return folders.flatMap((folder) => names.map((name) => `${folder}/${name}`)).find(isFile);
+}
+
+function findApacheModules(): string | undefined {
+  return apacheModuleFolders.find((folder) => isFile(`${folder}/mod_proxy_fcgi.so`));
+}
+
+/** Whether the tests of a web server are to be left out: prints why, or throws where `CI` is set. */
+export function isMissing(kind: WebServerKind): boolean {
+  const what = findProgram(executables[kind]) === undefined
+    ? kind
+    : kind === "apache" && findApacheModules() === undefined
+    ? "Apache's mod_proxy_fcgi"
+    : undefined;
+  if (what === undefined) return false;
+  if (Deno.env.get("CI")) throw new Error(`Cannot test behind ${kind}: ${what} is not installed`);
+  console.log(`skipped: the tests behind ${kind} (${what} is not installed)`);
+  return true;
+}
+
+/**
+ * Starts a web server with directives as they stand inside a `server { }` or `<VirtualHost>`, and waits until it answers.
+ *
+ * @param site the directives
+ * @param files further files for its folder, such as `fastcgi_params`
+ */
+export async function startWebServer(
+  kind: WebServerKind,
+  site: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<WebServer> {
+  const program = findProgram(executables[kind]);
+  if (program === undefined) throw new Error(`Cannot start ${kind}: it is not installed`);
+  const frame = await Deno.readTextFile(new URL(`configs/${kind}.conf`, import.meta.url));
+  // Somebody else may take the free port before the web server does.
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await start(kind, program, frame, site, files);
+    } catch (error) {
+      if (attempt === 3 || !/address already in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
+async function start(
+  kind: WebServerKind,
+  program: string,
+  frame: string,
+  site: string,
+  files: Readonly<Record<string, string>>,
+): Promise<WebServer> {
+  const port = freePort();
+  const run = await Deno.makeTempDir({ prefix: `webfcgi-${kind}-` });
+  // Started by root, a web server's workers are another user.
+  await Deno.chmod(run, 0o755);
+  const modules = findApacheModules();
+  const loads = apacheModules.filter((name) => isFile(`${modules}/mod_${name}.so`))
+    .map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`);
+  const config = frame.replaceAll("@RUN@", run).replaceAll("@PORT@", String(port))
+    .replaceAll("@USER@", kind === "nginx" && Deno.uid() === 0 ? "user root;" : "")
+    .replaceAll("@MODULES@", loads.join("\n"))
+    .replaceAll("@SITE@", () => site);
+  await Deno.writeTextFile(`${run}/site.conf`, config);
+  for (const [name, content] of Object.entries(files)) await Deno.writeTextFile(`${run}/${name}`, content);
+
+  const process = new Deno.Command(program, {
+    args: kind === "nginx"
+      ? ["-p", run, "-e", `${run}/error.log`, "-c", `${run}/site.conf`]
+      : ["-DFOREGROUND", "-d", run, "-f", `${run}/site.conf`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const stderr = new Response(process.stderr).text();
+  let exited = false;
+  const status = process.status.finally(() => exited = true);
+
+  const errorLog = (): Promise<string> => Deno.readTextFile(`${run}/error.log`).catch(() => "");
+  const stop = async (): Promise<void> => {
+    const processes = [process.pid, ...childrenOf(process.pid)];
+    if (!exited) process.kill("SIGTERM");
+    const timer = setTimeout(() => process.kill("SIGKILL"), 10_000);
+    await status;
+    clearTimeout(timer);
+    await stderr;
+    await Deno.remove(run, { recursive: true });
+    const left = processes.filter(isRunning);
+    if (left.length > 0) throw new Error(`Cannot stop ${kind}: processes ${left.join(", ")} stay behind`);
+  };
+
+  const deadline = Date.now() + 10_000;
+  while (!await answers(port)) {
+    if (!exited && Date.now() < deadline) continue;
+    const log = await errorLog();
+    await stop();
+    throw new Error(`Cannot start ${kind}: ${exited ? "it ended" : "it does not answer"}\n${await stderr}${log}`);
+  }
+  return { port, errorLog, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** A TCP port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return false;
+  }
+}
