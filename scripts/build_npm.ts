@@ -6,7 +6,7 @@
  * ```
  */
 
-import { compilerOptions, documents, entryPoints, packageJson } from "./package.ts";
+import { compilerOptions, entryPoints, finishPackage, packageJson } from "./package.ts";
 
 interface Dnt {
   build(options: Record<string, unknown>): Promise<void>;
@@ -31,5 +31,5 @@ await build({
   test: false,
   compilerOptions,
   package: packageJson,
-  postBuild: (): void => documents.forEach((name) => Deno.copyFileSync(name, `npm/${name}`)),
+  postBuild: (): Promise<void> => finishPackage("npm"),
 });

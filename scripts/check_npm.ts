@@ -7,9 +7,11 @@
  * ```
  */
 
+import { existsSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
 import { findRuntimes, type InstalledRuntime } from "../tests/runtimes.ts";
-import { compilerOptions, documents, entryPoints, nodeTypes, packageJson } from "./package.ts";
+import { bundleTests } from "./bundle_tests.ts";
+import { compilerOptions, documents, entryPoints, finishPackage, nodeTypes, packageJson } from "./package.ts";
 
 const root = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const specifiers = entryPoints.map(({ name }) => packageJson.name + name.slice(1));
@@ -22,9 +24,12 @@ interface Place {
   readonly tools: string;
   /** A project with nothing but the package. */
   readonly app: string;
+  /** The package in that project. */
+  readonly installed: string;
 }
 
-type Check = (name: string, body: () => Promise<void>) => Promise<void>;
+/** Runs one check, which fails by throwing, and prints its line, with what the check has to say of itself. */
+type Check = (name: string, body: () => Promise<string | undefined | void>) => Promise<boolean>;
 
 /** Runs a program to its end and returns what it wrote to standard output. */
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
@@ -46,7 +51,17 @@ async function makeProject(folder: string, fields: Record<string, unknown>): Pro
 }
 
 async function npmInstall(folder: string, ...args: string[]): Promise<void> {
-  await run(folder, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...args);
+  await run(
+    folder,
+    "npm",
+    "install",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+    "--loglevel=error",
+    ...args,
+  );
 }
 
 /** Runs TypeScript on files, with the types of Node. */
@@ -61,7 +76,6 @@ async function tsc({ tools }: Place, files: string[], options: Record<string, un
 async function layOut(place: Place): Promise<string> {
   const folder = `${place.temp}/package`;
   await makeProject(folder, packageJson);
-  for (const name of documents) await Deno.copyFile(root + name, `${folder}/${name}`);
   await tsc(place, entryPoints.map(({ path }) => root + path), {
     ...compilerOptions,
     module: "ESNext",
@@ -76,6 +90,7 @@ async function layOut(place: Place): Promise<string> {
     const text = await Deno.readTextFile(`${folder}/${path}`);
     await Deno.writeTextFile(`${folder}/${path}`, text.replace(/(from |import\()("\.[^"]*)\.ts"/g, '$1$2.js"'));
   }
+  await finishPackage(folder);
   return folder;
 }
 
@@ -93,6 +108,19 @@ async function expectedFiles(): Promise<string[]> {
   return [...files];
 }
 
+/** Installs the package, and nothing else, in an empty project and returns the paths of its files. */
+async function install(place: Place): Promise<string[]> {
+  const typescript = config.imports.typescript.replace("npm:typescript@", "");
+  await makeProject(place.tools, { dependencies: { typescript, "@types/node": nodeTypes } });
+  await npmInstall(place.tools);
+  const folder = Deno.args[0] === undefined ? await layOut(place) : await Deno.realPath(Deno.args[0]);
+  const pack = await run(folder, "npm", "pack", "--json", "--ignore-scripts", `--pack-destination=${place.temp}`);
+  const [{ filename, files }] = JSON.parse(pack);
+  await makeProject(place.app, { type: "module", private: true });
+  await npmInstall(place.app, "--offline", `${place.temp}/${filename}`);
+  return files.map(({ path }: { path: string }) => path);
+}
+
 function assertSameNames(actual: string[], expected: string[]): void {
   const missing = expected.filter((name) => !actual.includes(name));
   const extra = actual.filter((name) => !expected.includes(name));
@@ -103,13 +131,19 @@ async function checkFiles(check: Check, place: Place, packed: string[]): Promise
   await check("the package holds its modules, their types and its documents, nothing else", async () => {
     assertSameNames(packed, await expectedFiles());
   });
-  await check("no packed file names this machine, a source map or another registry", async () => {
+  await check("no packed file names this machine, a source map or the library's name on JSR", async () => {
+    const words = [root, place.temp, "file://", "sourceMappingURL", `"${config.name}`];
     for (const file of packed) {
-      const text = await Deno.readTextFile(`${place.app}/node_modules/${packageJson.name}/${file}`);
-      const found = [root, place.temp, "file://", "sourceMappingURL"].find((word) => text.includes(word)) ??
-        /(from |import\()"(jsr|npm|https?):/.exec(text)?.[0];
+      const text = await Deno.readTextFile(`${place.installed}/${file}`);
+      const found = words.find((word) => text.includes(word));
       if (found !== undefined) throw new Error(`${file} contains ${found}`);
     }
+  });
+  await check("package.json names only files that the package holds", async () => {
+    const text = await Deno.readTextFile(`${place.installed}/package.json`);
+    const named = [...text.matchAll(/"\.\/([^"]+\.[a-z]+)"/g)].map((match) => match[1]!);
+    if (named.length < 2 * entryPoints.length) throw new Error(`it names ${named.length} files`);
+    assertSameNames(packed.filter((file) => named.includes(file)), [...new Set(named)]);
   });
   await check("the package brings no other package with it", async () => {
     const folders = await Array.fromAsync(Deno.readDir(`${place.app}/node_modules`), ({ name }) => name);
@@ -159,13 +193,37 @@ async function checkTypes(check: Check, place: Place): Promise<void> {
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
   };
-  await check("a program type-checks against the package (NodeNext, without the DOM's types)", async () => {
+  const { lib } = compilerOptions;
+  const bundler = { module: "ESNext", moduleResolution: "Bundler", lib };
+  await check("a program type-checks against the package (NodeNext, types of Node)", async () => {
     await tsc(place, [consumerTs!, importsTs!, requiresCts!], { ...options, module: "NodeNext", lib: ["ES2022"] });
   });
-  await check("a program type-checks against the package (Bundler, with the DOM's types)", async () => {
-    const { lib } = compilerOptions;
-    await tsc(place, [consumerTs!, importsTs!], { ...options, module: "ESNext", moduleResolution: "Bundler", lib });
+  await check("a program type-checks against the package (Bundler, types of Node and DOM)", async () => {
+    await tsc(place, [consumerTs!, importsTs!], { ...options, ...bundler });
   });
+  await check("a program type-checks against the package (Bundler, types of DOM)", async () => {
+    await tsc(place, [consumerTs!, importsTs!], { ...options, ...bundler, types: [] });
+  });
+}
+
+async function checkBehaviour(check: Check, place: Place, runtimes: InstalledRuntime[]): Promise<void> {
+  let bundle = "";
+  const bundled = await check("the tests take the library's modules from the package", async () => {
+    bundle = await bundleTests(`${place.installed}/esm`);
+    // A module that no entry point reaches has tests but is not in the package.
+    const sources = (await Deno.readTextFile(bundle)).matchAll(/^\/\/ ((?:mod|src\/.*)\.)ts$/gm);
+    const own = [...sources].map(([, path]) => path!).filter((path) => existsSync(`${place.installed}/esm/${path}js`));
+    if (own.length > 0) throw new Error(`taken from the sources: ${own.join(" ")}`);
+  });
+  try {
+    for (const { name, command } of bundled ? runtimes.filter(({ name }) => name !== "deno") : []) {
+      await check(`the package passes the tests on ${name}`, async () => {
+        return (await run(root, ...command, bundle)).trim().split("\n").at(-1);
+      });
+    }
+  } finally {
+    if (bundle !== "") await Deno.remove(bundle.replace(/[^/]*$/, ""), { recursive: true });
+  }
 }
 
 async function main(temp: string): Promise<boolean> {
@@ -173,31 +231,30 @@ async function main(temp: string): Promise<boolean> {
   let failed = 0;
   const check: Check = async (name, body) => {
     try {
-      await body();
+      const detail = await body();
       passed++;
-      console.log(`ok    ${name}`);
+      console.log(`ok    ${name}${detail ? ` (${detail})` : ""}`);
+      return true;
     } catch (error) {
       failed++;
       console.log(`FAIL  ${name}\n${error instanceof Error ? error.message : error}`);
+      return false;
     }
   };
 
-  const runtimes = await findRuntimes();
-  const place = { temp, tools: `${temp}/tools`, app: `${temp}/app` };
-  const typescript = config.imports.typescript.replace("npm:typescript@", "");
-  await makeProject(place.tools, { dependencies: { typescript, "@types/node": nodeTypes } });
-  await npmInstall(place.tools);
-
-  const built = Deno.args[0] === undefined ? await layOut(place) : await Deno.realPath(Deno.args[0]);
-  const [pack] = JSON.parse(
-    await run(built, "npm", "pack", "--json", "--ignore-scripts", `--pack-destination=${temp}`),
-  );
-  await makeProject(place.app, { type: "module", private: true });
-  await npmInstall(place.app, "--offline", `${temp}/${pack.filename}`);
-
-  await checkFiles(check, place, pack.files.map((file: { path: string }) => file.path));
-  await checkNames(check, place, runtimes);
-  await checkTypes(check, place);
+  const app = `${temp}/app`;
+  const place = { temp, tools: `${temp}/tools`, app, installed: `${app}/node_modules/${packageJson.name}` };
+  let packed: string[] = [];
+  const installed = await check("the package is laid out, packed and installed", async () => {
+    packed = await install(place);
+  });
+  if (installed) {
+    const runtimes = await findRuntimes();
+    await checkFiles(check, place, packed);
+    await checkNames(check, place, runtimes);
+    await checkTypes(check, place);
+    await checkBehaviour(check, place, runtimes);
+  }
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0;
 }

@@ -1,6 +1,7 @@
 /** A program as users of the npm package write it: `check_npm.ts` has TypeScript check it against the packed types. */
 
 import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
+import { decodePairs, FCGI_PARAMS, type FcgiRecord, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
 
 const handler: Handler = async (request, info) => {
   const { pathname } = new URL(request.url);
@@ -26,4 +27,11 @@ export async function overStreams(readable: ReadableStream<Uint8Array>): Promise
     if (error instanceof FastCgiError) return error.code satisfies string;
     throw error;
   }
+}
+
+export async function paramsOf(readable: ReadableStream<Uint8Array>): Promise<string[]> {
+  const reader = readable.pipeThrough(new RecordDecoderStream()).getReader();
+  const { value } = await reader.read();
+  const record: FcgiRecord | undefined = value;
+  return record?.type === FCGI_PARAMS ? decodePairs(record.content) : [];
 }

@@ -1,8 +1,12 @@
 /** What the npm package is: the one place that both its builder and its check read. */
 
+import { readdirSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
 
-const mod: (path: string) => string = (path) => path.replace("./", "./esm/").replace(/\.ts$/, "");
+/** Where the package has what a module of the checkout becomes. */
+function builtPath(path: string, extension: ".js" | ".d.ts"): string {
+  return path.replace(/^\.\/(.*)\.ts$/, `./esm/$1${extension}`);
+}
 
 /** The entry points, as deno.json exports them. */
 export const entryPoints: { name: string; path: string }[] = Object.entries(config.exports)
@@ -28,16 +32,25 @@ export const packageJson: { name: string } & Record<string, unknown> = {
     "FastCGI. For Node, Bun and Deno; no dependencies.",
   keywords: ["fastcgi", "fcgi", "cgi", "fetch", "handler", "server", "nginx", "apache", "deno", "bun", "node"],
   license: config.license,
-  repository: { type: "git", url: "git+https://github.com/webfcgi/webfcgi.git" },
   type: "module",
   // Node versions in which require() takes an ES module.
   engines: { node: "^20.19.0 || >=22.12.0" },
   sideEffects: false,
-  types: mod(config.exports["."]) + ".d.ts",
+  types: builtPath(config.exports["."], ".d.ts"),
   // `default`, not `import`: require() must find it too.
   exports: Object.fromEntries(
-    entryPoints.map(({ name, path }) => [name, { types: mod(path) + ".d.ts", default: mod(path) + ".js" }]),
+    entryPoints.map(({ name, path }) => [name, { types: builtPath(path, ".d.ts"), default: builtPath(path, ".js") }]),
   ),
   files: ["esm/**/*.js", "esm/**/*.d.ts"],
   devDependencies: { "@types/node": nodeTypes },
 };
+
+/** Adds the documents to the modules in a folder, and has the examples in both import the package by its name on npm. */
+export async function finishPackage(folder: string): Promise<void> {
+  for (const name of documents) await Deno.copyFile(new URL(`../${name}`, import.meta.url), `${folder}/${name}`);
+  const modules = readdirSync(`${folder}/esm`, { recursive: true, encoding: "utf8" }).map((path) => `esm/${path}`);
+  for (const path of [...documents, ...modules.filter((path) => /\.(js|ts)$/.test(path))]) {
+    const text = await Deno.readTextFile(`${folder}/${path}`);
+    await Deno.writeTextFile(`${folder}/${path}`, text.replaceAll(`"${config.name}`, `"${packageJson.name}`));
+  }
+}

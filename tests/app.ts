@@ -11,7 +11,10 @@ interface Watched {
   cancelled: boolean;
 }
 
-/** Makes the handler, with state of its own. It finds its route under any mount: the first path segment that names one. */
+/**
+ * Makes the handler, with state of its own. It finds its route under any mount: by the first path segment that names one,
+ * else by the query's `route`.
+ */
 export function createApp(): Handler {
   const watched = new Map<string, Watched>();
   const credits = new Map<string, number>();
@@ -161,6 +164,11 @@ export function createApp(): Handler {
 
     requests: () => json(requests),
 
+    log: (_request, info, query) => {
+      info.log(query.get("message") ?? "");
+      return new Response("logged\n");
+    },
+
     throw: () => {
       throw new Error("thrown on purpose");
     },
@@ -171,7 +179,7 @@ export function createApp(): Handler {
     const url = new URL(request.url);
     const segments = url.pathname.split("/");
     const index = segments.findIndex((segment) => Object.hasOwn(routes, segment));
-    const route = routes[segments[index] ?? ""];
+    const route = routes[segments[index] ?? url.searchParams.get("route") ?? ""];
     if (!route) return new Response("the application has no such page\n", { status: 404 });
     return route(request, info, url.searchParams, segments[index + 1] ?? "");
   };

@@ -40,7 +40,7 @@ export async function run(files: readonly TestFile[]): Promise<never> {
   const tests = await load(files, failures);
   const selected = tests.filter((test) => test.name.includes(process.argv[2] ?? ""));
 
-  let stray: unknown[] = [];
+  const stray: unknown[] = [];
   process.on("unhandledRejection", (reason) => stray.push(reason));
   process.on("uncaughtException", (error) => stray.push(error));
 
@@ -51,14 +51,15 @@ export async function run(files: readonly TestFile[]): Promise<never> {
       ignored++;
       continue;
     }
-    stray = [];
-    const errors = [...await runOne(test), ...stray];
+    const errors = [...await runOne(test), ...stray.splice(0)];
     if (errors.length === 0) passed++;
     else failures.push(`${test.name} (${test.origin})\n${errors.map(describe).join("\n")}`);
   }
 
-  for (const failure of failures) console.log(`\nFAILED ${failure}`);
+  await pause();
+  if (stray.length > 0) failures.push(`after the last test\n${stray.map(describe).join("\n")}`);
   if (passed + failures.length === 0) failures.push("no test ran");
+  for (const failure of failures) console.log(`\nFAILED ${failure}`);
   if (ignored > 0) console.log(`${ignored} ignored`);
   console.log(`${passed} passed, ${failures.length} failed`);
   process.exit(failures.length === 0 ? 0 : 1);
@@ -66,22 +67,22 @@ export async function run(files: readonly TestFile[]): Promise<never> {
 
 async function load(files: readonly TestFile[], failures: string[]): Promise<RegisteredTest[]> {
   const tests: RegisteredTest[] = [];
-  const runtime = globalThis as { Deno?: unknown };
-  const real = runtime.Deno;
+  const real = Object.getOwnPropertyDescriptor(globalThis, "Deno");
   for (const [origin, loadFile] of files) {
     const register = (ignore: boolean) => (...definition: unknown[]): void => {
       const test = define(definition, origin);
       tests.push(ignore ? { ...test, ignore } : test);
     };
-    runtime.Deno = { test: Object.assign(register(false), { ignore: register(true) }) };
+    const test = Object.assign(register(false), { ignore: register(true) });
+    Object.defineProperty(globalThis, "Deno", { value: { test }, configurable: true });
     try {
       await loadFile();
     } catch (error) {
       failures.push(`loading ${origin}\n${describe(error)}`);
     }
   }
-  if (real === undefined) delete runtime.Deno;
-  else runtime.Deno = real;
+  delete (globalThis as { Deno?: unknown }).Deno;
+  if (real) Object.defineProperty(globalThis, "Deno", real);
   return tests;
 }
 

@@ -34,7 +34,7 @@ export class HttpConnection {
   readonly #conn: Deno.TcpConn;
   readonly #host: string;
   readonly #timeoutMs: number;
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array = new Uint8Array(0);
   /** Whether the server will take another request on this connection once the body has been read. */
   reusable = true;
 

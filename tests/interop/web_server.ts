@@ -110,7 +110,7 @@ async function start(
   const config = frame.replaceAll("@RUN@", run).replaceAll("@PORT@", String(port))
     .replaceAll("@USER@", kind === "nginx" && Deno.uid() === 0 ? "user root;" : "")
     .replaceAll("@MODULES@", loads.join("\n"))
-    .replaceAll("@SITE@", () => site);
+    .replaceAll("@SITE@", () => wholeSite(kind, site, port));
   await Deno.writeTextFile(`${run}/site.conf`, config);
   for (const [name, content] of Object.entries(files)) await Deno.writeTextFile(`${run}/${name}`, content);
 
@@ -147,6 +147,14 @@ async function start(
     throw new Error(`Cannot start ${kind}: ${exited ? "it ended" : "it does not answer"}\n${await stderr}${log}`);
   }
   return { port, errorLog, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Puts directives into a server of their own, unless they bring one that listens on port 80. */
+function wholeSite(kind: WebServerKind, site: string, port: number): string {
+  const address = `127.0.0.1:${port}`;
+  if (kind === "apache") return `<VirtualHost ${address}>\n${site}\n</VirtualHost>`;
+  if (site.includes("listen 80;")) return site.replace("listen 80;", `listen ${address};`);
+  return `server {\nlisten ${address};\nserver_name localhost;\n${site}\n}`;
 }
 
 /** A TCP port of 127.0.0.1 that nobody listens on. */

@@ -1,4 +1,7 @@
-/** `@std/assert` with types: its mirror on npm ships none. With `jsr:@std/assert` this file and its `.d.ts` can go. */
+/**
+ * `@std/assert` from its mirror on npm, which ships no types. With `jsr:@std/assert@1` in deno.json's `imports` this
+ * folder can go.
+ */
 
 // @ts-types="./assert.d.ts"
-export * from "@std/assert";
+export * from "deno-std/assert";

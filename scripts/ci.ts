@@ -1,0 +1,9 @@
+/** What `.ci/run` runs once everything is installed: the gate, then the README's command for the tests. */
+
+import { runningDeno } from "../tests/runtimes.ts";
+import { Tally } from "./tally.ts";
+
+const tally = new Tally();
+await tally.run("gate", [...runningDeno().command, "scripts/gate.ts"]);
+await tally.run("npx -y deno@2 task test", ["npx", "-y", "deno@2", "task", "test"], 900_000);
+tally.finish();

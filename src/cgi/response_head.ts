@@ -1,0 +1,95 @@
+/** A response's head as a CGI script writes it (RFC 3875 §6), in the form that every web server reads alike. */
+
+import { isFieldValue, isToken } from "./field.ts";
+import { reasonPhrase } from "./reason_phrase.ts";
+
+const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
+
+/** What is before a response's body. A `Response` is one. */
+export interface ResponseHead {
+  /** The status, 200 to 599. */
+  readonly status: number;
+  /** The reason phrase; the standard one is sent if this is empty or cannot be sent. */
+  readonly statusText: string;
+  /** Pairs of name and value, as `Headers` gives them: one per Set-Cookie. */
+  readonly headers: Iterable<readonly [string, string]>;
+}
+
+/** What the sender knows besides the head. */
+export interface EncodeResponseHeadOptions {
+  /** The body's length in bytes, sent as Content-Length if the head has none. */
+  readonly contentLength?: number | undefined;
+}
+
+/**
+ * Writes a response's head: a latin1 string that ends with the blank line.
+ *
+ * What would break the response, or hide another in it, is left out: fields of the client's connection, the handler's
+ * own `Status`, names that are no tokens, values with CR, LF, NUL or chars that are no bytes.
+ *
+ * @throws {RangeError} If the status is not one of 200 to 599.
+ */
+export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHeadOptions = {}): string {
+  const { status, statusText } = head;
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(`Cannot send response: status is ${status}, not one of 200 to 599`);
+  }
+  let text = "";
+  // A 204 has none, not even 0 (RFC 9110 §8.6); a 205's would promise a body that is never sent.
+  let hasLength = status === 204 || status === 205;
+  let isEventStream = false;
+  let hasBuffering = false;
+  for (const [name, value] of head.headers) {
+    if (!isToken(name) || !isFieldValue(value)) continue;
+    switch (name.toLowerCase()) {
+      case "connection":
+      case "keep-alive":
+      case "proxy-connection":
+      case "status":
+      case "te":
+      case "trailer":
+      case "transfer-encoding":
+      case "upgrade":
+        continue;
+      case "content-length":
+        if (hasLength || !/^\d+$/.test(value)) continue;
+        hasLength = true;
+        break;
+      case "content-type":
+        isEventStream = eventStream.test(value);
+        break;
+      case "x-accel-buffering":
+        hasBuffering = true;
+    }
+    text += name + ": " + value + "\r\n";
+  }
+  if (!hasLength && options.contentLength !== undefined) text += "Content-Length: " + options.contentLength + "\r\n";
+  // nginx otherwise keeps events back until a buffer is full of them.
+  if (isEventStream && !hasBuffering) text += "X-Accel-Buffering: no\r\n";
+  const reason = /\S/.test(statusText) && isFieldValue(statusText) ? statusText : reasonPhrase(status);
+  // Last, and always: HAProxy makes a 302 of any status that a Location follows; a missing one means 200, or 302.
+  return text + "Status: " + status + " " + reason + "\r\n\r\n";
+}
+
+/** Whether a response to `method` with `status` has a body. A wrong one breaks the client's connection. */
+export function allowsBody(status: number, method: string): boolean {
+  return method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+}
+
+/**
+ * The header fields by which an Authorizer sends variables to the web server (§6.3): `Variable-REMOTE_USER` and so on.
+ *
+ * @throws {TypeError} If a name is no token, or a value has a line break, NUL or a char that is no byte.
+ */
+export function variableHeaders(variables: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(variables).map(([name, value]) => {
+    if (!isToken(name)) {
+      throw new TypeError(`Cannot send variable ${JSON.stringify(name)}: its name must be letters, digits and "_"`);
+    }
+    if (!isFieldValue(value)) {
+      const what = `its value ${JSON.stringify(value)} has a control character or one above U+00FF`;
+      throw new TypeError(`Cannot send variable ${name}: ${what}; percent-encode it`);
+    }
+    return ["Variable-" + name, value];
+  });
+}

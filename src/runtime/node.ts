@@ -1,0 +1,197 @@
+/**
+ * Sockets by `node:net`: on Node, and on Deno for what its own sockets cannot do.
+ *
+ * A transport owns its socket, and nothing else; Node owns the queue of what is to be sent.
+ */
+import { connect as netConnect, createServer, type Server, type Socket } from "node:net";
+import { nodeFiles } from "./node_files.ts";
+import { inheritedFd } from "./process.ts";
+import { connectError, listenError } from "./socket_error.ts";
+import type {
+  Accept,
+  Addr,
+  Listener,
+  ListenOptions,
+  NetAddr,
+  Runtime,
+  Transport,
+  TransportSink,
+  UnixAddr,
+} from "./transport.ts";
+import { listenOnPath } from "./unix_socket.ts";
+import { HIGH_WATER_BYTES } from "./write_queue.ts";
+
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES } as const;
+
+/** Makes the runtime that stands on `node:net`. */
+export function nodeRuntime(): Runtime {
+  return { listen, connect, inheritedFd };
+}
+
+function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
+  const { path } = options;
+  return path === undefined
+    ? bind(options, accept)
+    : listenOnPath({ ...options, path }, accept, nodeFiles, connect, bind);
+}
+
+function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
+  const { hostname, port, path, fd, backlog, reusePort } = options;
+  const { promise, resolve, reject } = settleLater<Listener>();
+  const server = createServer(SOCKET_OPTIONS);
+  // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
+  server.on("error", (error) => reject(listenError(options, error)));
+  server.on("listening", () => {
+    const listener = new NodeListener(server, options);
+    const tcp = listener.addr.transport === "tcp";
+    server.on("connection", (socket) => NodeTransport.open(socket, tcp ? netAddr(socket) : UNNAMED, accept));
+    resolve(listener);
+  });
+  const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+  try {
+    server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+  } catch (error) {
+    reject(listenError(options, error));
+  }
+  return promise;
+}
+
+function connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport> {
+  const { promise, resolve, reject } = settleLater<Transport>();
+  const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
+  const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
+  const failed = (error: Error): void => reject(connectError(addr, error));
+  socket.once("error", failed);
+  socket.once("connect", () => {
+    socket.off("error", failed);
+    resolve(NodeTransport.open(socket, addr.transport === "unix" ? addr : netAddr(socket), open));
+  });
+  return promise;
+}
+
+class NodeListener implements Listener {
+  readonly addr: Addr;
+  readonly #server: Server;
+
+  constructor(server: Server, { path, fd }: ListenOptions) {
+    this.#server = server;
+    const address = server.address();
+    // An inherited unix socket has no name for Node.
+    if (path !== undefined) this.addr = { transport: "unix", path };
+    else if (address === null || typeof address === "string") this.addr = { transport: "fd", fd: fd ?? -1 };
+    else this.addr = { transport: "tcp", hostname: address.address, port: address.port };
+  }
+
+  close(): Promise<void> {
+    // Its callback would wait for the open connections too.
+    this.#server.close();
+    return Promise.resolve();
+  }
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+}
+
+class NodeTransport implements Transport {
+  readonly remoteAddr: Addr;
+  readonly #socket: Socket;
+  #shut = false;
+
+  private constructor(socket: Socket, remoteAddr: Addr) {
+    this.#socket = socket;
+    this.remoteAddr = remoteAddr;
+  }
+
+  static open(socket: Socket, remoteAddr: Addr, accept: Accept): NodeTransport {
+    const transport = new NodeTransport(socket, remoteAddr);
+    transport.#listen(accept(transport));
+    return transport;
+  }
+
+  #listen(sink: TransportSink): void {
+    const socket = this.#socket;
+    let failure: Error | undefined;
+    // Each chunk has memory of its own, so it does not matter whether the sink keeps it.
+    socket.on("data", (chunk) => {
+      if (!socket.destroyed) sink.received(chunk);
+    });
+    socket.on("end", () => {
+      if (!socket.destroyed) sink.ended();
+    });
+    socket.on("drain", () => {
+      if (!socket.destroyed) sink.drained();
+    });
+    socket.on("error", (error) => {
+      failure = error;
+    });
+    socket.on("close", () => sink.closed(failure));
+  }
+
+  write(pieces: readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
+    if (this.#shut || socket.destroyed) return true;
+    if (pieces.length === 1) return socket.write(pieces[0] as Uint8Array);
+    let more = true;
+    socket.cork();
+    for (const piece of pieces) more = socket.write(piece);
+    socket.uncork();
+    return more;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  shutdown(): void {
+    if (this.#shut) return;
+    this.#shut = true;
+    this.#socket.end();
+  }
+
+  close(): void {
+    this.#shut = true;
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    this.#shut = true;
+    // On a unix socket Node takes a reset for an error of ours.
+    if (this.remoteAddr.transport === "tcp") this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+}
+
+const UNNAMED: UnixAddr = { transport: "unix", path: "" };
+
+/** A peer that has gone already has no address: `""` is in no list of allowed ones. */
+function netAddr(socket: Socket): NetAddr {
+  return { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+function settleLater<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,174 @@
+/** Puts the parts together: picks the runtime's sockets, and serves what comes over them. */
+
+import { variableHeaders } from "./cgi/response_head.ts";
+import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "./protocol/constants.ts";
+import { detectRuntime } from "./runtime/detect.ts";
+import { type DuplexStreams, openStreams } from "./runtime/streams.ts";
+import type { Addr, Listener, ListenOptions, Runtime } from "./runtime/transport.ts";
+import { FastResponse } from "./server/fast_response.ts";
+import { adoptGlobals } from "./server/globals.ts";
+import type { Handler } from "./server/handler.ts";
+import { FastCgiServer, type Server } from "./server/server.ts";
+import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./server/settings.ts";
+
+/** The handlers of an application, by role (§6). A role without a handler is refused with FCGI_UNKNOWN_ROLE. */
+export interface Handlers {
+  /** The Responder: answers requests (§6.2). */
+  fetch: Handler;
+  /** The Authorizer: a 200, as {@linkcode allow} makes it, lets the web server go on; any other response is sent (§6.3). */
+  authorizer?: Handler;
+  /** The Filter: as the Responder, with the file to be filtered in `info.data` (§6.4). */
+  filter?: Handler;
+}
+
+/**
+ * Serves FastCGI: like `Deno.serve`, behind a web server.
+ *
+ * Without an address it listens on the socket that it was started with, if there is one (descriptor 0 under spawn-fcgi,
+ * mod_fcgid or lighttpd; systemd's socket activation), else on 127.0.0.1:9000.
+ *
+ * @throws {TypeError|RangeError} If an option cannot be. What goes wrong later rejects `server.ready`.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@webfcgi/webfcgi";
+ *
+ * await using server = serve({ port: 0, onListen: () => {} }, (request, info) => {
+ *   info.log(`asked for ${request.url}`);
+ *   return new Response("Hello");
+ * });
+ * await server.ready;
+ * ```
+ */
+export function serve(handler: Handler): Server;
+/** As above, with options. */
+export function serve(options: ServeOptions, handler: Handler): Server;
+/** As above, with the handlers among the options, as in `Bun.serve`. */
+export function serve(options: ServeOptions & Handlers): Server;
+export function serve(first: Handler | ServeOptions | ServeOptions & Handlers, handler?: Handler): Server {
+  const options: ServeOptions & Partial<Handlers> = typeof first === "function" ? { fetch: first } : first;
+  const where = listenOptions(options);
+  const { onListen = announce } = options;
+  return makeServer(options, handler, async (server) => {
+    const runtime = await detectRuntime();
+    const listener = await runtime.listen(
+      where ?? inherited(runtime, options),
+      (transport) => server.accept(transport),
+    );
+    onListen(listener.addr);
+    return listener;
+  });
+}
+
+/**
+ * Serves one connection over any pair of Web Streams; resolves when it is closed. Errors go to `onError`.
+ *
+ * @throws {TypeError|RangeError} If an option cannot be.
+ *
+ * @example
+ * ```ts
+ * import { serveConnection } from "@webfcgi/webfcgi";
+ *
+ * const toApplication = new TransformStream<Uint8Array, Uint8Array>();
+ * const toWebServer = new TransformStream<Uint8Array, Uint8Array>();
+ * const served = serveConnection(
+ *   { readable: toApplication.readable, writable: toWebServer.writable },
+ *   () => new Response("Hello"),
+ * );
+ * await toApplication.writable.close();
+ * await Array.fromAsync(toWebServer.readable);
+ * await served;
+ * ```
+ */
+export function serveConnection(
+  streams: DuplexStreams,
+  handler: Handler | Handlers,
+  options: ConnectionOptions = {},
+): Promise<void> {
+  const handlers = typeof handler === "function" ? { fetch: handler } : handler;
+  const server = makeServer({ ...options, ...handlers }, undefined, (server) => {
+    openStreams(streams, (transport) => {
+      const sink = server.accept(transport);
+      return {
+        received: (chunk) => sink.received(chunk),
+        ended: () => sink.ended(),
+        drained: () => sink.drained(),
+        closed: (error) => {
+          sink.closed(error);
+          server.close();
+        },
+      };
+    });
+    return Promise.resolve(NO_LISTENER);
+  });
+  return server.finished;
+}
+
+/**
+ * The response by which an Authorizer lets a request pass, with variables for what comes after it (§6.3).
+ *
+ * @throws {TypeError} If a name or a value cannot be sent.
+ *
+ * @example
+ * ```ts
+ * import { allow } from "@webfcgi/webfcgi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const response = allow({ REMOTE_USER: "anna" });
+ * assertEquals(response.status, 200);
+ * assertEquals(response.headers.get("variable-remote_user"), "anna");
+ * ```
+ */
+export function allow(variables: Readonly<Record<string, string>> = {}): Response {
+  return new FastResponse(null, { headers: variableHeaders(variables) });
+}
+
+function makeServer(
+  options: ServeOptions & Partial<Handlers>,
+  handler: Handler | undefined,
+  listen: (server: FastCgiServer) => Promise<Listener>,
+): FastCgiServer {
+  const { fetch = handler, authorizer, filter } = options;
+  const handlers = new Map<number, Handler>();
+  for (const [role, play] of [[FCGI_RESPONDER, fetch], [FCGI_AUTHORIZER, authorizer], [FCGI_FILTER, filter]] as const) {
+    if (play === undefined) continue;
+    if (typeof play !== "function") throw new TypeError(`Cannot serve: a handler is ${typeof play}, not a function`);
+    handlers.set(role, play);
+  }
+  if (handlers.size === 0) throw new TypeError("Cannot serve: there is no handler");
+  const settings = resolveSettings(options);
+  if (!settings.nativeRequest) adoptGlobals();
+  return new FastCgiServer(settings, handlers, options.signal, listen);
+}
+
+/** Where the options say to listen; undefined if they do not. @throws {TypeError} If they say two things at once. */
+function listenOptions(options: ServeOptions): ListenOptions | undefined {
+  const { hostname, port, path, fd, mode = 0o660, backlog = 511, reusePort = false } = options;
+  const given = [hostname ?? port, path, fd].filter((value) => value !== undefined).length;
+  if (given > 1) throw new TypeError("Cannot serve: give one of port, path and fd, not several");
+  if (path !== undefined) return { path, mode, backlog };
+  if (fd !== undefined) return { fd };
+  if (given === 1) return { hostname: hostname ?? "127.0.0.1", port: port ?? 9000, backlog, reusePort };
+}
+
+function inherited(runtime: Runtime, { backlog = 511, reusePort = false }: ServeOptions): ListenOptions {
+  const fd = runtime.inheritedFd();
+  return fd === undefined ? { hostname: "127.0.0.1", port: 9000, backlog, reusePort } : { fd };
+}
+
+function announce(addr: Addr): void {
+  const where = addr.transport === "tcp"
+    ? `${addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname}:${addr.port}`
+    : addr.transport === "unix"
+    ? addr.path
+    : `file descriptor ${addr.fd}`;
+  console.log(`Listening for FastCGI on ${where}`);
+}
+
+/** Stands in for the listener of a connection that is there already. */
+const NO_LISTENER: Listener = {
+  addr: { transport: "unix", path: "" },
+  close: () => Promise.resolve(),
+  ref: () => {},
+  unref: () => {},
+};

@@ -1,0 +1,358 @@
+/**
+ * One connection from a web server.
+ *
+ * Owns the socket, and the requests under way on it: what each has of the room for unread bytes, who waits to write,
+ * and when the socket is closed. Knows records only through the protocol's end of the connection, and bodies and
+ * responses only through exchanges.
+ */
+
+import { Params } from "../cgi/params.ts";
+import { findMount, stripMount } from "../cgi/mount.ts";
+import { requestUrl } from "../cgi/request_url.ts";
+import { LimitError, RequestAbortedError } from "../errors.ts";
+import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
+import { FCGI_STDOUT } from "../protocol/constants.ts";
+import { decodePairs } from "../protocol/name_value.ts";
+import type { RecordWriter } from "../protocol/record_writer.ts";
+import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
+import { Exchange, type ExchangeHost } from "./exchange.ts";
+import type { Handler, HandlerInfo } from "./handler.ts";
+import { plainResponse } from "./plain_response.ts";
+import { ResponseSender } from "./response_sender.ts";
+import type { Settings } from "./settings.ts";
+
+/** What a connection needs of the server that it belongs to. */
+export interface ConnectionHost {
+  readonly settings: Settings;
+  /** The handler of each role that is played. */
+  readonly handlers: ReadonlyMap<number, Handler>;
+  /** The server's clock, which ticks about once a second, in milliseconds. */
+  readonly nowMs: number;
+  /** Whether the server has room for one more request; counts it if so. */
+  admit(): boolean;
+  /** A request that was admitted has ended. */
+  release(): void;
+  /** Has a graceful shutdown wait. */
+  waitUntil(promise: Promise<unknown>): void;
+  /** Tells of an error; resolves to a response for it, if there is one. Never rejects. */
+  report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+  /** The connection's socket is gone. */
+  closed(connection: Connection): void;
+}
+
+/** Unread bytes of bodies above which the socket is paused while one request is under way. */
+const UNREAD_HIGH_WATER = 65_536;
+/** The same while several are: one slow body must not block its siblings at once. */
+const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
+/** Requests on a connection whose PARAMS have not ended. */
+const MAX_UNFINISHED = 128;
+/** How long the rest of what a web server sends is read and dropped after our last word, in milliseconds. */
+const DRAIN_MS = 2000;
+/** How long a handler may still answer to a web server that has ended its side, in milliseconds. */
+const HALF_CLOSED_MS = 10_000;
+/** Bytes queued beyond what the socket likes at which nothing more is read: each request read may queue more. */
+const MAX_BACKLOG = 262_144;
+/** What no web server can take for a record: the way to tell it that a response has broken off. */
+const BROKEN_RECORD = new Uint8Array(8);
+
+/** A connection under way. */
+export class Connection implements TransportSink, ApplicationEvents<Exchange>, ExchangeHost {
+  readonly settings: Settings;
+  readonly peerAddr: Addr;
+  readonly writer: RecordWriter;
+  readonly #host: ConnectionHost;
+  readonly #transport: Transport;
+  readonly #protocol: ApplicationConnection<Exchange>;
+  readonly #exchanges = new Set<Exchange>();
+  /** Bytes of bodies that no one has read yet. */
+  #unread = 0;
+  /** More is queued on the socket than it likes; since then, this many bytes have been queued in spite of it. */
+  #blocked = false;
+  #backlog = 0;
+  #paused = false;
+  #held = false;
+  /** Goes on with what waits to write. */
+  #waiting: (() => void)[] = [];
+  /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
+  #receiving = false;
+  #peerEnded = false;
+  /** To be closed as soon as no request is under way. */
+  #draining = false;
+  /** Our last word has been written. */
+  #shutDown = false;
+  #gone = false;
+  /** A record or a request's PARAMS have begun and not ended. */
+  #amidHead = true;
+  /** Since when, on the server's clock, the connection has been in the state that it is in. */
+  #sinceMs: number;
+
+  constructor(transport: Transport, host: ConnectionHost) {
+    this.#host = host;
+    this.settings = host.settings;
+    this.#transport = transport;
+    this.peerAddr = transport.remoteAddr;
+    this.#sinceMs = host.nowMs;
+    const { maxConnections, maxRequests, maxParamsBytes, multiplex } = this.settings;
+    this.#protocol = new ApplicationConnection<Exchange>(this, {
+      roles: [...host.handlers.keys()],
+      capabilities: { maxConnections, maxRequests, multiplex },
+      maxParamsBytes,
+      maxUnfinished: MAX_UNFINISHED,
+    });
+    this.writer = this.#protocol.writer;
+  }
+
+  // What the server tells:
+
+  /** Reads nothing for now. */
+  hold(): void {
+    this.#held = true;
+    this.#steer();
+  }
+
+  /** Reads what comes, after `hold`. */
+  unhold(): void {
+    this.#held = false;
+    this.#sinceMs = this.#host.nowMs;
+    this.#steer();
+  }
+
+  /** Closes the connection as soon as the requests under way have been answered. */
+  drain(): void {
+    this.#draining = true;
+    this.#settle();
+  }
+
+  /** Gives up all requests, and closes. */
+  close(reason: RequestAbortedError): void {
+    this.#abortAll(reason);
+    this.#transport.close();
+  }
+
+  ref(): void {
+    this.#transport.ref();
+  }
+
+  unref(): void {
+    this.#transport.unref();
+  }
+
+  /** Ends what has waited for too long; called about once a second. */
+  tick(): void {
+    const { headTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
+    const { nowMs } = this.#host;
+    const waitedMs = nowMs - this.#sinceMs;
+    if (this.#shutDown || this.#peerEnded) {
+      if (waitedMs >= (this.#shutDown ? DRAIN_MS : HALF_CLOSED_MS)) this.#transport.close();
+      return;
+    }
+    if (requestTimeoutMs > 0) {
+      for (const exchange of this.#exchanges) {
+        if (nowMs - exchange.startedMs >= requestTimeoutMs) exchange.timeOut(requestTimeoutMs);
+      }
+    }
+    if (this.#held) return;
+    if (this.#amidHead) {
+      if (headTimeoutMs > 0 && waitedMs >= headTimeoutMs) {
+        this.#break(
+          new LimitError("headTimeoutMs", headTimeoutMs, "Cannot read request: its parameters took too long"),
+        );
+      }
+    } else if (this.#exchanges.size === 0 && idleTimeoutMs > 0 && waitedMs >= idleTimeoutMs) {
+      this.#shutdown();
+    }
+  }
+
+  // What the socket tells:
+
+  received(chunk: Uint8Array): boolean {
+    if (this.#shutDown) return false;
+    this.#receiving = true;
+    let kept = false;
+    try {
+      kept = this.#protocol.receive(chunk);
+    } catch (error) {
+      this.#receiving = false;
+      this.#break(error);
+      return false;
+    }
+    this.#receiving = false;
+    const amidHead = !this.#protocol.idle && (this.#protocol.unfinished > 0 || this.#protocol.active === 0);
+    if (!amidHead || !this.#amidHead) this.#sinceMs = this.#host.nowMs;
+    this.#amidHead = amidHead;
+    this.#settle();
+    return kept;
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    this.#sinceMs = this.#host.nowMs;
+    const reason = new RequestAbortedError("The web server closed the connection");
+    for (const exchange of this.#exchanges) exchange.abort(reason);
+    this.#settle();
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#backlog = 0;
+    this.#goOn();
+    this.#steer();
+  }
+
+  closed(error?: Error): void {
+    this.#gone = true;
+    this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
+    this.#goOn();
+    this.#host.closed(this);
+  }
+
+  // What the protocol tells:
+
+  onRequest(requestId: number, role: number, block: Uint8Array): Exchange {
+    const { mount, stripMount: strip } = this.settings;
+    const params = new Params(decodePairs(block));
+    const exchange = new Exchange(this, requestId, role, params, this.#host.nowMs);
+    this.#exchanges.add(exchange);
+    if (!this.#host.admit() || this.#shutDown) {
+      exchange.refuse(503);
+    } else {
+      const url = requestUrl(params);
+      const seen = url !== undefined && strip ? stripMount(url, findMount(params, mount).scriptName) : url;
+      exchange.run(this.#host.handlers.get(role)!, seen);
+    }
+    return exchange;
+  }
+
+  onParamsTooLarge(requestId: number): void {
+    new ResponseSender(this, requestId).send(plainResponse(431), "");
+    this.writer.streamEnd(FCGI_STDOUT, requestId);
+    this.#protocol.end(requestId);
+  }
+
+  onStdin(exchange: Exchange, content: Uint8Array): boolean {
+    return exchange.body?.push(content) ?? false;
+  }
+
+  onStdinEnd(exchange: Exchange): void {
+    exchange.body?.end();
+  }
+
+  onData(exchange: Exchange, content: Uint8Array): boolean {
+    return exchange.data?.push(content) ?? false;
+  }
+
+  onDataEnd(exchange: Exchange): void {
+    exchange.data?.end();
+  }
+
+  onAbort(exchange: Exchange): void {
+    exchange.abort(new RequestAbortedError("The web server aborted the request"));
+    exchange.giveUp();
+    this.end(exchange, 0);
+  }
+
+  // What exchanges tell:
+
+  flush(): boolean {
+    if (!this.#receiving && !this.writer.empty) this.#write();
+    return !this.#blocked;
+  }
+
+  writable(): Promise<void> {
+    if (!this.#blocked || this.#gone) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  end(exchange: Exchange, appStatus: number): void {
+    this.#forget(exchange);
+    this.#protocol.end(exchange.requestId, appStatus);
+    if (!this.#receiving) this.#settle();
+  }
+
+  breakOff(exchange: Exchange): void {
+    this.#forget(exchange);
+    if (this.#protocol.active > 1) {
+      this.#protocol.end(exchange.requestId, 1);
+    } else {
+      // Nothing that ends well can follow: nginx takes a mere close for the end of the response.
+      this.writer.take();
+      this.#transport.write([BROKEN_RECORD]);
+      this.#shutdown();
+    }
+    if (!this.#receiving) this.#settle();
+  }
+
+  buffered(delta: number): void {
+    this.#unread += delta;
+    this.#steer();
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.#host.waitUntil(promise);
+  }
+
+  report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
+    return this.#host.report(error, request, info);
+  }
+
+  /** This peer cannot be followed any more; only its own connection suffers. */
+  #break(error: unknown): void {
+    this.#host.report(error);
+    this.#abortAll(new RequestAbortedError("The web server broke the protocol", { cause: error }));
+    this.#transport.close();
+  }
+
+  #abortAll(reason: RequestAbortedError): void {
+    for (const exchange of this.#exchanges) {
+      exchange.abort(reason);
+      exchange.giveUp();
+      this.#forget(exchange);
+    }
+  }
+
+  #forget(exchange: Exchange): void {
+    this.#sinceMs = this.#host.nowMs;
+    if (this.#exchanges.delete(exchange)) this.#host.release();
+  }
+
+  /** Sends what has been written, and closes if that was all. */
+  #settle(): void {
+    if (this.#gone || this.#shutDown) return;
+    if (!this.writer.empty) this.#write();
+    const done = this.#protocol.finished || this.#exchanges.size === 0 && this.#peerEnded ||
+      this.#draining && this.#protocol.idle;
+    if (done) this.#shutdown();
+    else this.#steer();
+  }
+
+  #write(): void {
+    const pieces = this.writer.take();
+    if (this.#blocked) { for (const piece of pieces) this.#backlog += piece.length; }
+    if (!this.#transport.write(pieces)) this.#blocked = true;
+  }
+
+  #shutdown(): void {
+    if (this.#shutDown) return;
+    this.#shutDown = true;
+    this.#sinceMs = this.#host.nowMs;
+    this.#transport.shutdown();
+    // Input left unread would make the system reset the connection, and the response could be lost (§3.5 leaves it open).
+    this.#steer();
+  }
+
+  /** Pauses and resumes the socket by what waits to be read, or to be sent. */
+  #steer(): void {
+    const highWater = this.#exchanges.size > 1 ? UNREAD_HIGH_WATER_MULTIPLEXED : UNREAD_HIGH_WATER;
+    const full = !this.#shutDown && (this.#held || this.#unread > highWater || this.#backlog > MAX_BACKLOG);
+    if (full === this.#paused) return;
+    this.#paused = full;
+    if (full) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

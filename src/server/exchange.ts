@@ -1,0 +1,270 @@
+/**
+ * One request and its response.
+ *
+ * Owns how far they have come: the request's bodies, its signal, what waits to be logged, and how it ended. It ends
+ * exactly once: with END_REQUEST, by breaking off, or with its connection.
+ */
+
+import { isToken } from "../cgi/field.ts";
+import type { Params } from "../cgi/params.ts";
+import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
+import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
+import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
+import type { Addr } from "../runtime/transport.ts";
+import { memoryParts } from "./fast_response.ts";
+import type { Handler, HandlerInfo } from "./handler.ts";
+import { ExchangeInfo } from "./handler_info.ts";
+import { LazyRequest, type RequestSource } from "./lazy_request.ts";
+import { plainResponse } from "./plain_response.ts";
+import { RequestBody } from "./request_body.ts";
+import { takeApart } from "./response_parts.ts";
+import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
+import type { Settings } from "./settings.ts";
+
+/** What an exchange needs of the connection that it takes place on. */
+export interface ExchangeHost extends ResponseOutput {
+  readonly settings: Settings;
+  readonly peerAddr: Addr;
+  /** Writes END_REQUEST, sends all that has been written, and forgets the exchange. */
+  end(exchange: Exchange, appStatus: number): void;
+  /** Makes the web server see that the response is not whole, and forgets the exchange. */
+  breakOff(exchange: Exchange): void;
+  /** Bytes of bodies that wait to be read have become more, or fewer. */
+  buffered(delta: number): void;
+  /** Has a graceful shutdown wait. */
+  waitUntil(promise: Promise<unknown>): void;
+  /** Tells of an error; resolves to a response for it, if there is one. Never rejects. */
+  report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+}
+
+/** Greatest amount of text that waits for the head to be sent before it, in characters. */
+const MAX_LOG_LENGTH = 65_536;
+/** Methods that no Request can have (Fetch standard, "forbidden method"). */
+const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
+
+/** A request under way. */
+export class Exchange implements RequestSource {
+  readonly requestId: number;
+  readonly params: Params;
+  readonly method: string;
+  readonly role: number;
+  readonly host: ExchangeHost;
+  /** When it began, on the server's clock. */
+  readonly startedMs: number;
+  readonly body: RequestBody | null;
+  readonly data: RequestBody | null;
+  readonly #sender: ResponseSender;
+  #url = "";
+  #request: Request | undefined;
+  #info: HandlerInfo | undefined;
+  #controller: AbortController | null = null;
+  #abortReason: RequestAbortedError | undefined;
+  #failed = false;
+  #over = false;
+  /** Why the response was never sent whole. */
+  #failure: unknown;
+  #completion: { resolve(): void; reject(reason: unknown): void } | undefined;
+  #completed: Promise<void> | undefined;
+  #log = "";
+  #logged = false;
+  #appStatus = 0;
+
+  constructor(host: ExchangeHost, requestId: number, role: number, params: Params, nowMs: number) {
+    this.host = host;
+    this.requestId = requestId;
+    this.role = role;
+    this.params = params;
+    this.startedMs = nowMs;
+    this.method = params.get("REQUEST_METHOD") ?? "";
+    this.#sender = new ResponseSender(host, requestId);
+    const { maxBodyBytes } = host.settings;
+    const buffered = (delta: number): void => host.buffered(delta);
+    const expected = contentLength(params);
+    const bodiless = role === FCGI_AUTHORIZER || this.method === "GET" || this.method === "HEAD" || expected === 0;
+    this.body = bodiless ? null : new RequestBody("request body", expected, maxBodyBytes, buffered);
+    this.data = role === FCGI_FILTER
+      ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, buffered)
+      : null;
+  }
+
+  /** The public URL. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The request's headers, `[name, value, …]`. */
+  get headerPairs(): string[] {
+    return requestHeaders(this.params);
+  }
+
+  /** Aborted when the web server gives the request up. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Settles with the response's fate. */
+  get completed(): Promise<void> {
+    if (this.#completed === undefined) {
+      this.#completed = new Promise((resolve, reject) => this.#completion = { resolve, reject });
+      // Most handlers that read it only want to know when, and an unhandled rejection would end the process.
+      this.#completed.catch(() => {});
+      if (this.#over) this.#complete();
+    }
+    return this.#completed;
+  }
+
+  /** Has the handler answer; or answers what no handler can be asked. */
+  run(handler: Handler, url: string | undefined): void {
+    const expected = contentLength(this.params);
+    const { maxBodyBytes } = this.host.settings;
+    if (url === undefined || !isToken(this.method)) return this.refuse(400);
+    if (FORBIDDEN_METHOD.test(this.method)) return this.refuse(501);
+    if (expected !== undefined && expected > maxBodyBytes) return this.refuse(413);
+    this.#url = url;
+    const lazy = new LazyRequest(this);
+    this.#info = new ExchangeInfo(this);
+    let response: Response | Promise<Response>;
+    try {
+      this.#request = this.host.settings.nativeRequest ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
+      response = handler(this.#request, this.#info);
+    } catch (error) {
+      return void this.#fail(error);
+    }
+    if (response instanceof Response) this.#respond(response);
+    else Promise.resolve(response).then((response) => this.#respond(response), (error) => this.#fail(error));
+  }
+
+  /** Answers with a status and no more, without asking a handler. */
+  refuse(status: number): void {
+    this.#send(plainResponse(status));
+  }
+
+  /** The web server gives the request up: its signal fires, its bodies fail. A response that is ready is still sent. */
+  abort(reason: RequestAbortedError): void {
+    if (this.#over || this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.body?.fail(reason);
+    this.data?.fail(reason);
+    this.#controller?.abort(reason);
+    this.#sender.cancel(reason);
+  }
+
+  /** After `abort`: nothing is sent any more. The caller ends the request. */
+  giveUp(): void {
+    if (!this.#over) this.#finish(this.#abortReason);
+  }
+
+  /** It has taken longer than it may. */
+  timeOut(requestTimeoutMs: number): void {
+    const reason = new RequestAbortedError(`The request took longer than requestTimeoutMs, ${requestTimeoutMs}`);
+    this.abort(reason);
+    if (this.#over) return;
+    if (this.#sender.headWritten) this.#breakOff(reason);
+    else this.refuse(503);
+  }
+
+  /** Writes a line to FCGI_STDERR, or keeps it until the head has been sent. */
+  log(message: string): void {
+    if (this.#over) return;
+    const room = MAX_LOG_LENGTH - this.#log.length;
+    this.#log += message.length < room ? message + "\n" : "…\n".slice(0, Math.max(0, room));
+    if (this.#sender.headWritten) {
+      this.#writeLog();
+      this.host.flush();
+    }
+  }
+
+  /** Sets what END_REQUEST says. @throws {RangeError} If it is not an integer from 0 to 2^32 - 1. */
+  setAppStatus(appStatus: number): void {
+    if (appStatus >>> 0 !== appStatus) {
+      throw new RangeError(`Cannot set appStatus: ${appStatus} is not 0 to 4294967295`);
+    }
+    this.#appStatus = appStatus;
+  }
+
+  #respond(response: unknown): void {
+    if (this.#over) return discard(response);
+    try {
+      const sending = this.#send(takeApart(response));
+      sending?.catch((error) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Sends a response and ends; a promise only for one that comes as a stream. */
+  #send(parts: Parameters<ResponseSender["send"]>[0]): void | Promise<void> {
+    const sending = this.#sender.send(parts, this.method);
+    if (sending !== undefined) return sending.then(() => this.#end());
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    const { writer } = this.host;
+    writer.streamEnd(FCGI_STDOUT, this.requestId);
+    this.#writeLog();
+    if (this.#logged) writer.streamEnd(FCGI_STDERR, this.requestId);
+    this.#finish(undefined);
+    this.host.end(this, this.#appStatus);
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#over) return;
+    const aborted = error === this.#abortReason;
+    const response = aborted ? undefined : await this.host.report(error, this.#request, this.#info);
+    if (this.#over) return discard(response);
+    if (this.#sender.headWritten) return this.#breakOff(error);
+    // A response for an error that fails in its turn is not asked for again.
+    if (response !== undefined && !this.#failed) {
+      this.#failed = true;
+      return this.#respond(response);
+    }
+    if (!aborted) this.log(error instanceof Error ? error.stack ?? error.message : String(error));
+    this.refuse(statusOf(error));
+  }
+
+  #breakOff(error: unknown): void {
+    this.#finish(error);
+    this.host.breakOff(this);
+  }
+
+  /** Nothing is read or sent from now on. */
+  #finish(failure: unknown): void {
+    this.#over = true;
+    this.#failure = failure;
+    const reason = this.#abortReason ?? new RequestAbortedError("Cannot read request body: the response has been sent");
+    this.body?.fail(reason);
+    this.data?.fail(reason);
+    if (this.#completed !== undefined) this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#failure === undefined) this.#completion?.resolve();
+    else this.#completion?.reject(this.#failure);
+  }
+
+  #writeLog(): void {
+    if (this.#log === "") return;
+    this.host.writer.stream(FCGI_STDERR, this.requestId, new TextEncoder().encode(this.#log));
+    this.#log = "";
+    this.#logged = true;
+  }
+}
+
+/** The status for an error that no one has made a response of. */
+function statusOf(error: unknown): number {
+  if (error instanceof LimitError) return 413;
+  return error instanceof ProtocolError ? 400 : 500;
+}
+
+/** No one will read this response. */
+function discard(response: unknown): void {
+  if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
+    response.body?.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * A `Request` that makes its parts when they are first read: most handlers read two of them, and a native Request with
+ * all of them costs more than the rest of the server.
+ *
+ * It passes for a Request: `instanceof`, every property and method. The two things that look behind the prototype,
+ * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
+ */
+
+import type { RequestBody } from "./request_body.ts";
+
+/** What a {@linkcode LazyRequest} is made from. */
+export interface RequestSource {
+  /** The method, any token. */
+  readonly method: string;
+  /** The URL, absolute and normalised. */
+  readonly url: string;
+  /** The headers as `[name, value, …]`. */
+  readonly headerPairs: readonly string[];
+  /** The body; null if the request has none. */
+  readonly body: RequestBody | null;
+  /** Aborted when the web server gives the request up. */
+  readonly signal: AbortSignal;
+}
+
+const NativeRequest = Request;
+const NativeResponse = Response;
+
+/** Passes for a `Request`. */
+export class LazyRequest {
+  readonly #source: RequestSource;
+  #headers: Headers | null = null;
+  /** The native request that has taken the body over. */
+  #native: Request | null = null;
+
+  /** Makes the request of an exchange. */
+  constructor(source: RequestSource) {
+    this.#source = source;
+  }
+
+  /** Whether `value` is a LazyRequest, and not only looks like one. */
+  static is(value: unknown): value is LazyRequest {
+    return typeof value === "object" && value !== null && #source in value;
+  }
+
+  /**
+   * The native Request of the same contents, for who looks behind the prototype. It has the body from now on; with
+   * `withBody` false it is one without, and the body stays.
+   *
+   * @throws {TypeError} If the body has been used, or the runtime can make no such request.
+   */
+  static toNative(request: LazyRequest, withBody = true): Request {
+    if (request.#native !== null) return request.#native;
+    const body = withBody ? request.#source.body : null;
+    if (body !== null && request.bodyUsed) throw used();
+    const { method, url, signal } = request.#source;
+    const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
+    if (body !== null) init.body = body.stream;
+    const native = keepMethod(new NativeRequest(url, init), method);
+    if (withBody) request.#native = native;
+    return native;
+  }
+
+  get method(): string {
+    return this.#source.method;
+  }
+
+  get url(): string {
+    return this.#source.url;
+  }
+
+  get headers(): Headers {
+    if (this.#headers === null) {
+      this.#headers = new Headers();
+      const pairs = this.#source.headerPairs;
+      for (let at = 0; at < pairs.length; at += 2) this.#headers.append(pairs[at]!, pairs[at + 1]!);
+    }
+    return this.#headers;
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#native !== null ? this.#native.body : this.#source.body?.stream ?? null;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#native !== null ? this.#native.bodyUsed : this.#source.body?.disturbed ?? false;
+  }
+
+  // What a request that a server receives has by the Fetch standard, and nothing can change:
+  get cache(): "default" {
+    return "default";
+  }
+
+  get credentials(): "same-origin" {
+    return "same-origin";
+  }
+
+  get destination(): "" {
+    return "";
+  }
+
+  get duplex(): "half" {
+    return "half";
+  }
+
+  get integrity(): "" {
+    return "";
+  }
+
+  get isHistoryNavigation(): false {
+    return false;
+  }
+
+  get isReloadNavigation(): false {
+    return false;
+  }
+
+  get keepalive(): false {
+    return false;
+  }
+
+  get mode(): "cors" {
+    return "cors";
+  }
+
+  get redirect(): "follow" {
+    return "follow";
+  }
+
+  get referrer(): "about:client" {
+    return "about:client";
+  }
+
+  get referrerPolicy(): "" {
+    return "";
+  }
+
+  async text(): Promise<string> {
+    const bytes = await this.#bytes();
+    return utf8.decode(bytes);
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    const bytes = await this.#bytes();
+    // The caller's own memory: it may be transferred.
+    return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer as ArrayBuffer;
+  }
+
+  async blob(): Promise<Blob> {
+    const type = this.headers.get("content-type") ?? "";
+    return new Blob([await this.bytes() as Uint8Array<ArrayBuffer>], { type });
+  }
+
+  async formData(): Promise<FormData> {
+    const headers = { "content-type": this.headers.get("content-type") ?? "" };
+    return new NativeResponse(await this.bytes() as Uint8Array<ArrayBuffer>, { headers }).formData();
+  }
+
+  clone(): Request {
+    if (this.bodyUsed || this.#source.body?.locked) throw used();
+    return keepMethod(LazyRequest.toNative(this).clone(), this.method);
+  }
+
+  /** The whole body, once; straight from the parser unless a native request has taken it over. */
+  async #bytes(): Promise<Uint8Array> {
+    if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
+    const body = this.#source.body;
+    if (body === null) return none;
+    if (body.disturbed || body.locked) throw used();
+    return join(await body.collect());
+  }
+}
+
+// `instanceof Request`, `Object.prototype.toString` and `request.constructor` tell no difference.
+Object.setPrototypeOf(LazyRequest.prototype, NativeRequest.prototype);
+Object.defineProperty(LazyRequest.prototype, "constructor", {
+  value: NativeRequest,
+  configurable: true,
+  writable: true,
+});
+
+/** Bun makes GET of the methods that it does not know. */
+export function keepMethod(request: Request, method: string): Request {
+  if (request.method !== method) Object.defineProperty(request, "method", { value: method, configurable: true });
+  return request;
+}
+
+const none = new Uint8Array(0);
+const utf8 = new TextDecoder();
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function used(): TypeError {
+  return new TypeError("Cannot read request body: it has been read, or is being read, already");
+}

@@ -1,0 +1,202 @@
+/**
+ * The body of one request: an input stream (STDIN or DATA) as a handler reads it.
+ *
+ * Owns the bytes that have come and have not been read, and knows whether the stream has ended, failed or is no longer
+ * wanted. Never holds more than the connection lets come: it reports every byte it holds and every byte it lets go.
+ */
+
+import { LimitError, ProtocolError } from "../errors.ts";
+
+/** Told of each change in the number of bytes that wait to be read. */
+export type Buffered = (delta: number) => void;
+
+/** Parts below this length (bytes) share memory. */
+const SHARED_MEMORY = 4096;
+
+/** A body under way. */
+export class RequestBody {
+  readonly #name: string;
+  readonly #expected: number | undefined;
+  readonly #maxBytes: number;
+  readonly #buffered: Buffered;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #received = 0;
+  #state: "open" | "ended" | "failed" | "discarded" = "open";
+  #error: unknown;
+  /** Memory that small parts are copied to, and how much of it is used. */
+  #shared: Uint8Array = none;
+  #sharedUsed = 0;
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #disturbed = false;
+  /** `collect` has been called: all is wanted, so nothing waits to be read. */
+  #collecting = false;
+  /** Goes on with the read that waits for more. */
+  #wake: (() => void) | null = null;
+
+  /** Makes the body of a stream of `expected` bytes, or of an unknown number, but never more than `maxBytes`. */
+  constructor(name: string, expected: number | undefined, maxBytes: number, buffered: Buffered) {
+    this.#name = name;
+    this.#expected = expected;
+    this.#maxBytes = maxBytes;
+    this.#buffered = buffered;
+  }
+
+  /** Whether it has been read from, or cancelled. */
+  get disturbed(): boolean {
+    return this.#disturbed;
+  }
+
+  /** Whether a reader holds its stream. */
+  get locked(): boolean {
+    return this.#stream?.locked ?? false;
+  }
+
+  /** Whether more may come. */
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Takes a part, which is lent; returns whether it is kept. */
+  push(content: Uint8Array): boolean {
+    if (this.#state !== "open") return false;
+    this.#received += content.length;
+    if (this.#expected !== undefined && this.#received > this.#expected) {
+      this.fail(new ProtocolError("BAD_LENGTH", `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`));
+      return false;
+    }
+    if (this.#received > this.#maxBytes) {
+      this.fail(
+        new LimitError(
+          "maxBodyBytes",
+          this.#maxBytes,
+          `Cannot read ${this.#name}: it goes past ${this.#maxBytes} bytes`,
+        ),
+      );
+      return false;
+    }
+    const kept = this.#enqueue(content);
+    if (!this.#collecting) {
+      this.#queuedBytes += content.length;
+      this.#buffered(content.length);
+      this.#wake?.();
+    }
+    return kept;
+  }
+
+  /** The stream has ended. */
+  end(): void {
+    if (this.#state !== "open") return;
+    if (this.#expected !== undefined && this.#received < this.#expected) {
+      this.fail(
+        new ProtocolError(
+          "UNEXPECTED_END",
+          `Cannot read ${this.#name}: it ended after ${this.#received} of its ${this.#expected} bytes`,
+        ),
+      );
+    } else {
+      this.#state = "ended";
+      this.#wake?.();
+    }
+  }
+
+  /** No more will come: reading fails with `error`. What has come whole already stays readable. */
+  fail(error: unknown): void {
+    if (this.#state !== "open") return;
+    this.#state = "failed";
+    this.#error = error;
+    this.#release();
+    this.#wake?.();
+  }
+
+  /** No one wants it any more. */
+  discard(): void {
+    if (this.#state === "discarded") return;
+    this.#state = "discarded";
+    this.#release();
+    this.#wake?.();
+  }
+
+  /** The body as a stream that reads from the socket only what is read from it. */
+  get stream(): ReadableStream<Uint8Array> {
+    return this.#stream ??= new ReadableStream<Uint8Array>({
+      pull: (controller) => this.#pull(controller),
+      cancel: () => {
+        this.#disturbed = true;
+        this.discard();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** All parts, once the last has come; without a stream. The parts may share memory with others. */
+  async collect(): Promise<Uint8Array[]> {
+    this.#disturbed = true;
+    this.#collecting = true;
+    this.#uncount();
+    while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
+    if (this.#state === "failed") throw this.#error;
+    const parts = this.#queue;
+    this.#queue = [];
+    return parts;
+  }
+
+  #pull(controller: ReadableStreamDefaultController<Uint8Array>): void | Promise<void> {
+    this.#disturbed = true;
+    if (this.#queue.length > 0) {
+      // Never one by one from the front of a long queue: that is quadratic.
+      for (const part of this.#queue) controller.enqueue(part);
+      this.#release();
+      if (this.#state === "ended") controller.close();
+    } else if (this.#state === "ended") {
+      controller.close();
+    } else if (this.#state === "failed") {
+      controller.error(this.#error);
+    } else if (this.#state === "open") {
+      return new Promise((resolve) => {
+        this.#wake = () => {
+          this.#wake = null;
+          this.#pull(controller);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Queues a part by reference where that does not hold far more memory than the part's, else as a copy. */
+  #enqueue(content: Uint8Array): boolean {
+    if (content.length * 2 >= content.buffer.byteLength) {
+      this.#queue.push(content);
+      this.#shared = none;
+      return true;
+    }
+    const at = this.#sharedUsed;
+    if (content.length <= this.#shared.length - at) {
+      this.#shared.set(content, at);
+      this.#sharedUsed = at + content.length;
+      this.#queue[this.#queue.length - 1] = this.#shared.subarray(0, this.#sharedUsed);
+    } else if (this.#queue.length > 0 && content.length < SHARED_MEMORY) {
+      this.#shared = new Uint8Array(SHARED_MEMORY);
+      this.#shared.set(content);
+      this.#sharedUsed = content.length;
+      this.#queue.push(this.#shared.subarray(0, content.length));
+    } else {
+      this.#queue.push(content.slice());
+      this.#shared = none;
+    }
+    return false;
+  }
+
+  #release(): void {
+    this.#queue = [];
+    this.#shared = none;
+    this.#uncount();
+  }
+
+  #uncount(): void {
+    const bytes = this.#queuedBytes;
+    this.#queuedBytes = 0;
+    if (bytes > 0) this.#buffered(-bytes);
+  }
+}
+
+const none = new Uint8Array(0);

@@ -1,0 +1,53 @@
+/** What of a response is sent, read from whatever a handler has returned. */
+
+import { memoryParts } from "./fast_response.ts";
+
+/** A response, taken apart for sending. */
+export interface ResponseParts {
+  /** 200 to 599. */
+  readonly status: number;
+  /** The reason phrase; may be empty, and may hold anything. */
+  readonly statusText: string;
+  /** Names and values, Set-Cookie last. */
+  readonly headers: Iterable<readonly [string, string]>;
+  /** Content in memory, a stream of unread content, or nothing. */
+  readonly body: string | Uint8Array | ReadableStream<Uint8Array> | null;
+}
+
+/**
+ * Takes a handler's response apart.
+ *
+ * @throws {TypeError} If it is no Response, or its body has been used.
+ * @throws {RangeError} If its status cannot be sent: `Response.error()` has 0.
+ */
+export function takeApart(response: unknown): ResponseParts {
+  const parts = memoryParts(response) ?? nativeParts(response);
+  const { status } = parts;
+  if (status < 200 || status > 599) {
+    throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
+  }
+  return parts;
+}
+
+function nativeParts(value: unknown): ResponseParts {
+  if (!(value instanceof Response)) {
+    throw new TypeError(`Cannot send response: the handler returned ${describe(value)}, not a Response`);
+  }
+  const { status, statusText, headers, body, bodyUsed } = value;
+  if (bodyUsed || body?.locked) {
+    throw new TypeError("Cannot send response: its body has been read, or is being read, already");
+  }
+  return { status, statusText, headers: cookiesLast(headers), body };
+}
+
+/** The runtimes' Headers differ in where Set-Cookie comes. */
+function cookiesLast(headers: Headers): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (const pair of headers) if (pair[0] !== "set-cookie") pairs.push(pair);
+  if (headers.has("set-cookie")) { for (const cookie of headers.getSetCookie()) pairs.push(["set-cookie", cookie]); }
+  return pairs;
+}
+
+function describe(value: unknown): string {
+  return typeof value === "object" && value !== null ? value.constructor?.name ?? "an object" : String(value);
+}

@@ -1,0 +1,162 @@
+/**
+ * Writes one response as STDOUT records.
+ *
+ * Owns the reader of the response's stream, and whether the head has been written. Never flushes what the end of the
+ * request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
+ */
+
+import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
+import { FCGI_STDOUT } from "../protocol/constants.ts";
+import type { RecordWriter } from "../protocol/record_writer.ts";
+import type { ResponseParts } from "./response_parts.ts";
+
+/** Where responses are written to. */
+export interface ResponseOutput {
+  readonly writer: RecordWriter;
+  /** Sends what has been written; `false`: wait for `writable` before writing more. */
+  flush(): boolean;
+  /** Resolves when more can be written, or the connection is gone. */
+  writable(): Promise<void>;
+}
+
+/** A body in memory of up to this size (bytes) goes in one record with the head. */
+const SMALL_BODY = 16_384;
+/** Turns of the microtask queue that a stream gets to tell that a chunk was its last; native ones need up to six. */
+const END_OF_STREAM_TURNS = 8;
+const utf8 = new TextEncoder();
+
+/** Sends a response. */
+export class ResponseSender {
+  readonly #output: ResponseOutput;
+  readonly #requestId: number;
+  #headWritten = false;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #cancelled: { readonly reason: unknown } | undefined;
+
+  /** Makes the sender of a request's response. */
+  constructor(output: ResponseOutput, requestId: number) {
+    this.#output = output;
+    this.#requestId = requestId;
+  }
+
+  /** Whether it is too late for another response. */
+  get headWritten(): boolean {
+    return this.#headWritten;
+  }
+
+  /** Stops sending a stream, and tells it that no one wants it; `send` then fails with `reason`. */
+  cancel(reason: unknown): void {
+    if (this.#reader === null) return;
+    this.#cancelled = { reason };
+    this.#reader.cancel(reason).catch(() => {});
+  }
+
+  /**
+   * Writes the response, up to but without the end of STDOUT; a body in memory is written when the call returns.
+   *
+   * @throws {Error} What the response's stream fails with; TypeError or RangeError if the response cannot be sent.
+   */
+  send(parts: ResponseParts, method: string): void | Promise<void> {
+    const { body } = parts;
+    const declared = declaredLength(parts.headers);
+    if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
+      if (allowsBody(parts.status, method)) return this.#sendStream(parts, body, declared);
+      body.cancel().catch(() => {});
+      return this.#writeHead(parts, undefined, none);
+    }
+    const bytes = typeof body === "string" ? utf8.encode(body) : body ?? none;
+    if (!allowsBody(parts.status, method)) {
+      return this.#writeHead(parts, body === null ? undefined : bytes.length, none);
+    }
+    checkLength(bytes.length, declared);
+    this.#writeHead(parts, bytes.length, bytes);
+  }
+
+  async #sendStream(
+    parts: ResponseParts,
+    body: ReadableStream<Uint8Array>,
+    declared: number | undefined,
+  ): Promise<void> {
+    this.#reader = body.getReader();
+    let chunk = await this.#read();
+    let sent = 0;
+    while (chunk !== undefined && this.#cancelled === undefined) {
+      const next = this.#read();
+      const last = await endsSoon(next);
+      sent += chunk.length;
+      if (last && !this.#headWritten) {
+        checkLength(sent, declared);
+        return this.#writeHead(parts, sent, chunk);
+      }
+      if (declared !== undefined && sent > declared) throw wrongLength(`more than`, declared);
+      if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, chunk);
+      else this.#writeHead(parts, undefined, chunk);
+      if (!last && !this.#output.flush()) await this.#output.writable();
+      chunk = await next;
+    }
+    if (this.#cancelled !== undefined) throw this.#cancelled.reason;
+    checkLength(sent, declared);
+    if (!this.#headWritten) this.#writeHead(parts, 0, none);
+  }
+
+  /** The next chunk that is not empty; undefined at the end. */
+  async #read(): Promise<Uint8Array | undefined> {
+    while (true) {
+      const { done, value } = await this.#reader!.read();
+      if (done) return undefined;
+      if (!(value instanceof Uint8Array)) {
+        const error = new TypeError(`Cannot send response: its stream gave a ${typeof value}, not a Uint8Array`);
+        this.#reader!.cancel(error).catch(() => {});
+        throw error;
+      }
+      if (value.length > 0) return value;
+    }
+  }
+
+  /** Writes the head, in one record whatever follows (HAProxy 2.6 dies of two), and a body or the first part of one. */
+  #writeHead(parts: ResponseParts, contentLength: number | undefined, body: Uint8Array): void {
+    const { writer } = this.#output;
+    const head = encodeResponseHead(parts, { contentLength });
+    writer.open(FCGI_STDOUT, this.#requestId);
+    writer.latin1(head);
+    if (body.length <= SMALL_BODY && head.length + body.length <= 65_535) {
+      writer.bytes(body);
+      writer.close();
+    } else {
+      writer.close();
+      writer.stream(FCGI_STDOUT, this.#requestId, body);
+    }
+    this.#headWritten = true;
+  }
+}
+
+const none = new Uint8Array(0);
+
+/** Whether `next` is known to be the end without waiting for anything outside. */
+async function endsSoon(next: Promise<Uint8Array | undefined>): Promise<boolean> {
+  let settled = false;
+  let ended = false;
+  next.then((chunk) => {
+    settled = true;
+    ended = chunk === undefined;
+  }, () => settled = true);
+  for (let turn = 0; turn < END_OF_STREAM_TURNS && !settled; turn++) await null;
+  return ended;
+}
+
+/** The Content-Length that the handler gave. */
+function declaredLength(headers: Iterable<readonly [string, string]>): number | undefined {
+  for (const [name, value] of headers) {
+    if (name.length !== 14 || name.toLowerCase() !== "content-length") continue;
+    if (/^\d+$/.test(value)) return Number(value);
+    throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
+  }
+}
+
+function checkLength(length: number, declared: number | undefined): void {
+  if (declared !== undefined && length !== declared) throw wrongLength(String(length), declared);
+}
+
+function wrongLength(length: string, declared: number): TypeError {
+  return new TypeError(`Cannot send response: its Content-Length is ${declared}, its body ${length} bytes`);
+}

@@ -1,0 +1,73 @@
+import { assertEquals, assertThrows } from "../std/assert.ts";
+import { mergeValues, Params, SINGLE_VALUED } from "../../src/cgi/params.ts";
+
+const nginx = [
+  ...["SCRIPT_NAME", "/path", "HTTP_ACCEPT", "a/b", "HTTP_COOKIE", "a=1", "HTTP_HOST", "a.test", "EMPTY", ""],
+  ...["SCRIPT_NAME", "", "HTTP_ACCEPT", "c/d", "HTTP_COOKIE", "b=2", "HTTP_HOST", "b.test", "HTTP_ACCEPT", "e/f"],
+];
+
+Deno.test("Params.get gives the last value of a CGI variable when it came twice", () => {
+  assertEquals(new Params(nginx).get("SCRIPT_NAME"), "");
+  assertEquals(new Params(["CONTENT_LENGTH", "5", "CONTENT_LENGTH", "7"]).get("CONTENT_LENGTH"), "7");
+});
+
+Deno.test("Params.get joins header fields when they came more than once", () => {
+  assertEquals(new Params(nginx).get("HTTP_ACCEPT"), "a/b, c/d, e/f");
+  assertEquals(new Params(nginx).get("HTTP_COOKIE"), "a=1; b=2");
+});
+
+Deno.test("Params.get gives the last value of a field when the field has one", () => {
+  assertEquals(new Params(nginx).get("HTTP_HOST"), "b.test");
+  for (const name of SINGLE_VALUED) assertEquals(new Params([name, "a", name, "b"]).get(name), "b", name);
+});
+
+Deno.test("Params.get tells an empty value from a missing name", () => {
+  const params = new Params(nginx);
+  assertEquals(params.get("EMPTY"), "");
+  assertEquals(params.get("MISSING"), undefined);
+  assertEquals(params.get("a.test"), undefined, "a value is no name");
+  assertEquals(new Params([]).get("MISSING"), undefined);
+});
+
+Deno.test("Params.has finds names only", () => {
+  const params = new Params(nginx);
+  assertEquals(["SCRIPT_NAME", "EMPTY", "MISSING", "a.test"].map((name) => params.has(name)), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("Params gives the pairs in wire order when iterated", () => {
+  const params = new Params(nginx);
+  assertEquals([...params].flat(), nginx);
+  const seen: string[] = [];
+  params.forEach((value, name) => seen.push(name, value));
+  assertEquals(seen, nginx);
+  assertEquals(params.size, 10);
+});
+
+Deno.test("Params.toObject has the merged value of every name and no prototype", () => {
+  const object = new Params([...nginx, "__proto__", "x", "constructor", "y"]).toObject();
+  assertEquals(Object.getPrototypeOf(object), null);
+  assertEquals(Object.entries(object), [
+    ["SCRIPT_NAME", ""],
+    ["HTTP_ACCEPT", "a/b, c/d, e/f"],
+    ["HTTP_COOKIE", "a=1; b=2"],
+    ["HTTP_HOST", "b.test"],
+    ["EMPTY", ""],
+    ["__proto__", "x"],
+    ["constructor", "y"],
+  ]);
+  for (const [name, value] of Object.entries(object)) assertEquals(new Params(nginx).get(name) ?? value, value, name);
+});
+
+Deno.test("Params throws when a name has no value", () => {
+  assertThrows(() => new Params(["A", "b", "C"]), TypeError, "the list has 3 strings");
+});
+
+Deno.test("mergeValues follows the name", () => {
+  assertEquals(mergeValues("REMOTE_USER", "a", "b"), "b");
+  assertEquals(mergeValues("HTTP_X_DUP", "a", ""), "a, ");
+});

@@ -1,0 +1,69 @@
+import { brokenLaws } from "../../scripts/check_laws.ts";
+import { assertEquals } from "../std/assert.ts";
+
+/** The files that the planted imports lead to. */
+const targets = {
+  "mod.ts": "",
+  "src/errors.ts": "",
+  "src/serve.ts": "",
+  "src/protocol/constants.ts": "",
+  "src/server/connection.ts": "",
+  "src/runtime/transport.ts": "",
+  "src/runtime/node.ts": "",
+};
+
+function lawsBrokenBy(path: string, text: string): string[] {
+  return brokenLaws(new Map(Object.entries({ ...targets, [path]: text })));
+}
+
+const allowed: [path: string, text: string][] = [
+  ["src/protocol/a.ts", `import { ProtocolError } from "../errors.ts"; import "./constants.ts";`],
+  ["src/server/a.ts", `import type { Transport } from "../runtime/transport.ts";`],
+  [
+    "src/runtime/deno.ts",
+    `import { createServer } from "node:net"; import "./transport.ts"; Deno.listen({ port: 0 });`,
+  ],
+  ["src/runtime/detect.ts", `await import("./node.ts"); (globalThis as { Deno?: unknown }).Deno;`],
+  ["src/cgi/a.ts", `class Parser { process(): void {} } new Parser().process(); // process, Deno and Bun`],
+  ["src/codec.ts", `export * from "./protocol/constants.ts"; export type { A } from "./errors.ts";`],
+];
+
+for (const [path, text] of allowed) {
+  Deno.test(`brokenLaws allows in ${path}: ${text}`, () => assertEquals(lawsBrokenBy(path, text), []));
+}
+
+const forbidden: [path: string, text: string, fault: string][] = [
+  ["src/protocol/a.ts", `import "../server/connection.ts";`, "may not import src/server/connection.ts"],
+  ["src/protocol/a.ts", `import type { A } from "../runtime/transport.ts";`, "may not import src/runtime/transport.ts"],
+  ["src/protocol/a.ts", `export * from "../server/connection.ts";`, "may not import src/server/connection.ts"],
+  ["src/protocol/a.ts", `type A = import("../serve.ts").A;`, "may not import src/serve.ts"],
+  ["src/protocol/a.ts", `await import("../serve.ts");`, "may not import src/serve.ts"],
+  ["src/server/a.ts", `import "../runtime/node.ts";`, "may not import src/runtime/node.ts"],
+  ["src/server/a.ts", `import "../../mod.ts";`, "may not import mod.ts"],
+  ["src/serve.ts", `import "./runtime/node.ts";`, "may not import src/runtime/node.ts"],
+  ["src/runtime/node.ts", `import "../server/connection.ts";`, "may not import src/server/connection.ts"],
+  ["src/runtime/transport.ts", `import "./node.ts";`, "may not import src/runtime/node.ts"],
+  ["src/server/a.ts", `import "node:net";`, "may not import node:net"],
+  ["src/runtime/node.ts", `import "npm:ws";`, "may not import npm:ws"],
+  ["src/server/a.ts", `import "@std/assert";`, "may not import @std/assert"],
+  ["src/server/a.ts", `import "../../tests/runner.ts";`, "imports tests/runner.ts, which is no source of the library"],
+  ["src/server/a.ts", `import "./missing.ts";`, "imports src/server/missing.ts, which is no source of the library"],
+  ["src/server/a.ts", `const name = "./b.ts"; await import(name);`, "imports what only running it tells"],
+  ["src/server/a.ts", `/// <reference types="node" />`, "may not reference node"],
+  ["src/other/a.ts", ``, "is in no part of the library that the table of imports names"],
+  ["src/server/a.ts", `Deno.exit();`, "mentions Deno, a runtime's name, outside src/runtime/"],
+  ["src/server/a.ts", `globalThis.Bun;`, "mentions Bun, a runtime's name, outside src/runtime/"],
+  ["src/server/a.ts", `(globalThis as never).process;`, "mentions process, a runtime's name, outside src/runtime/"],
+  ["src/server/a.ts", `globalThis["Deno"];`, `mentions "Deno", a runtime's name, outside src/runtime/`],
+  ["src/server/a.ts", `const { Deno } = globalThis;`, "mentions Deno, a runtime's name, outside src/runtime/"],
+  ["src/server/a.ts", `let count = 0;`, "keeps state in a module"],
+  ["src/server/a.ts", `export default function a(): void {}`, "has a default export"],
+  ["src/server/a.ts", `export default 1;`, "has a default export"],
+  ["mod.ts", `const a = 1;`, "may only re-export"],
+];
+
+for (const [path, text, fault] of forbidden) {
+  Deno.test(`brokenLaws finds in ${path}: ${text}`, () => {
+    assertEquals(lawsBrokenBy(path, text), [`${path}:1 ${fault}`]);
+  });
+}

@@ -1,0 +1,93 @@
+/** Runs the contract handler in a process of its own, on any runtime. */
+
+import type { InstalledRuntime } from "../runtimes.ts";
+import { childrenOf, isRunning } from "./processes.ts";
+import { findProgram } from "./web_server.ts";
+
+/** Where the process listens: as it is told, or on a socket that spawn-fcgi hands over as its fd 0. */
+export type AppAddress = { readonly port: number } | { readonly path: string };
+
+/** A process that serves. */
+export interface AppProcess {
+  readonly addr: AppAddress;
+  /** Asks it to shut down, and rejects when it does not end by itself, fails, or leaves a process behind. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const script = decodeURI(new URL("../serve_app.ts", import.meta.url).pathname);
+
+/** Starts `tests/serve_app.ts` and waits for its ready line; port 0 is a free one. */
+export async function startApp(runtime: InstalledRuntime, addr: AppAddress): Promise<AppProcess> {
+  const args = "path" in addr ? ["--path", addr.path] : ["--port", String(addr.port)];
+  const { command, remove } = await commandOf(runtime);
+  const { process, stop } = spawn(runtime.name, [...command, ...args], "piped", remove);
+  const lines: string[] = [];
+  const [forReady, forDrain] = process.stdout.pipeThrough(new TextDecoderStream()).tee();
+  forDrain.pipeTo(new WritableStream()).catch(() => {});
+  const timer = setTimeout(() => process.kill("SIGKILL"), 20_000);
+  for await (const piece of forReady) {
+    lines.push(piece);
+    const [, ready] = /^ready (.*)\n/m.exec(lines.join("")) ?? [];
+    if (ready === undefined) continue;
+    clearTimeout(timer);
+    return { addr: JSON.parse(ready), stop, [Symbol.asyncDispose]: stop };
+  }
+  clearTimeout(timer);
+  await stop().catch(() => {});
+  throw new Error(`Cannot start the application on ${runtime.name}: it ended before it was ready: ${lines.join("")}`);
+}
+
+/** Lets spawn-fcgi listen and start `tests/serve_app.ts` without an address. */
+export async function spawnApp(runtime: InstalledRuntime, addr: AppAddress): Promise<AppProcess> {
+  const where = "path" in addr ? ["-s", addr.path, "-M", "0666"] : ["-a", "127.0.0.1", "-p", String(addr.port)];
+  const { command, remove } = await commandOf(runtime);
+  const { stop } = spawn(runtime.name, ["spawn-fcgi", "-n", ...where, "--", ...command], "null", remove);
+  return { addr, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** The command line; Node 20 cannot run the sources and gets them in one file of JavaScript. */
+async function commandOf(runtime: InstalledRuntime): Promise<{ command: string[]; remove: () => Promise<void> }> {
+  const [name, ...options] = runtime.command;
+  // spawn-fcgi does not look along the PATH.
+  const command = [name.includes("/") ? name : findProgram([name]) ?? name, ...options];
+  if (runtime.stripsTypes) return { command: [...command, script], remove: () => Promise.resolve() };
+  const folder = await Deno.makeTempDir({ prefix: "webfcgi-bundle-" });
+  const bundle = `${folder}/serve_app.mjs`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform=browser", "--output", bundle, script],
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  if (!success) throw new Error(`Cannot bundle the application: ${new TextDecoder().decode(stderr)}`);
+  return { command: [...command, bundle], remove: () => Deno.remove(folder, { recursive: true }) };
+}
+
+function spawn(
+  name: string,
+  [command = "", ...args]: string[],
+  stdout: "piped" | "null",
+  remove: () => Promise<void>,
+): { process: Deno.ChildProcess; stop: () => Promise<void> } {
+  const process = new Deno.Command(command, { args, stdin: "null", stdout, stderr: "piped" }).spawn();
+  const stderr = new Response(process.stderr).text();
+  let status: Deno.CommandStatus | undefined;
+  const ended = process.status.then((value) => status = value);
+  const stop = async (): Promise<void> => {
+    const processes = [process.pid, ...childrenOf(process.pid)];
+    if (!status) process.kill("SIGTERM");
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      process.kill("SIGKILL");
+    }, 15_000);
+    const { code, signal } = await ended;
+    clearTimeout(timer);
+    const log = await stderr;
+    await remove();
+    if (late) throw new Error(`Cannot stop the application on ${name}: it did not end within 15 s of SIGTERM\n${log}`);
+    if (code !== 0) throw new Error(`The application on ${name} ended with ${signal ?? code}\n${log}`);
+    const left = processes.filter(isRunning);
+    if (left.length > 0) throw new Error(`Cannot stop ${name}: processes ${left.join(", ")} stay behind`);
+  };
+  return { process, stop };
+}

@@ -1,0 +1,580 @@
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { detectRuntime } from "../../src/runtime/detect.ts";
+import { nodeRuntime } from "../../src/runtime/node.ts";
+import type { Accept, Listener, ListenOptions, NetAddr, Runtime, UnixAddr } from "../../src/runtime/transport.ts";
+import { HIGH_WATER_BYTES } from "../../src/runtime/write_queue.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "../std/assert.ts";
+import {
+  type Behaviour,
+  bytesOf,
+  firstDifference,
+  pattern,
+  Peer,
+  recordAll,
+  type Recorder,
+  sleep,
+  until,
+} from "./recorder.ts";
+
+const isDeno = typeof (globalThis as { Deno?: { version?: { deno?: string } } }).Deno?.version?.deno === "string";
+
+/** The shim of this runtime; on Deno also the one by `node:net`, which serves inherited descriptors there. */
+const shims: readonly (readonly [name: string, load: () => Promise<Runtime>])[] = [
+  ["this runtime", detectRuntime],
+  ...(isDeno ? [["node:net", () => Promise.resolve(nodeRuntime())] as const] : []),
+];
+
+type Kind = "tcp" | "unix";
+
+interface Scene {
+  readonly runtime: Runtime;
+  readonly listener: Listener;
+  readonly recorders: Recorder[];
+  /** Connects a peer and waits for its recorder. */
+  connect(reading?: boolean): Promise<{ peer: Peer; recorder: Recorder }>;
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "transport-"));
+  try {
+    await body(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Listens, runs `body`, closes everything, and checks that each transport was told of its end once and last. */
+async function inScene(
+  runtime: Runtime,
+  kind: Kind,
+  behaviour: Behaviour,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const { accept, recorders } = recordAll(behaviour);
+    const listener = await runtime.listen(optionsFor(kind, folder), accept);
+    const peers: Peer[] = [];
+    try {
+      await body({
+        runtime,
+        listener,
+        recorders,
+        async connect(reading = true) {
+          const before = recorders.length;
+          const peer = await Peer.connect(listener.addr, reading);
+          peers.push(peer);
+          await until(() => recorders.length > before, "the connection is accepted");
+          return { peer, recorder: recorders[before] as Recorder };
+        },
+      });
+    } finally {
+      await listener.close();
+      for (const recorder of recorders) recorder.call((transport) => transport.close());
+      for (const peer of peers) await peer.close();
+      await until(() => recorders.every(({ closes }) => closes > 0), "every transport is told that it is closed");
+    }
+    await sleep(5);
+    for (const { closes, faults, ends } of recorders) {
+      assertEquals(closes, 1);
+      assertLess(ends, 2);
+      assertEquals(faults, []);
+    }
+  });
+}
+
+function optionsFor(kind: Kind, folder: string): ListenOptions {
+  return kind === "tcp" ? { hostname: "127.0.0.1", port: 0 } : { path: join(folder, "s.sock"), mode: 0o600 };
+}
+
+function test(name: string, body: (runtime: Runtime, shim: string) => Promise<void>): void {
+  for (const [shim, load] of shims) Deno.test(`${name} (${shim})`, async () => body(await load(), shim));
+}
+
+function testEach(name: string, behaviour: Behaviour, body: (scene: Scene, kind: Kind) => Promise<void>): void {
+  for (const kind of ["tcp", "unix"] as const) {
+    test(`${name} over ${kind}`, (runtime) => inScene(runtime, kind, behaviour, (scene) => body(scene, kind)));
+  }
+}
+
+const echo: Behaviour = {
+  onReceived: (transport, chunk) => void transport.write([chunk.slice()]),
+  onEnded: (transport) => transport.shutdown(),
+};
+
+/** Takes no notice of a peer, and closes after it. */
+const ignore: Accept = (transport) => ({
+  received: () => false,
+  ended: () => transport.close(),
+  drained() {},
+  closed() {},
+});
+
+testEach("Transport gives back what the peer sent when its sink echoes", echo, async ({ connect }, kind) => {
+  const { peer, recorder } = await connect();
+  const { remoteAddr } = recorder.transport;
+  if (kind === "tcp") {
+    const { hostname, port } = remoteAddr as NetAddr;
+    assertEquals([hostname, port], ["127.0.0.1", peer.socket.localPort]);
+  } else assertEquals(remoteAddr, { transport: "unix", path: "" });
+  for (const word of ["a", "bc", "def"]) {
+    const before = peer.bytes;
+    peer.socket.write(word);
+    await until(() => peer.bytes === before + word.length, "the echo comes back");
+  }
+  assertEquals(peer.text, "abcdef");
+  peer.socket.end();
+  await until(() => peer.ended && recorder.closes === 1, "both sides end");
+  assertEquals(recorder.ends, 1);
+  assertEquals(recorder.error, undefined);
+});
+
+testEach("Runtime.connect opens a transport when something listens", echo, async ({ runtime, listener }) => {
+  const { accept, recorders } = recordAll();
+  const transport = await runtime.connect(listener.addr as NetAddr | UnixAddr, accept);
+  const [recorder] = recorders;
+  assert(recorder);
+  assertEquals(recorder.transport, transport);
+  assertEquals(transport.remoteAddr, listener.addr);
+  assert(transport.write([bytesOf("ping")]));
+  await until(() => recorder.text === "ping", "the echo");
+  transport.shutdown();
+  await until(() => recorder.closes === 1, "both sides end");
+  assertEquals([recorder.ends, recorder.error], [1, undefined]);
+});
+
+testEach("Transport.write keeps order when pieces of all sizes are gathered", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  const all = pattern(1_200_000);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0, size = 0; at < all.length; at += size) {
+    size = [1, 0, 8, 65_528, 300_000, 8, 5000, 16][pieces.length % 8] as number;
+    pieces.push(all.subarray(at, at + size));
+  }
+  recorder.call((transport) => {
+    transport.write(pieces.slice(0, 4));
+    transport.write(pieces.slice(4, 5));
+    transport.write([]);
+    transport.write(pieces.slice(5));
+  });
+  await until(() => peer.bytes >= all.length, "all bytes arrive");
+  assertEquals(firstDifference(peer.chunks, all), -1);
+});
+
+testEach("Transport.write loses nothing when the reader is slow", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect(false);
+  const all = pattern(20_000_000);
+  const half = all.length / 2;
+  recorder.call((transport) => {
+    assertEquals(transport.write([all.subarray(0, 100), all.subarray(100, half)]), false);
+    assertEquals(transport.write([all.subarray(half)]), false);
+    transport.shutdown();
+  });
+  await sleep(30);
+  assertEquals(recorder.drains, 0);
+  peer.read();
+  await until(() => peer.ended, "the end arrives");
+  assertEquals(firstDifference(peer.chunks, all), -1);
+});
+
+testEach("Transport.write bounds the queue when its answer is obeyed", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect(false);
+  const piece = pattern(10_000);
+  const total = 20_000_000;
+  let written = 0;
+  const writeOn = (): void => {
+    while (written < total && recorder.call((transport) => transport.write([piece]))) written += piece.length;
+    if (written < total) written += piece.length;
+  };
+  writeOn();
+  assertLess(written, 8_000_000);
+  // What goes on now goes into the system's buffers, which are full when nothing has drained for a while.
+  for (let drains = -1; drains !== recorder.drains; await sleep(50)) {
+    drains = recorder.drains;
+    if (drains > 0) writeOn();
+  }
+  const stuck = written;
+  assertLess(stuck, total);
+  peer.read();
+  let seen = recorder.drains;
+  while (written < total) {
+    await until(() => recorder.drains > seen, "drained is called");
+    seen = recorder.drains;
+    writeOn();
+  }
+  await until(() => peer.bytes >= total, "all bytes arrive");
+  assertEquals(peer.bytes, written);
+  assertGreater(written, stuck);
+});
+
+testEach("Transport.write takes little at once when nothing is queued", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  assertEquals(recorder.call((transport) => transport.write([new Uint8Array(HIGH_WATER_BYTES / 2)])), true);
+  await until(() => peer.bytes === HIGH_WATER_BYTES / 2, "all bytes arrive");
+});
+
+testEach("Transport.pause stops the sender when it lasts", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  peer.socket.write("first");
+  await until(() => recorder.bytes === 5, "the first bytes");
+  recorder.call((transport) => transport.pause());
+  await sleep(10);
+  const total = 20_000_000;
+  peer.socket.write(pattern(total));
+  await sleep(150);
+  assertLess(recorder.bytes, 1_100_000);
+  assertGreater(peer.socket.writableLength, 1_000_000);
+  recorder.call((transport) => transport.resume());
+  await until(() => recorder.bytes === total + 5, "the rest");
+  assertEquals(firstDifference(recorder.chunks.slice(1), pattern(total)), -1);
+});
+
+testEach("Transport.pause leaves the end of the peer unread when it came meanwhile", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  recorder.call((transport) => {
+    transport.pause();
+    transport.pause();
+  });
+  peer.socket.end("last words");
+  await sleep(30);
+  recorder.call((transport) => {
+    transport.resume();
+    transport.resume();
+  });
+  await until(() => recorder.ends === 1, "the end");
+  assertEquals(recorder.text, "last words");
+});
+
+testEach("Transport.write reaches the peer when the peer has ended its side", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  peer.socket.end("request");
+  await until(() => recorder.ends === 1, "the peer's end");
+  await sleep(30);
+  assertEquals(recorder.closes, 0);
+  recorder.call((transport) => {
+    transport.write([bytesOf("ans"), bytesOf("wer")]);
+    transport.shutdown();
+  });
+  await until(() => peer.ended && recorder.closes === 1, "the answer");
+  assertEquals([peer.text, recorder.text], ["answer", "request"]);
+  assertEquals(recorder.error, undefined);
+});
+
+testEach("Transport.shutdown leaves reading open when the peer still sends", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  recorder.call((transport) => {
+    transport.write([bytesOf("bye")]);
+    transport.shutdown();
+    transport.shutdown();
+    assertEquals(transport.write([bytesOf("dropped")]), true);
+  });
+  await until(() => peer.ended, "our end");
+  assertEquals(peer.text, "bye");
+  peer.socket.end("still here");
+  await until(() => recorder.closes === 1, "both sides ended");
+  assertEquals([recorder.text, recorder.ends, recorder.error], ["still here", 1, undefined]);
+});
+
+testEach("Transport.close drops what follows when called", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  recorder.call((transport) => {
+    transport.close();
+    transport.close();
+    transport.reset();
+    assertEquals(transport.write([bytesOf("x")]), true);
+    transport.pause();
+    transport.resume();
+    transport.shutdown();
+    transport.ref();
+    transport.unref();
+  });
+  assertEquals(recorder.closes, 0);
+  await until(() => recorder.closes === 1 && peer.ended, "the end");
+  assertEquals([recorder.error, recorder.ends, peer.bytes], [undefined, 0, 0]);
+});
+
+testEach("Transport.close ends the connection when bytes are queued", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect(false);
+  recorder.call((transport) => {
+    transport.write([pattern(20_000_000)]);
+    transport.close();
+  });
+  peer.read();
+  await until(() => recorder.closes === 1 && (peer.ended || peer.closed), "the end");
+  assertLess(peer.bytes, 20_000_000);
+});
+
+testEach("Transport.close works when called from inside received", {
+  onReceived: (transport) => transport.close(),
+}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  peer.socket.write(pattern(1_000_000));
+  await until(() => recorder.closes === 1, "the close");
+  assertEquals([recorder.chunks.length, recorder.ends], [1, 0]);
+});
+
+test(
+  "Transport.reset makes the peer see a reset when called over tcp",
+  (runtime, shim) =>
+    inScene(runtime, "tcp", {}, async ({ connect }) => {
+      const { peer, recorder } = await connect();
+      recorder.call((transport) => transport.reset());
+      // Deno's own sockets have none.
+      const expected = isDeno && shim !== "node:net" ? undefined : "ECONNRESET";
+      await until(() => recorder.closes === 1 && (expected ? peer.closed : peer.ended), "the peer sees it");
+      assertEquals([recorder.error, peer.error?.code], [undefined, expected]);
+    }),
+);
+
+testEach("Transport.reset closes the connection when called", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  recorder.call((transport) => transport.reset());
+  await until(() => recorder.closes === 1 && (peer.ended || peer.closed), "the peer sees it");
+  assertEquals(recorder.error, undefined);
+});
+
+test("TransportSink.closed carries an error when the peer resets", (runtime) =>
+  inScene(runtime, "tcp", {}, async ({ connect }) => {
+    const { peer, recorder } = await connect();
+    peer.socket.resetAndDestroy();
+    await until(() => recorder.closes === 1, "the reset");
+    assertInstanceOf(recorder.error, Error);
+    assertEquals((recorder.error as { code?: string }).code, "ECONNRESET");
+  }));
+
+testEach("TransportSink.closed comes when the peer has gone and we write", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  await peer.close();
+  const deadline = Date.now() + 5_000;
+  while (recorder.closes === 0) {
+    assertLess(Date.now(), deadline);
+    recorder.call((transport) => transport.write([bytesOf("anyone?")]));
+    await sleep(5);
+  }
+});
+
+testEach("Transport leaves kept memory alone when received gives back true", { keeps: true }, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  const all = pattern(400_000);
+  for (let at = 0; at < all.length; at += 40_000) {
+    peer.socket.write(all.subarray(at, at + 40_000));
+    await until(() => recorder.bytes === at + 40_000, "the part arrives");
+  }
+  assertEquals(firstDifference(recorder.chunks, all), -1);
+});
+
+testEach(
+  "Runtime.listen leaves nothing open when 200 connections come and go",
+  echo,
+  async ({ connect, recorders }) => {
+    for (let i = 0; i < 200; i++) {
+      const { peer } = await connect();
+      peer.socket.end("x");
+      await until(() => peer.ended, "the echo's end");
+      assertEquals(peer.text, "x");
+    }
+    await until(() => recorders.every(({ closes }) => closes === 1), "all are closed");
+  },
+);
+
+testEach("Listener.close keeps open connections when it stops", echo, async ({ connect, listener }) => {
+  const { peer } = await connect();
+  await listener.close();
+  await listener.close();
+  await assertRejects(() => Peer.connect(listener.addr), Error, "connect");
+  peer.socket.write("still");
+  await until(() => peer.text === "still", "the echo");
+});
+
+test("Listener.addr tells the port when the system chose it", async (runtime) => {
+  const listener = await runtime.listen({ hostname: "127.0.0.1", port: 0 }, ignore);
+  const { transport, hostname, port } = listener.addr as NetAddr;
+  await listener.close();
+  assertEquals([transport, hostname], ["tcp", "127.0.0.1"]);
+  assertGreater(port, 0);
+});
+
+test("Runtime.listen rejects when the port is in use", async (runtime) => {
+  const listener = await runtime.listen({ hostname: "127.0.0.1", port: 0 }, ignore);
+  const { port } = listener.addr as NetAddr;
+  const error = await assertRejects(
+    () => runtime.listen({ hostname: "127.0.0.1", port }, ignore),
+    Error,
+    `Cannot listen on 127.0.0.1:${port}: another process listens there`,
+  );
+  await listener.close();
+  assertEquals((error as { code?: string }).code, "EADDRINUSE");
+});
+
+test("Runtime.listen rejects when the address is wrong", async (runtime) => {
+  const rejects = async (options: ListenOptions, message: string): Promise<void> => {
+    await assertRejects(() => runtime.listen(options, ignore), Error, message);
+  };
+  await rejects({ hostname: "203.0.113.9", port: 0 }, "Cannot listen on 203.0.113.9:0: ");
+  await rejects({ hostname: "127.0.0.1", port: 70_000 }, "Cannot listen on 127.0.0.1:70000: ");
+  await rejects({ hostname: "no.such.invalid", port: 0 }, "Cannot listen on no.such.invalid:0: ");
+  await rejects(
+    { path: "/no/such/folder/s.sock" },
+    "Cannot listen on unix:/no/such/folder/s.sock: ",
+  );
+});
+
+test("Runtime.listen rejects when the descriptor is no listening socket", async (runtime) => {
+  await assertRejects(() => runtime.listen({ fd: 987 }, ignore), Error, "Cannot listen on descriptor 987: ");
+});
+
+test("Runtime.connect rejects when nothing listens", async (runtime) => {
+  const listener = await runtime.listen({ hostname: "127.0.0.1", port: 0 }, ignore);
+  await listener.close();
+  const { port } = listener.addr as NetAddr;
+  const error = await assertRejects(
+    () => runtime.connect(listener.addr as NetAddr, ignore),
+    Error,
+    `Cannot connect to 127.0.0.1:${port}: nothing listens there`,
+  );
+  assertEquals((error as { code?: string }).code, "ECONNREFUSED");
+  await assertRejects(
+    () => runtime.connect({ transport: "unix", path: "/no/such.sock" }, ignore),
+    Error,
+    "Cannot connect to unix:/no/such.sock: nothing is there",
+  );
+});
+
+test("Runtime.listen listens on IPv6 when asked", async (runtime) => {
+  const listener = await runtime.listen({ hostname: "::1", port: 0 }, ignore);
+  const { hostname } = listener.addr as NetAddr;
+  await listener.close();
+  assertEquals(hostname, "::1");
+});
+
+test("Runtime.listen sets the mode when a path is given", (runtime) =>
+  inFolder(async (folder) => {
+    for (const mode of [0o600, 0o666]) {
+      const path = join(folder, "s.sock");
+      const listener = await runtime.listen({ path, mode }, ignore);
+      assertEquals(lstatSync(path).mode & 0o777, mode);
+      assertEquals(readdirSync(folder), ["s.sock"]);
+      assertEquals(listener.addr, { transport: "unix", path });
+      await listener.close();
+      assertEquals(readdirSync(folder), []);
+    }
+  }));
+
+test("Runtime.listen refuses a path when a unix socket cannot have it", (runtime) =>
+  inFolder(async (folder) => {
+    const fits = join(folder, "s".repeat(107 - folder.length - 1));
+    const listener = await runtime.listen({ path: fits }, ignore);
+    const peer = await Peer.connect({ transport: "unix", path: fits });
+    await peer.close();
+    await listener.close();
+    const long = join(folder, "ü".repeat(60));
+    const bytes = new TextEncoder().encode(long).length;
+    await assertRejects(() => runtime.listen({ path: long }, ignore), RangeError, `${bytes} bytes`);
+    await assertRejects(() => runtime.listen({ path: "" }, ignore), RangeError, "0 bytes");
+    assertEquals(readdirSync(folder), []);
+  }));
+
+test("Runtime.listen takes a path of 107 bytes when its last name is short", (runtime) =>
+  inFolder(async (folder) => {
+    const inner = join(folder, "d".repeat(107 - folder.length - 5));
+    mkdirSync(inner);
+    const path = join(inner, "abc");
+    assertEquals(path.length, 107);
+    const listener = await runtime.listen({ path, mode: 0o600 }, ignore);
+    const peer = await Peer.connect({ transport: "unix", path });
+    await peer.close();
+    await listener.close();
+    assertEquals(readdirSync(inner), []);
+  }));
+
+test("Runtime.listen refuses a path when a file is there", (runtime) =>
+  inFolder(async (folder) => {
+    const path = join(folder, "notes.txt");
+    writeFileSync(path, "precious");
+    await assertRejects(() => runtime.listen({ path }, ignore), Error, "a file that is no socket is there");
+    assertEquals(readdirSync(folder), ["notes.txt"]);
+    assertEquals(lstatSync(path).size, 8);
+  }));
+
+test("Runtime.listen refuses a path when another process listens there", (runtime) =>
+  inFolder(async (folder) => {
+    const path = join(folder, "s.sock");
+    const { accept, recorders } = recordAll(echo);
+    const first = await runtime.listen({ path }, accept);
+    const error = await assertRejects(() => runtime.listen({ path }, ignore), Error, "another process listens there");
+    assertEquals((error as { code?: string }).code, "EADDRINUSE");
+    assertStringIncludes((error as Error).message, `unix:${path}`);
+    const peer = await Peer.connect({ transport: "unix", path });
+    peer.socket.end("alive");
+    await until(() => peer.ended, "the first listener answers");
+    assertEquals(peer.text, "alive");
+    await first.close();
+    await peer.close();
+    await until(() => recorders.every(({ closes }) => closes === 1), "the probe's connection closes");
+    assertEquals(readdirSync(folder), []);
+  }));
+
+test("Runtime.listen replaces a socket when nobody listens there any more", (runtime) =>
+  inFolder(async (folder) => {
+    const path = join(folder, "s.sock");
+    await makeStale(path);
+    assert(lstatSync(path).isSocket());
+    const { accept, recorders } = recordAll(echo);
+    const listener = await runtime.listen({ path }, accept);
+    const peer = await Peer.connect({ transport: "unix", path });
+    peer.socket.end("hi");
+    await until(() => peer.ended, "the answer");
+    assertEquals(peer.text, "hi");
+    await listener.close();
+    await peer.close();
+    await until(() => recorders.every(({ closes }) => closes === 1), "the connection closes");
+    assertEquals(readdirSync(folder), []);
+  }));
+
+test("Listener.close leaves the path alone when it belongs to a newer listener", (runtime) =>
+  inFolder(async (folder) => {
+    const path = join(folder, "s.sock");
+    const old = await runtime.listen({ path }, ignore);
+    const newer = await runtime.listen({ path: `${path}.new` }, ignore);
+    renameSync(`${path}.new`, path);
+    const { ino } = lstatSync(path);
+    await old.close();
+    assertEquals(lstatSync(path).ino, ino);
+    const peer = await Peer.connect({ transport: "unix", path });
+    await peer.close();
+    await newer.close();
+  }));
+
+test("Runtime.listen listens on an abstract name when the path begins with NUL", async (runtime) => {
+  // Elsewhere there are none, and Node 20 pads them so that only itself finds them.
+  if (process.platform !== "linux") return;
+  const path = `\0webfcgi-${process.pid}-${Math.random()}`;
+  const { accept, recorders } = recordAll(echo);
+  const listener = await runtime.listen({ path, mode: 0o600 }, accept);
+  const own = recordAll();
+  const transport = await runtime.connect({ transport: "unix", path }, own.accept);
+  transport.write([bytesOf("hi")]);
+  transport.shutdown();
+  await until(() => own.recorders[0]?.text === "hi", "the answer");
+  await until(() => [...recorders, ...own.recorders].every(({ closes }) => closes === 1), "all are closed");
+  await listener.close();
+});
+
+/** Leaves the file of a socket that nobody listens on. */
+async function makeStale(path: string): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(`${path}.live`, resolve));
+  renameSync(`${path}.live`, path);
+  await new Promise((resolve) => server.close(resolve));
+}

@@ -1,0 +1,242 @@
+// Starts processes of each runtime, for what can be seen only from outside.
+
+import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { findRuntimes } from "../runtimes.ts";
+import { Peer, until } from "./recorder.ts";
+
+type Command = readonly [string, ...string[]];
+
+const MAX_RUN_MS = 15_000;
+
+/** Bundles the child, which Node 20 cannot run from its sources, and calls `body` for each runtime. */
+async function onEach(body: (command: Command, name: string, folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "process-" });
+  try {
+    const child = `${folder}/child.mjs`;
+    const source = new URL("process_child.ts", import.meta.url).pathname;
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["bundle", "--quiet", "--no-lock", "-o", child, source],
+      stdin: "null",
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    for (const { name, command } of await findRuntimes()) await body([...command, child], name, folder);
+    await body([Deno.execPath(), "run", "--no-prompt", "--quiet", child], "deno without permissions", folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a command line to its end and gives back what it printed. */
+async function run(command: readonly string[], stdin: "null" | "piped" = "null"): Promise<string> {
+  const [executable, ...args] = command;
+  const process = new Deno.Command(executable as string, {
+    args,
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(MAX_RUN_MS),
+  }).spawn();
+  if (stdin === "piped") await process.stdin.close();
+  const { code, signal, stdout, stderr } = await process.output();
+  const text = new TextDecoder().decode(stdout).trim();
+  assertEquals([code, signal], [0, null], `${command.join(" ")}: ${text} ${new TextDecoder().decode(stderr)}`);
+  return text;
+}
+
+/** Starts a command line and gives back its first line of output. */
+async function start(
+  command: readonly string[],
+): Promise<{ process: Deno.ChildProcess; line: string; end(): Promise<void> }> {
+  const [executable, ...args] = command;
+  const process = new Deno.Command(executable as string, { args, stdin: "null", stdout: "piped", stderr: "inherit" })
+    .spawn();
+  const reader = process.stdout.getReader();
+  const timer = setTimeout(() => process.kill("SIGKILL"), MAX_RUN_MS);
+  const end = async (): Promise<void> => {
+    try {
+      process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await process.status;
+    clearTimeout(timer);
+    await reader.cancel();
+  };
+  const { value } = await reader.read();
+  return { process, line: new TextDecoder().decode(value).trim(), end };
+}
+
+Deno.test("Listener.unref lets the process end when connections are unref'ed too", () =>
+  onEach(async (command, name) => {
+    if (name === "deno without permissions") return;
+    assertEquals(await run([...command, "unref"]), "open", name);
+  }));
+
+Deno.test("Listener.ref keeps the process alive when nothing else does", () =>
+  onEach(async (command, name) => {
+    if (name === "deno without permissions") return;
+    const { line, end } = await start([...command, "listener"]);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const peer = await Peer.connect({ transport: "tcp", hostname: "127.0.0.1", port: Number(line) });
+      peer.socket.end("alive");
+      await until(() => peer.ended, `${name} answers`);
+      assertEquals(peer.text, "alive", name);
+      await peer.close();
+    } finally {
+      await end();
+    }
+  }));
+
+Deno.test("Transport keeps the process alive when the listener is closed", () =>
+  onEach(async (command, name) => {
+    if (name === "deno without permissions") return;
+    const { process, line, end } = await start([...command, "connection"]);
+    try {
+      const peer = await Peer.connect({ transport: "tcp", hostname: "127.0.0.1", port: Number(line) });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      peer.socket.end("alive");
+      await until(() => peer.ended, `${name} answers`);
+      assertEquals(peer.text, "alive", name);
+      assertEquals((await process.status).code, 0, name);
+      await peer.close();
+    } finally {
+      await end();
+    }
+  }));
+
+Deno.test("Runtime.listen says what is missing when Deno may not use the network", () =>
+  onEach(async (command, name) => {
+    if (name !== "deno without permissions") return;
+    const [executable, ...args] = command;
+    const { code, stderr } = await new Deno.Command(executable, { args: [...args, "listener"], stdin: "null" })
+      .output();
+    assertEquals(code, 1);
+    const message = new TextDecoder().decode(stderr);
+    assertMatch(message, /Cannot listen on 127\.0\.0\.1:0: .*--allow-net/);
+  }));
+
+Deno.test("inheritedFd finds nothing when descriptor 0 is no socket", () =>
+  onEach(async (command, name) => {
+    assertEquals(await run([...command, "inherited"]), "none", `${name}, /dev/null`);
+    assertEquals(await run([...command, "inherited"], "piped"), "none", `${name}, a pipe`);
+    assertEquals(await run(["sh", "-c", 'exec "$@" <&-', "sh", ...command, "inherited"]), "none", `${name}, closed`);
+    const other = 'LISTEN_FDS=1 LISTEN_PID=1 exec "$@"';
+    assertEquals(await run(["sh", "-c", other, "sh", ...command, "inherited"]), "none", `${name}, for another process`);
+  }));
+
+// Node gives the program in argv[2…] a listening socket on TCP, or one end of a connected pair, and prints its output.
+const parent = `
+const { createServer } = require("node:net");
+const { spawn } = require("node:child_process");
+const [how, ...command] = process.argv.slice(1);
+const server = createServer().listen(0, "127.0.0.1", () => {
+  const { fd } = server._handle;
+  const stdio = { fd0: [fd, "inherit", "inherit"], fd3: ["ignore", "inherit", "inherit", fd], pair: ["pipe", "inherit", "inherit"] }[how];
+  console.log(server.address().port);
+  const child = spawn(command[0], command.slice(1), { stdio });
+  server.close();
+  child.on("exit", (code) => process.exit(code ?? 1));
+});`;
+
+async function ask(port: number): Promise<string> {
+  const peer = await Peer.connect({ transport: "tcp", hostname: "127.0.0.1", port });
+  await until(() => peer.ended, "the child answers");
+  await peer.close();
+  return peer.text;
+}
+
+Deno.test("Runtime.listen serves an inherited socket when a parent passes it", async () => {
+  const node = (await findRuntimes()).find(({ name }) => name.startsWith("node"));
+  if (node === undefined) return console.log("skipped: there is no Node to pass a socket");
+  await onEach(async (command, name) => {
+    const parentOf = (
+      how: string,
+      line: readonly string[],
+    ): readonly string[] => [...node.command, "-e", parent, how, ...line];
+    for (const how of ["fd0", "fd3"] as const) {
+      const systemd = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", ...command, "inherited"];
+      // Without the permission to read them, Deno keeps systemd's variables from the program.
+      if (how === "fd3" && name === "deno without permissions") continue;
+      const { process, line, end } = await start(parentOf(how, how === "fd0" ? [...command, "inherited"] : systemd));
+      try {
+        const [port] = line.split("\n");
+        assertEquals(await ask(Number(port)), `descriptor ${how.slice(2)}, from tcp`, name);
+        assertEquals((await process.status).code, 0, name);
+      } finally {
+        await end();
+      }
+    }
+    // A connected socket: only Deno without the permission to look must try it out.
+    const output = await run(parentOf("pair", [...command, "inherited"]));
+    assertStringIncludes(
+      output,
+      name === "deno without permissions" ? "0 rejected: Cannot listen on descriptor 0: " : "none",
+      name,
+    );
+  });
+});
+
+/** Connects to a path at which something will listen soon. */
+async function connectSoon(path: string): Promise<Peer> {
+  for (let attempts = 0;; attempts++) {
+    try {
+      return await Peer.connect({ transport: "unix", path });
+    } catch (error) {
+      if (attempts > 500) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+Deno.test("Runtime.listen serves descriptor 0 when spawn-fcgi starts the process", async () => {
+  const found = await new Deno.Command("sh", { args: ["-c", "command -v spawn-fcgi"], stdin: "null" }).output();
+  if (!found.success) {
+    if (Deno.env.get("CI")) throw new Error("Cannot test under spawn-fcgi: it is not installed");
+    return console.log("skipped: spawn-fcgi is not installed");
+  }
+  await onEach(async (command, name, folder) => {
+    const path = `${folder}/s.sock`;
+    const process = new Deno.Command("spawn-fcgi", {
+      // It does not look for a program on the PATH; the shell does.
+      args: ["-n", "-s", path, "--", "/bin/sh", "-c", 'exec "$@"', "sh", ...command, "inherited"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      signal: AbortSignal.timeout(MAX_RUN_MS),
+    }).spawn();
+    const peer = await connectSoon(path);
+    await until(() => peer.ended, `${name} answers`);
+    assertEquals(peer.text, "descriptor 0, from unix", name);
+    await peer.close();
+    assertEquals((await process.status).code, 0, name);
+    await Deno.remove(path);
+  });
+});
+
+Deno.test("Listener goes on when descriptors had run out", () =>
+  onEach(async (command, name) => {
+    if (name === "deno without permissions") return;
+    const { line, end } = await start(["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", ...command, "listener"]);
+    const peers: Peer[] = [];
+    try {
+      const addr = { transport: "tcp", hostname: "127.0.0.1", port: Number(line) } as const;
+      for (let i = 0; i < 70; i++) peers.push(await Peer.connect(addr));
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      for (const peer of peers.splice(0)) await peer.close();
+      let text = "";
+      for (let i = 0; i < 50 && text === ""; i++) {
+        const peer = await Peer.connect(addr);
+        peer.socket.end("again");
+        await until(() => peer.ended || peer.closed, `${name} answers`);
+        text = peer.text;
+        await peer.close();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assertEquals(text, "again", name);
+    } finally {
+      for (const peer of peers) await peer.close();
+      await end();
+    }
+  }));
