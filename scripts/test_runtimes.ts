@@ -1,5 +1,5 @@
 /**
- * Runs the tests that need no Deno on Bun and Node.
+ * Runs the tests that need no Deno on Bun and Node, and has those that take TypeScript load the sources as they are.
  *
  * ```sh
  * deno run -A scripts/test_runtimes.ts [--only=node20] [--name="part of a test's name"] [--modules=folder]
@@ -10,19 +10,38 @@
 
 import { findRuntimes } from "../tests/runtimes.ts";
 import { bundleTests } from "./bundle_tests.ts";
+import { listFiles, root } from "./list_files.ts";
 import { Tally } from "./tally.ts";
 
 function option(name: string): string | undefined {
   return Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 }
 
+/** A program that loads every source of the library as it is, as one test. */
+function loadSources(): string {
+  const paths = ["mod.ts", ...listFiles("src/", ".ts")].map((path) => new URL(path, root).href);
+  return `
+    try {
+      for (const path of ${JSON.stringify(paths)}) await import(path);
+      console.log("1 passed, 0 failed");
+    } catch (error) {
+      console.log("FAILED loading the sources", error, "\\n0 passed, 1 failed");
+      process.exitCode = 1;
+    }`;
+}
+
 const tally = new Tally();
 const bundle = await bundleTests(option("modules"));
+const sources = new URL("sources.mjs", `file://${bundle}`).pathname;
+await Deno.writeTextFile(sources, loadSources());
 try {
   const only = option("only");
   for (const runtime of await findRuntimes()) {
     if (runtime.name === "deno" || (only !== undefined && runtime.name !== only)) continue;
-    await tally.run(`${runtime.name} (${runtime.version})`, [...runtime.command, bundle, option("name") ?? ""]);
+    const title = `${runtime.name} (${runtime.version})`;
+    await tally.run(title, [...runtime.command, bundle, option("name") ?? ""]);
+    if (!runtime.stripsTypes || option("modules") !== undefined) continue;
+    await tally.run(`${title}, sources as they are`, [...runtime.command, sources]);
   }
 } finally {
   await Deno.remove(bundle.replace(/[^/]*$/, ""), { recursive: true });

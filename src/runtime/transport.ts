@@ -51,18 +51,28 @@ export interface ListenOptions {
   readonly reusePort?: boolean | undefined;
 }
 
-/** Takes what happens on a {@linkcode Transport}. No method may throw. */
+/**
+ * Takes what happens on a {@linkcode Transport}. No method may throw.
+ *
+ * None is called from inside a call of the transport's methods, and after `close` or `reset` none but `closed`.
+ */
 export interface TransportSink {
   /**
-   * Bytes arrived. `chunk` is lent until the call returns, unless it returns `true`: then the sink has kept (parts of)
+   * Bytes arrived, at least one. `chunk` is lent until the call returns, unless it returns `true`: then the sink has kept (parts of)
    * it and the transport must not use that memory again.
    */
   received(chunk: Uint8Array): boolean;
-  /** The peer has ended its side (FIN). Our side can still write. Not called after {@linkcode closed}. */
+  /**
+   * The peer has ended its side (FIN); called at most once. Our side can still write. A peer that has closed altogether
+   * looks the same until a write to it fails (over a unix socket, Bun calls `closed` at once).
+   */
   ended(): void;
   /** What `write` had refused to take more of has gone out: write again. */
   drained(): void;
-  /** The socket is gone, for whatever reason; called exactly once, and last. `error` tells a reset or failure from an end. */
+  /**
+   * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once, and
+   * last. `error` tells a reset or failure from an end.
+   */
   closed(error?: Error): void;
 }
 
@@ -75,18 +85,24 @@ export interface Transport {
    *
    * The memory belongs to the transport from now on and must never be changed by the caller again. Returns `false` when
    * the queue is above the transport's high-water mark (64 KiB): wait for `drained` before writing more. A write after
-   * the socket is gone is dropped and returns `true` (`closed` tells).
+   * `shutdown` or after the socket is gone is dropped and returns `true` (`closed` tells).
    */
   write(pieces: readonly Uint8Array[]): boolean;
-  /** Stops reading soon; at most one chunk already under way still arrives. */
+  /**
+   * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen, nor
+   * on Deno its reset: who pauses for long must bound the wait.
+   */
   pause(): void;
   /** Goes on reading. */
   resume(): void;
-  /** Ends our side (FIN) once the queue has gone out; reading goes on. */
+  /** Ends our side (FIN) once the queue has gone out; reading goes on. When the peer has ended too, closes. */
   shutdown(): void;
   /** Closes both sides at once. What is still queued is lost. */
   close(): void;
-  /** As `close`, with a reset (RST) where the socket and the runtime have one. */
+  /**
+   * As `close`, with a reset (RST) over TCP on Node and Bun. Deno's own sockets have none: the peer sees an end, and a
+   * unix socket knows none: the peer sees an end, or a reset if it sent what we have not read.
+   */
   reset(): void;
   /** Lets this socket keep the process alive (the default). */
   ref(): void;
@@ -94,7 +110,7 @@ export interface Transport {
   unref(): void;
 }
 
-/** Called with each new connection; gives back who listens to it. Reading starts after it has returned. */
+/** Called with each new connection; gives back who listens to it. Reading starts after it has returned. Must not throw. */
 export type Accept = (transport: Transport) => TransportSink;
 
 /** A listening socket. */
@@ -102,8 +118,8 @@ export interface Listener {
   /** Where it listens, with the port that the system chose. */
   readonly addr: Addr;
   /**
-   * Stops accepting, and removes the unix socket's file if it is still this listener's. Settles when no new connection
-   * can come; open ones live on. May be called again.
+   * Stops accepting, and removes the unix socket's file if it is still this listener's. Who has connected to a unix
+   * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called again.
    */
   close(): Promise<void>;
   /** Lets this listener keep the process alive (the default). */
@@ -114,10 +130,18 @@ export interface Listener {
 
 /** What the library needs of a runtime. */
 export interface Runtime {
-  /** Listens; rejects with the system's error, its message naming the address and what to do. */
+  /**
+   * Listens; rejects with an error that has the system's `code`, its message naming the address and what to do.
+   *
+   * @throws {RangeError} when `path` is longer than a unix socket's can be.
+   */
   listen(options: ListenOptions, accept: Accept): Promise<Listener>;
   /** Connects to a listening socket. `open` is called once connected and gives back who listens. */
   connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport>;
-  /** The file descriptor of a listening socket that the process was started with: 0 (FastCGI §2.2) or systemd's 3. */
+  /**
+   * The file descriptor of a listening socket that the process was started with: 0 (FastCGI §2.2) or systemd's 3.
+   *
+   * Where Deno may not read `/proc`, 0 may be a connected socket; then `listen` rejects, and nothing was inherited.
+   */
   inheritedFd(): number | undefined;
 }
