@@ -23,11 +23,26 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/client/": ["src/protocol/", "src/cgi/", "src/errors.ts", "src/runtime/transport.ts"],
   "src/runtime/transport.ts": [],
   "src/runtime/": ["src/runtime/transport.ts", "src/errors.ts"],
+  "src/runtime/streams.ts": ["src/runtime/", "src/runtime/transport.ts", "src/errors.ts"],
   "src/runtime/detect.ts": ["src/runtime/", "src/runtime/transport.ts", "src/errors.ts"],
-  "src/serve.ts": ["src/server/", "src/runtime/detect.ts", "src/runtime/transport.ts", "src/errors.ts"],
+  // The composition roots: they choose the transport, so that what they put together need not know of it.
+  "src/serve.ts": [
+    "src/server/",
+    "src/runtime/detect.ts",
+    "src/runtime/streams.ts",
+    "src/runtime/transport.ts",
+    "src/errors.ts",
+  ],
   "src/client.ts": ["src/client/", "src/runtime/detect.ts", "src/runtime/transport.ts", "src/errors.ts"],
   "src/codec.ts": ["src/protocol/", "src/streams/", "src/errors.ts"],
-  "mod.ts": ["src/serve.ts", "src/server/", "src/cgi/", "src/runtime/transport.ts", "src/errors.ts"],
+  "mod.ts": [
+    "src/serve.ts",
+    "src/server/",
+    "src/cgi/",
+    "src/runtime/streams.ts",
+    "src/runtime/transport.ts",
+    "src/errors.ts",
+  ],
 };
 
 /** Files that hold nothing but `export … from`. */

@@ -15,7 +15,7 @@ await tally.run(`deno (${Deno.version.deno})`, [
   "src",
   "mod.ts",
   "README.md",
-]);
+], 600_000);
 await tally.run("other runtimes", [deno, "run", "-A", "scripts/test_runtimes.ts"], 900_000);
 await tally.run("npm package", [deno, "run", "-A", "scripts/check_npm.ts"]);
 tally.finish();

@@ -4,7 +4,7 @@ import { variableHeaders } from "./cgi/response_head.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "./protocol/constants.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams.ts";
-import type { Addr, Listener, ListenOptions, Runtime } from "./runtime/transport.ts";
+import type { Accept, Addr, Listener, ListenOptions, Runtime, Transport, TransportSink } from "./runtime/transport.ts";
 import { FastResponse } from "./server/fast_response.ts";
 import { adoptGlobals } from "./server/globals.ts";
 import type { Handler } from "./server/handler.ts";
@@ -51,10 +51,9 @@ export function serve(first: Handler | ServeOptions | ServeOptions & Handlers, h
   const { onListen = announce } = options;
   return makeServer(options, handler, async (server) => {
     const runtime = await detectRuntime();
-    const listener = await runtime.listen(
-      where ?? inherited(runtime, options),
-      (transport) => server.accept(transport),
-    );
+    const accept = (transport: Transport): TransportSink => server.accept(transport);
+    const listener =
+      await (where === undefined ? listenAnywhere(runtime, options, accept) : runtime.listen(where, accept));
     onListen(listener.addr);
     return listener;
   });
@@ -151,9 +150,19 @@ function listenOptions(options: ServeOptions): ListenOptions | undefined {
   if (given === 1) return { hostname: hostname ?? "127.0.0.1", port: port ?? 9000, backlog, reusePort };
 }
 
-function inherited(runtime: Runtime, { backlog = 511, reusePort = false }: ServeOptions): ListenOptions {
+/** Listens on the socket that the process was started with, else on 127.0.0.1:9000. */
+async function listenAnywhere(runtime: Runtime, options: ServeOptions, accept: Accept): Promise<Listener> {
+  const { backlog = 511, reusePort = false } = options;
   const fd = runtime.inheritedFd();
-  return fd === undefined ? { hostname: "127.0.0.1", port: 9000, backlog, reusePort } : { fd };
+  if (fd !== undefined) {
+    try {
+      return await runtime.listen({ fd }, accept);
+    } catch (error) {
+      // Deno without the permission to read /proc cannot tell a parent's pipe on descriptor 0 from a listening socket.
+      if (fd !== 0) throw error;
+    }
+  }
+  return runtime.listen({ hostname: "127.0.0.1", port: 9000, backlog, reusePort }, accept);
 }
 
 function announce(addr: Addr): void {

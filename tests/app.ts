@@ -3,7 +3,12 @@
 import { createHash } from "node:crypto";
 import type { Handler, HandlerInfo } from "../mod.ts";
 
-type Route = (request: Request, info: HandlerInfo, query: URLSearchParams, segment: string) => Response | Promise<Response>;
+type Route = (
+  request: Request,
+  info: HandlerInfo,
+  query: URLSearchParams,
+  segment: string,
+) => Response | Promise<Response>;
 
 /** What became of a request that a test watches, by the key that the test chose. */
 interface Watched {

@@ -80,6 +80,8 @@ interface ActiveRequest<Request> {
   context: Request | undefined;
   stdinEnded: boolean;
   dataEnded: boolean;
+  /** PARAMS went past `maxParamsBytes`: nothing more of it is read, even if `end` is called later. */
+  skipped: boolean;
 }
 
 /** The application's end of a connection. */
@@ -152,6 +154,8 @@ export class ApplicationConnection<Request> implements RecordSink {
     const request = this.#requests.get(requestId);
     if (request === undefined) return;
     this.#requests.delete(requestId);
+    // It may have ended amid one of its records, whose rest is then skipped like the later ones.
+    if (this.#request === request) this.#request = undefined;
     if (request.params !== null) this.#unfinished--;
     if (!request.keepConn) this.#closing = true;
     this.writer.record(FCGI_END_REQUEST, requestId, encodeEndRequest({ appStatus, protocolStatus }));
@@ -169,7 +173,8 @@ export class ApplicationConnection<Request> implements RecordSink {
     } else if (type === FCGI_BEGIN_REQUEST) {
       if (contentLength !== 8) throw badLength("FCGI_BEGIN_REQUEST", contentLength);
     } else {
-      this.#request = this.#requests.get(requestId);
+      const request = this.#requests.get(requestId);
+      this.#request = request?.skipped ? undefined : request;
     }
   }
 
@@ -201,6 +206,8 @@ export class ApplicationConnection<Request> implements RecordSink {
     if (this.#type === FCGI_PARAMS) {
       if (params === null) throw badOrder("FCGI_PARAMS after their end", requestId);
       if (params.length + content.length <= this.#options.maxParamsBytes) return params.add(content);
+      params.take();
+      request.skipped = true;
       this.#request = undefined;
       this.#events.onParamsTooLarge(requestId, role);
     } else if (this.#type === FCGI_STDIN) {
@@ -253,6 +260,7 @@ export class ApplicationConnection<Request> implements RecordSink {
       context: undefined,
       stdinEnded: false,
       dataEnded: false,
+      skipped: false,
     });
     this.#unfinished++;
     if (refusal !== FCGI_REQUEST_COMPLETE) this.end(requestId, 0, refusal);

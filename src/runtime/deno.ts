@@ -5,7 +5,7 @@
  * gathered, lent to one transport at a time.
  */
 import { inheritedFd } from "./process.ts";
-import { connectError, listenError } from "./socket_error.ts";
+import { addressText, connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
   Addr,
@@ -357,7 +357,7 @@ function plainAddr(addr: DenoAddr): Addr {
 
 /** On Deno, `node:net` without the permission ends the process instead of failing. */
 function requireNet(deno: DenoApi, options: ListenOptions): void {
-  const host = `${options.hostname ?? "0.0.0.0"}:${options.port ?? 0}`;
+  const host = addressText(options);
   if (deno.permissions.querySync({ name: "net", host }).state === "granted") return;
   throw listenError(options, new Error(`Requires net access to "${host}", run again with the --allow-net flag`));
 }

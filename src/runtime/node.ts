@@ -36,7 +36,7 @@ function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
 }
 
 function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-  const { hostname, port, path, fd, backlog, reusePort } = options;
+  const { hostname = "0.0.0.0", port = 0, path, fd, backlog, reusePort } = options;
   const { promise, resolve, reject } = settleLater<Listener>();
   const server = createServer(SOCKET_OPTIONS);
   // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.

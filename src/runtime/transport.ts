@@ -35,7 +35,7 @@ export type Addr = NetAddr | UnixAddr | FdAddr;
 
 /** Where to listen. Exactly one of `port` (with `hostname`), `path` and `fd` is given. */
 export interface ListenOptions {
-  /** IP address or name to bind. */
+  /** IP address or name to bind. @default `"0.0.0.0"` */
   readonly hostname?: string | undefined;
   /** TCP port; 0 lets the system choose a free one. */
   readonly port?: number | undefined;
@@ -47,7 +47,7 @@ export interface ListenOptions {
   readonly fd?: number | undefined;
   /** Length of the kernel's queue of connections not accepted yet (Bun: always 512). */
   readonly backlog?: number | undefined;
-  /** Whether several processes may listen on the port, the kernel sharing out connections. */
+  /** Whether several processes may listen on the port, the kernel sharing out connections (Node 20: never). */
   readonly reusePort?: boolean | undefined;
 }
 

@@ -161,7 +161,6 @@ export class FastCgiServer implements Server, ConnectionHost {
     this.#connections.add(connection);
     if (this.#unreffed) connection.unref();
     if (this.#closed) connection.close(new RequestAbortedError("The server was closed"));
-    else if (this.#ending !== undefined) connection.drain();
     return connection;
   }
 

@@ -103,6 +103,8 @@ Deno.test("requestParams gives the body's fields their own variables", () => {
 
 Deno.test("requestParams sends the Host field when there is one, else the URL's", () => {
   assertEquals(made("http://h:81/", [["host", "b.test:82"]]).get("HTTP_HOST"), "b.test:82");
+  const names = [...made("http://h:81/", [["host", "b.test:82"], ["x-2", "y"]])].map(([name]) => name);
+  assertEquals(names.filter((name) => name.startsWith("HTTP_")), ["HTTP_HOST", "HTTP_X_2"]);
   assertEquals(made("http://h:81/").get("HTTP_HOST"), "h:81");
   assertEquals(
     made("http://h:81/", [["host", "b.test"]], { params: { HTTP_HOST: "c.test" } }).get("HTTP_HOST"),

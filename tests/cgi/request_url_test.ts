@@ -98,7 +98,22 @@ Deno.test("requestUrl takes the authority of an absolute target", () => {
 
 Deno.test("requestUrl is undefined when an absolute target has a bad authority, or the target is none", () => {
   const bad = ["http://user@host/", "http:///x", "http://a b/", "http://h:99999/", "http://[::1/", "http://1.2.3.400/"];
-  for (const target of [...bad, "ftp://h/", "h:80", "evil", "?q", "http:/h", "javascript:1", "**", " /", "http://@"]) {
+  for (
+    const target of [
+      ...bad,
+      "ftp://h/",
+      "h:80",
+      "evil",
+      "?q",
+      "xhttp://h/",
+      "?http://h/",
+      "http:/h",
+      "javascript:1",
+      "**",
+      " /",
+      "http://@",
+    ]
+  ) {
     assertEquals(url(target), undefined, target);
   }
 });
@@ -166,6 +181,7 @@ Deno.test("requestUrl falls back to the server's own name when there is no Host"
   assertEquals(own({ HTTP_HOST: "", SERVER_NAME: "s.test", SERVER_PORT: "8080" }), "http://s.test:8080/x");
   assertEquals(own({ SERVER_NAME: "s.test:8080", SERVER_PORT: "80" }), "http://s.test/x", "HAProxy");
   assertEquals(own({ SERVER_NAME: "::1", SERVER_PORT: "81" }), "http://[::1]:81/x", "Caddy");
+  assertEquals(own({ SERVER_NAME: "2001:db8:1:2::3" }), "http://[2001:db8:1:2::3]/x", "Caddy");
   assertEquals(own({ SERVER_NAME: "[::1]", SERVER_PORT: "443", HTTPS: "on" }), "https://[::1]/x", "Apache");
   assertEquals(own({ SERVER_NAME: "", SERVER_ADDR: "10.0.0.1" }), "http://10.0.0.1/x");
   assertEquals(own({ SERVER_NAME: "_", SERVER_ADDR: "fe80::1" }), "http://[fe80::1]/x", "nginx");
@@ -174,7 +190,7 @@ Deno.test("requestUrl falls back to the server's own name when there is no Host"
   assertEquals(own({ SERVER_NAME: "1.2.3.256", SERVER_ADDR: "unix:" }), "http://localhost/x");
   assertEquals(own({ SERVER_NAME: "_", SERVER_PORT: "8080" }), "http://localhost:8080/x");
   assertEquals(own({}), "http://localhost/x");
-  for (const SERVER_PORT of ["", "x", "0", "65536", "123456"]) {
+  for (const SERVER_PORT of ["", "x", "0", "65536", "123456", "80.5", "81 "]) {
     assertEquals(own({ SERVER_NAME: "s.test", SERVER_PORT }), "http://s.test/x", SERVER_PORT);
   }
   assertEquals(requestUrl(params({ REQUEST_URI: "*", SERVER_NAME: "s.test" })), "http://s.test/");

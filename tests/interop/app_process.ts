@@ -22,20 +22,23 @@ export async function startApp(runtime: InstalledRuntime, addr: AppAddress): Pro
   const args = "path" in addr ? ["--path", addr.path] : ["--port", String(addr.port)];
   const { command, remove } = await commandOf(runtime);
   const { process, stop } = spawn(runtime.name, [...command, ...args], "piped", remove);
-  const lines: string[] = [];
-  const [forReady, forDrain] = process.stdout.pipeThrough(new TextDecoderStream()).tee();
-  forDrain.pipeTo(new WritableStream()).catch(() => {});
   const timer = setTimeout(() => process.kill("SIGKILL"), 20_000);
-  for await (const piece of forReady) {
-    lines.push(piece);
-    const [, ready] = /^ready (.*)\n/m.exec(lines.join("")) ?? [];
+  const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let printed = "";
+  for (let piece = await output.read(); !piece.done; piece = await output.read()) {
+    printed += piece.value;
+    const [, ready] = /^ready (.*)\n/m.exec(printed) ?? [];
     if (ready === undefined) continue;
     clearTimeout(timer);
+    // Read on, or a full pipe stops the process.
+    (async () => {
+      while (!(await output.read()).done);
+    })();
     return { addr: JSON.parse(ready), stop, [Symbol.asyncDispose]: stop };
   }
   clearTimeout(timer);
-  await stop().catch(() => {});
-  throw new Error(`Cannot start the application on ${runtime.name}: it ended before it was ready: ${lines.join("")}`);
+  await stop();
+  throw new Error(`Cannot start the application on ${runtime.name}: it ended before it was ready: ${printed}`);
 }
 
 /** Lets spawn-fcgi listen and start `tests/serve_app.ts` without an address. */

@@ -28,7 +28,9 @@ export async function fastcgiExchange(
       for (const byte of chunk.subarray(0, count)) response.push(byte);
     }
   } catch (error) {
-    if (late) throw new Error(`The application has not closed the connection within 10 s, after ${response.length} bytes`);
+    if (late) {
+      throw new Error(`The application has not closed the connection within 10 s, after ${response.length} bytes`);
+    }
     throw error;
   } finally {
     clearTimeout(timer);

@@ -80,18 +80,13 @@ export class HttpConnection {
     if (body instanceof Uint8Array) {
       if (!has("content-length")) headers.push(["Content-Length", String(body.length)]);
     } else if (body) headers.push(["Transfer-Encoding", "chunked"]);
-    const head = `${method} ${target} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+    const head = `${method} ${target} HTTP/1.1\r\n${
+      headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+    }\r\n`;
     // A server may answer and close before it has taken the whole body: that is not the client's failure.
     const sent = this.#sendAll(latin1(head), body).catch(() => void (this.reusable = false));
     const response = await this.readHead(method);
-    const connection = this;
-    return {
-      ...response,
-      body: (async function* () {
-        yield* connection.#readBody(method, response);
-        await sent;
-      })(),
-    };
+    return { ...response, body: this.#readBody(method, response, sent) };
   }
 
   /** Sends a request and reads the whole response. */
@@ -122,7 +117,9 @@ export class HttpConnection {
       head = "";
       for (let line = await this.#readLine(); line !== ""; line = await this.#readLine()) head += `${line}\n`;
       status = Number(head.split(" ")[1]);
-      if (!head.startsWith("HTTP/1.") || !(status >= 100)) throw new Error(`Cannot read response: it begins with ${head}`);
+      if (!head.startsWith("HTTP/1.") || !(status >= 100)) {
+        throw new Error(`Cannot read response: it begins with ${head}`);
+      }
     }
     const [statusLine = "", ...lines] = head.trimEnd().split("\n");
     const headers = lines.map((line): readonly [string, string] => {
@@ -135,20 +132,25 @@ export class HttpConnection {
     return response;
   }
 
-  async *#readBody(method: string, response: Omit<HttpResponse, "body">): AsyncGenerator<Uint8Array> {
+  async *#readBody(
+    method: string,
+    response: Omit<HttpResponse, "body">,
+    sent: Promise<void>,
+  ): AsyncGenerator<Uint8Array> {
     const how = framing(method, response);
     if (how === "chunked") {
-      for (;;) {
-        const size = parseInt(await this.#readLine(), 16);
+      for (let size = -1; size !== 0;) {
+        size = parseInt(await this.#readLine(), 16);
         if (Number.isNaN(size)) throw new TruncatedBodyError("Cannot read chunk: it has no size");
         yield* this.#readBytes(size);
-        const line = await this.#readLine();
-        if (size === 0) return;
-        if (line !== "") throw new TruncatedBodyError("Cannot read chunk: it is longer than its size");
+        if (await this.#readLine() !== "") {
+          throw new TruncatedBodyError("Cannot read chunk: it is longer than its size");
+        }
       }
     } else if (how === "until the end") {
       for (let piece = await this.#readSome(); piece !== null; piece = await this.#readSome()) yield piece;
     } else yield* this.#readBytes(how);
+    await sent;
   }
 
   async *#readBytes(count: number): AsyncGenerator<Uint8Array> {

@@ -11,17 +11,33 @@ interface Exchange {
   readonly target: string;
   readonly params?: readonly (readonly [string, string])[];
   readonly stdin?: Uint8Array;
+  /** Where the borders between STDOUT records are, is up to how the bytes happened to come. */
+  readonly streamed?: true;
 }
 
 const exchanges: readonly Exchange[] = [
   { method: "GET", target: "/echo/a%2Fb?x=%20" },
   { method: "GET", target: "/echo", params: [["HTTP_COOKIE", "a=1"], ["HTTP_COOKIE", "b=2"], ["HTTP_X_L", "caf\xe9"]] },
   { method: "HEAD", target: "/echo" },
-  ...["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "PURGE", "QUERY", "BAN", "purge", "patch", "Foo", "X-FOO"]
+  ...[
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "OPTIONS",
+    "PROPFIND",
+    "PURGE",
+    "QUERY",
+    "BAN",
+    "purge",
+    "patch",
+    "Foo",
+    "X-FOO",
+  ]
     .map((method): Exchange => ({ method, target: "/echo", stdin: pattern(0, 5) })),
   ...["CONNECT", "TRACE", "TRACK", "G T", ""].map((method): Exchange => ({ method, target: "/echo" })),
   { method: "POST", target: "/upload", stdin: pattern(0, 50_000) },
-  { method: "POST", target: "/echo-body", stdin: pattern(0, 50_000) },
+  { method: "POST", target: "/echo-body", stdin: pattern(0, 50_000), streamed: true },
   { method: "GET", target: "/cookies" },
   ...[200, 201, 204, 205, 304, 404, 503].map((status): Exchange => ({ method: "GET", target: `/status/${status}` })),
   ...[301, 307].map((status): Exchange => ({ method: "GET", target: `/redirect?status=${status}&to=/else` })),
@@ -64,19 +80,26 @@ Deno.test("serve answers with the same bytes when the runtime is another", async
   for (const runtime of others) {
     await t.step(runtime.name, async () => {
       const found = await answers(runtime);
-      for (const [index, { method, target }] of exchanges.entries()) {
+      for (const [index, { method, target, streamed }] of exchanges.entries()) {
         const [actual, wanted] = [found[index] ?? new Uint8Array(0), expected[index] ?? new Uint8Array(0)];
         const name = `${method} ${target}`;
-        assertEquals(latin1(contentOf(actual, 6)), latin1(contentOf(wanted, 6)), name);
         assert(contentOf(actual, 6).length > 0, name);
-        assertEquals(contentOf(actual, 3), contentOf(wanted, 3), name);
+        assertEquals(difference(contentOf(actual, 6), contentOf(wanted, 6)), "", name);
+        assertEquals(difference(contentOf(actual, 3), contentOf(wanted, 3)), "", name);
         // The stack of an error goes to FCGI_STDERR, and each runtime writes it its own way.
-        if (contentOf(wanted, 7).length === 0) assertEquals(latin1(actual), latin1(wanted), name);
+        if (!streamed && contentOf(wanted, 7).length === 0) assertEquals(difference(actual, wanted), "", name);
       }
     });
   }
 });
 
-function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+/** Shows the surroundings of the first byte that differs; `""` when there is none. */
+function difference(actual: Uint8Array, wanted: Uint8Array): string {
+  const at = wanted.findIndex((byte, index) => byte !== actual[index]);
+  if (at < 0 && actual.length === wanted.length) return "";
+  const from = Math.max(0, (at < 0 ? wanted.length : at) - 30);
+  const [was, is] = [wanted, actual].map((bytes) =>
+    JSON.stringify(String.fromCharCode(...bytes.subarray(from, from + 60)))
+  );
+  return `at byte ${from}: ${is} instead of ${was}, ${actual.length} bytes instead of ${wanted.length}`;
 }

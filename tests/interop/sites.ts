@@ -64,7 +64,6 @@ export const sites: readonly Site[] = [
   await config("page_path", "nginx", {}),
   await config("plain_root", "nginx", {}),
   await config("plain_path", "nginx", { tellMount: wholePath }),
-  await config("kept_root", "nginx", {}),
   await config("unbuffered_path", "nginx", {}),
   await config("page_root", "apache", apacheDefaultsCannot),
   await config("page_path", "apache", {
@@ -82,7 +81,10 @@ export function placeSite(site: Site, addr: { port: number } | { path: string },
     : [`127.0.0.1:${addr.port}`, `fcgi://127.0.0.1:${addr.port}`];
   return site.directives
     .replaceAll("/srv/app/static/", staticFolder)
-    .replaceAll(site.kind === "nginx" ? "127.0.0.1:9000" : "fcgi://127.0.0.1:9000", site.kind === "nginx" ? nginx : apache);
+    .replaceAll(
+      site.kind === "nginx" ? "127.0.0.1:9000" : "fcgi://127.0.0.1:9000",
+      site.kind === "nginx" ? nginx : apache,
+    );
 }
 
 /** The files that a site's directives include. README's blocks get the harder `fastcgi_params`, that of Debian. */

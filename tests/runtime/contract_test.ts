@@ -451,6 +451,18 @@ test("Runtime.connect rejects when nothing listens", async (runtime) => {
   );
 });
 
+test("Runtime.listen shares a port when reusePort is set by all", async (runtime) => {
+  const options = { hostname: "127.0.0.1", reusePort: true } as const;
+  const first = await runtime.listen({ ...options, port: 0 }, ignore);
+  const { port } = first.addr as NetAddr;
+  const again = (reusePort: boolean): Promise<Listener> => runtime.listen({ ...options, reusePort, port }, ignore);
+  await assertRejects(() => again(false), Error, "another process listens there");
+  // Node has the option from version 22 on.
+  if (process.versions.node.startsWith("20.")) await assertRejects(() => again(true));
+  else await (await again(true)).close();
+  await first.close();
+});
+
 test("Runtime.listen listens on IPv6 when asked", async (runtime) => {
   const listener = await runtime.listen({ hostname: "::1", port: 0 }, ignore);
   const { hostname } = listener.addr as NetAddr;

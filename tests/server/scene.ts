@@ -1,0 +1,114 @@
+/** A server for one test, and what the tests of servers have in common. */
+
+import { type Addr, type Handlers, serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
+import { type Answer, type AskOptions, type ConnectOptions, WebServer } from "./web_server.ts";
+
+/** What a test has of its server. */
+export interface Scene {
+  readonly server: Server;
+  readonly addr: Addr;
+  /** What `onError` was given. A test takes out what it expects: what is left at the end fails it. */
+  readonly errors: unknown[];
+  /** Opens a connection that is closed when the test ends. */
+  connect(options?: ConnectOptions): Promise<WebServer>;
+  /** Asks once, over a connection of its own that the application closes. */
+  ask(options?: AskOptions): Promise<Answer>;
+}
+
+/** Options of a test's server; port 0 unless they name a place. */
+export type SceneOptions = ServeOptions & Partial<Handlers>;
+
+/** Defines a test that has a server. */
+export function serveTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
+  Deno.test(name, () => inScene(options, body));
+}
+
+/** Runs `body` with a server, and ends both. */
+export async function inScene(options: SceneOptions, body: (scene: Scene) => Promise<void>): Promise<void> {
+  const errors: unknown[] = [];
+  const webs: WebServer[] = [];
+  const where = options.path === undefined ? { port: 0 } : {};
+  const server = serve({
+    ...where,
+    onListen: () => {},
+    onError: (error) => void errors.push(error),
+    shutdownTimeoutMs: 1000,
+    ...options,
+  } as ServeOptions & Handlers);
+  await server.ready;
+  const { addr } = server;
+  const connect = async (how?: ConnectOptions): Promise<WebServer> => {
+    const web = await WebServer.connect(addr, how);
+    webs.push(web);
+    return web;
+  };
+  try {
+    await body({
+      server,
+      addr,
+      errors,
+      connect,
+      async ask(asked = {}) {
+        const web = await connect();
+        const answer = web.ask({ keepConn: false, ...asked });
+        const answered = await answer.answer();
+        await web.untilEnded();
+        await web.close();
+        return answered;
+      },
+    });
+  } finally {
+    for (const web of webs) await web.close();
+    await bounded(server.close(), "the server to close");
+  }
+  if (errors.length > 0) throw new AggregateError(errors, `onError was told: ${errors.map(String).join(", ")}`);
+}
+
+/** Waits for a promise, but not for ever. */
+export async function bounded<T>(promise: PromiseLike<T>, what: string, ms = 10_000): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until something is so that tells no one. */
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !isSo();) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await sleep(2);
+  }
+}
+
+/** Lets time pass. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A promise that the test settles. */
+export interface Gate<T> {
+  readonly promise: Promise<T>;
+  readonly open: (value: T) => void;
+}
+
+/** Makes a promise that the test settles. */
+export function gate<T = void>(): Gate<T> {
+  let open!: (value: T) => void;
+  const promise = new Promise<T>((resolve) => open = resolve);
+  return { promise, open };
+}
+
+/** `process.memoryUsage().rss`, once what can be collected had time to be. */
+export function isBun(): boolean {
+  return typeof (globalThis as { Bun?: { version?: unknown } }).Bun?.version === "string";
+}
+
+/** Whether this is Deno, and not only its tests. */
+export function isDeno(): boolean {
+  return typeof (globalThis as { Deno?: { version?: { deno?: unknown } } }).Deno?.version?.deno === "string";
+}
