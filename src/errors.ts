@@ -40,6 +40,7 @@ export type FastCgiErrorCode =
  * ```
  */
 export class FastCgiError extends Error {
+  /** The name that consoles print. */
   override name = "FastCgiError";
   /** What went wrong, in a form for programs. */
   readonly code: FastCgiErrorCode;
@@ -51,13 +52,36 @@ export class FastCgiError extends Error {
   }
 }
 
-/** A peer broke FastCGI 1.0 or CGI/1.1; its connection is closed. */
+/**
+ * A peer broke FastCGI 1.0 or CGI/1.1; its connection is closed.
+ *
+ * @example
+ * ```ts
+ * import { decodePairs, ProtocolError } from "@webfcgi/webfcgi/codec";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => decodePairs(new Uint8Array([5, 5, 0x61])), ProtocolError, "past the end");
+ * ```
+ */
 export class ProtocolError extends FastCgiError {
+  /** The name that consoles print. */
   override name = "ProtocolError";
 }
 
-/** A limit was reached; `limit` is the option's name. */
+/**
+ * A limit was reached; `limit` is the option's name.
+ *
+ * @example
+ * ```ts
+ * import { LimitError } from "@webfcgi/webfcgi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new LimitError("maxBodyBytes", 1024, "Cannot read request body: it goes past 1024 bytes");
+ * assertEquals([error.code, error.limit, error.max], ["LIMIT", "maxBodyBytes", 1024]);
+ * ```
+ */
 export class LimitError extends FastCgiError {
+  /** The name that consoles print. */
   override name = "LimitError";
   /** The name of the option that sets the limit. */
   readonly limit: string;
@@ -76,8 +100,17 @@ export class LimitError extends FastCgiError {
  * The web server gave a request up: the reason of `request.signal`.
  *
  * Its `name` is `"AbortError"`, so code written for other fetch servers knows it.
+ *
+ * @example
+ * ```ts
+ * import { RequestAbortedError } from "@webfcgi/webfcgi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new RequestAbortedError("The web server aborted the request").name, "AbortError");
+ * ```
  */
 export class RequestAbortedError extends FastCgiError {
+  /** The name that consoles print. */
   override name = "AbortError";
 
   /** Makes the error of a sentence that says how the request ended, and what caused it. */
@@ -86,8 +119,19 @@ export class RequestAbortedError extends FastCgiError {
   }
 }
 
-/** The application refused a request with a `protocolStatus` other than FCGI_REQUEST_COMPLETE (§5.5). */
+/**
+ * The application refused a request with a `protocolStatus` other than FCGI_REQUEST_COMPLETE (§5.5).
+ *
+ * @example
+ * ```ts
+ * import { FCGI_OVERLOADED, RequestRefusedError } from "@webfcgi/webfcgi/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new RequestRefusedError(FCGI_OVERLOADED, "The application is overloaded").protocolStatus, 2);
+ * ```
+ */
 export class RequestRefusedError extends FastCgiError {
+  /** The name that consoles print. */
   override name = "RequestRefusedError";
   /** FCGI_CANT_MPX_CONN (1), FCGI_OVERLOADED (2) or FCGI_UNKNOWN_ROLE (3). */
   readonly protocolStatus: number;

@@ -1,25 +1,13 @@
 /** Puts the parts together: picks the runtime's sockets, and serves what comes over them. */
 
-import { variableHeaders } from "./cgi/response_head.ts";
-import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "./protocol/constants.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams.ts";
 import type { Accept, Addr, Listener, ListenOptions, Runtime, Transport, TransportSink } from "./runtime/transport.ts";
-import { FastResponse } from "./server/fast_response.ts";
 import { adoptGlobals } from "./server/globals.ts";
 import type { Handler } from "./server/handler.ts";
+import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
 import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./server/settings.ts";
-
-/** The handlers of an application, by role (§6). A role without a handler is refused with FCGI_UNKNOWN_ROLE. */
-export interface Handlers {
-  /** The Responder: answers requests (§6.2). */
-  fetch: Handler;
-  /** The Authorizer: a 200, as {@linkcode allow} makes it, lets the web server go on; any other response is sent (§6.3). */
-  authorizer?: Handler;
-  /** The Filter: as the Responder, with the file to be filtered in `info.data` (§6.4). */
-  filter?: Handler;
-}
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
@@ -47,14 +35,20 @@ export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions & Handlers): Server;
 export function serve(first: Handler | ServeOptions | ServeOptions & Handlers, handler?: Handler): Server {
   const options: ServeOptions & Partial<Handlers> = typeof first === "function" ? { fetch: first } : first;
+  const handlers: Partial<Handlers> = handler === undefined ? options : { fetch: handler };
   const where = listenOptions(options);
   const { onListen = announce } = options;
-  return makeServer(options, handler, async (server) => {
+  return makeServer(options, handlers, async (server) => {
     const runtime = await detectRuntime();
     const accept = (transport: Transport): TransportSink => server.accept(transport);
     const listener =
       await (where === undefined ? listenAnywhere(runtime, options, accept) : runtime.listen(where, accept));
-    onListen(listener.addr);
+    try {
+      onListen(listener.addr);
+    } catch (error) {
+      await listener.close();
+      throw error;
+    }
     return listener;
   });
 }
@@ -84,8 +78,7 @@ export function serveConnection(
   handler: Handler | Handlers,
   options: ConnectionOptions = {},
 ): Promise<void> {
-  const handlers = typeof handler === "function" ? { fetch: handler } : handler;
-  const server = makeServer({ ...options, ...handlers }, undefined, (server) => {
+  const server = makeServer(options, typeof handler === "function" ? { fetch: handler } : handler, (server) => {
     openStreams(streams, (transport) => {
       const sink = server.accept(transport);
       return {
@@ -103,41 +96,15 @@ export function serveConnection(
   return server.finished;
 }
 
-/**
- * The response by which an Authorizer lets a request pass, with variables for what comes after it (§6.3).
- *
- * @throws {TypeError} If a name or a value cannot be sent.
- *
- * @example
- * ```ts
- * import { allow } from "@webfcgi/webfcgi";
- * import { assertEquals } from "@std/assert";
- *
- * const response = allow({ REMOTE_USER: "anna" });
- * assertEquals(response.status, 200);
- * assertEquals(response.headers.get("variable-remote_user"), "anna");
- * ```
- */
-export function allow(variables: Readonly<Record<string, string>> = {}): Response {
-  return new FastResponse(null, { headers: variableHeaders(variables) });
-}
-
 function makeServer(
-  options: ServeOptions & Partial<Handlers>,
-  handler: Handler | undefined,
+  options: ServeOptions,
+  handlers: Partial<Handlers>,
   listen: (server: FastCgiServer) => Promise<Listener>,
 ): FastCgiServer {
-  const { fetch = handler, authorizer, filter } = options;
-  const handlers = new Map<number, Handler>();
-  for (const [role, play] of [[FCGI_RESPONDER, fetch], [FCGI_AUTHORIZER, authorizer], [FCGI_FILTER, filter]] as const) {
-    if (play === undefined) continue;
-    if (typeof play !== "function") throw new TypeError(`Cannot serve: a handler is ${typeof play}, not a function`);
-    handlers.set(role, play);
-  }
-  if (handlers.size === 0) throw new TypeError("Cannot serve: there is no handler");
+  const byRole = handlersByRole(handlers);
   const settings = resolveSettings(options);
   if (!settings.nativeRequest) adoptGlobals();
-  return new FastCgiServer(settings, handlers, options.signal, listen);
+  return new FastCgiServer(settings, byRole, options.signal, listen);
 }
 
 /** Where the options say to listen; undefined if they do not. @throws {TypeError} If they say two things at once. */

@@ -174,6 +174,20 @@ export function createApp(): Handler {
       return new Response("logged\n");
     },
 
+    // Promises 200,000 bytes and fails after half of them.
+    break: () => {
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller): Promise<void> {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          if (sent >= 100_000) return controller.error(new Error("failed on purpose"));
+          controller.enqueue(pattern(sent, 10_000));
+          sent += 10_000;
+        },
+      });
+      return new Response(body, { headers: { "content-type": "text/plain", "content-length": "200000" } });
+    },
+
     throw: () => {
       throw new Error("thrown on purpose");
     },

@@ -84,7 +84,51 @@ interface ActiveRequest<Request> {
   skipped: boolean;
 }
 
-/** The application's end of a connection. */
+/**
+ * The application's end of a connection.
+ *
+ * @example An application that answers at once
+ * ```ts
+ * import { ApplicationConnection, decodePairs, FCGI_RESPONDER, FCGI_STDOUT, WebServerConnection } from "@webfcgi/webfcgi/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const application = new ApplicationConnection<number>({
+ *   onRequest(requestId, _role, params) {
+ *     assertEquals(decodePairs(params), ["REQUEST_METHOD", "GET"]);
+ *     application.writer.stream(FCGI_STDOUT, requestId, new TextEncoder().encode("Status: 200 OK\r\n\r\n"));
+ *     application.writer.streamEnd(FCGI_STDOUT, requestId);
+ *     application.end(requestId);
+ *     return requestId;
+ *   },
+ *   onParamsTooLarge: (requestId) => application.end(requestId),
+ *   onStdin: () => false,
+ *   onStdinEnd: () => {},
+ *   onData: () => false,
+ *   onDataEnd: () => {},
+ *   onAbort: (requestId) => application.end(requestId),
+ * }, {
+ *   roles: [FCGI_RESPONDER],
+ *   capabilities: { maxConnections: 1, maxRequests: 1, multiplex: false },
+ *   maxParamsBytes: 65_536,
+ *   maxUnfinished: 1,
+ * });
+ *
+ * let ended = false;
+ * const webServer = new WebServerConnection({
+ *   onStdout: () => false,
+ *   onStderr: () => false,
+ *   onEnd: () => ended = true,
+ *   onValues: () => {},
+ *   onUnknownType: () => {},
+ * });
+ * webServer.begin(1, FCGI_RESPONDER, false);
+ * webServer.params(1, ["REQUEST_METHOD", "GET"]);
+ * webServer.stdinEnd(1);
+ * for (const piece of webServer.writer.take()) application.receive(piece);
+ * for (const piece of application.writer.take()) webServer.receive(piece);
+ * assertEquals([ended, application.finished], [true, true]);
+ * ```
+ */
 export class ApplicationConnection<Request> implements RecordSink {
   /** Where the application's records are written; what it holds has yet to be sent. */
   readonly writer: RecordWriter = new RecordWriter();

@@ -1,6 +1,6 @@
 /** Bytes that come in parts and are wanted in one piece. */
 
-/** Collects parts, joining them without copying more than twice what has come. */
+/** Collects parts: holds at most twice, and copies at most three times, as many bytes as have come. */
 export class ByteCollector {
   #bytes: Uint8Array = none;
   #length = 0;

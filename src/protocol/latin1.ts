@@ -34,6 +34,16 @@ export function decodeLatin1(bytes: Uint8Array): string {
  * Writes `text` into `into` from index `at`, one byte a character; a code point above 255 loses its upper bits.
  *
  * Returns the index after the last byte written.
+ *
+ * @example
+ * ```ts
+ * import { writeLatin1 } from "@webfcgi/webfcgi/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array(4);
+ * assertEquals(writeLatin1("h\xE9", bytes, 1), 3);
+ * assertEquals(bytes, new Uint8Array([0, 0x68, 0xE9, 0]));
+ * ```
  */
 export function writeLatin1(text: string, into: Uint8Array, at: number): number {
   for (let index = 0; index < text.length; index++) into[at++] = text.charCodeAt(index);

@@ -43,7 +43,29 @@ export interface WebServerEvents {
 /** Greatest content of a management record from the application that is read, in bytes. */
 const MAX_MANAGEMENT_BYTES = 4096;
 
-/** The web server's end of a connection. */
+/**
+ * The web server's end of a connection.
+ *
+ * @example What a web server sends for a request
+ * ```ts
+ * import { FCGI_RESPONDER, WebServerConnection } from "@webfcgi/webfcgi/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const connection = new WebServerConnection({
+ *   onStdout: (requestId, content) => (console.log(requestId, content.length), false),
+ *   onStderr: () => false,
+ *   onEnd: (requestId, { appStatus }) => console.log(requestId, appStatus),
+ *   onValues: () => {},
+ *   onUnknownType: () => {},
+ * });
+ * connection.begin(1, FCGI_RESPONDER, true);
+ * connection.params(1, ["REQUEST_METHOD", "POST", "CONTENT_LENGTH", "2"]);
+ * connection.stdin(1, new TextEncoder().encode("hi"));
+ * connection.stdinEnd(1);
+ * assertEquals(connection.active, 1);
+ * assertEquals(connection.writer.take().length, 1);
+ * ```
+ */
 export class WebServerConnection implements RecordSink {
   /** Where the web server's records are written; what it holds has yet to be sent. */
   readonly writer: RecordWriter = new RecordWriter();

@@ -6,16 +6,19 @@
 
 import type { ResponseParts } from "./response_parts.ts";
 
+type Body = ConstructorParameters<typeof Response>[0];
+type HeaderPair = readonly [string, string];
+
 const NativeResponse = Response;
 const TEXT_TYPE = "text/plain;charset=UTF-8";
 
 class MemoryResponse {
-  readonly #body: BodyInit | null;
+  readonly #body: Body;
   readonly #init: ResponseInit | undefined;
   #headers: Headers | null = null;
   #native: Response | null = null;
 
-  constructor(body: BodyInit | null = null, init?: ResponseInit) {
+  constructor(body: Body = null, init?: ResponseInit) {
     this.#body = body;
     this.#init = init;
     const status = init?.status;
@@ -45,8 +48,8 @@ class MemoryResponse {
     return response as unknown as Response;
   }
 
-  static redirect(url: string | URL, status?: number): Response {
-    return NativeResponse.redirect(url, status);
+  static redirect(...args: Parameters<typeof Response.redirect>): Response {
+    return NativeResponse.redirect(...args);
   }
 
   get status(): number {
@@ -136,21 +139,21 @@ class MemoryResponse {
     return { status, statusText, headers: this.#headerPairs(), body: this.#body as string | Uint8Array | null };
   }
 
-  #headerPairs(): Iterable<readonly [string, string]> {
+  #headerPairs(): Iterable<HeaderPair> {
     const init = this.#init?.headers;
-    if (this.#headers !== null || init instanceof Headers) return [...this.headers];
-    const pairs = init === undefined
+    if (this.#headers !== null || init instanceof Headers) return this.headers;
+    const pairs: string[][] = init === undefined
       ? []
       : Symbol.iterator in init
-      ? [...init] as [string, string][]
-      : Object.entries(init);
+      ? [...init]
+      : Object.entries(init as Record<string, string>);
     if (
       typeof this.#body === "string" &&
-      !pairs.some(([name]) => name.length === 12 && name.toLowerCase() === "content-type")
+      !pairs.some(([name]) => name?.toLowerCase() === "content-type")
     ) {
       pairs.push(["content-type", TEXT_TYPE]);
     }
-    return pairs;
+    return pairs as unknown as HeaderPair[];
   }
 }
 
@@ -165,7 +168,7 @@ function isNullBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-function hasType(headers: HeadersInit | undefined): boolean {
+function hasType(headers: ResponseInit["headers"]): boolean {
   return new Headers(headers).has("content-type");
 }
 

@@ -18,7 +18,7 @@ export function adoptGlobals(): void {
   Object.defineProperty(Request, adopted, { value: true });
   const NativeRequest = Request;
   globalThis.Request = new Proxy(NativeRequest, {
-    construct(target, [input, init]: [RequestInfo | URL, RequestInit?], newTarget): Request {
+    construct(target, [input, init]: ConstructorParameters<typeof Request>, newTarget): Request {
       if (!LazyRequest.is(input)) {
         return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
       }
@@ -45,7 +45,7 @@ function adoptResponse(): void {
     return response;
   };
   globalThis.Response = new Proxy(NativeResponse, {
-    construct(target, args: [BodyInit?, ResponseInit?], newTarget): Response {
+    construct(target, args: ConstructorParameters<typeof Response>, newTarget): Response {
       const response = Reflect.construct(target, args, newTarget);
       if (typeof args[0] === "string" && !response.headers.has("content-type")) {
         response.headers.set("content-type", "text/plain;charset=UTF-8");

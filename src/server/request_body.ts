@@ -102,6 +102,8 @@ export class RequestBody {
 
   /** No more will come: reading fails with `error`. What has come whole already stays readable. */
   fail(error: unknown): void {
+    // The request is as good as over: what the handler has left unread must not hold up the next one's.
+    this.#uncount();
     if (this.#state !== "open") return;
     this.#state = "failed";
     this.#error = error;

@@ -22,11 +22,11 @@ export interface ResponseParts {
  */
 export function takeApart(response: unknown): ResponseParts {
   const parts = memoryParts(response) ?? nativeParts(response);
-  const { status } = parts;
+  const { status, headers } = parts;
   if (status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
   }
-  return parts;
+  return headers instanceof Headers ? { ...parts, headers: cookiesLast(headers) } : parts;
 }
 
 function nativeParts(value: unknown): ResponseParts {
@@ -37,7 +37,7 @@ function nativeParts(value: unknown): ResponseParts {
   if (bodyUsed || body?.locked) {
     throw new TypeError("Cannot send response: its body has been read, or is being read, already");
   }
-  return { status, statusText, headers: cookiesLast(headers), body };
+  return { status, statusText, headers, body };
 }
 
 /** The runtimes' Headers differ in where Set-Cookie comes. */

@@ -224,8 +224,9 @@ export class FastCgiServer implements Server, ConnectionHost {
       Math.max(1, this.settings.shutdownTimeoutMs),
     );
     this.#finished.then(deadline, deadline);
+    await this.#listener?.close();
+    if (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, ARRIVAL_MS));
     await this.#stop();
-    await new Promise((resolve) => setTimeout(resolve, ARRIVAL_MS));
     for (const connection of this.#connections) connection.drain();
   }
 

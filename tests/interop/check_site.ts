@@ -1,8 +1,16 @@
 /** What holds for a handler behind any web server: the checks that a site goes through. */
 
-import { assert, assertEquals, assertStringIncludes } from "../std/assert.ts";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "../std/assert.ts";
 import { pattern } from "../app.ts";
-import { header, HttpConnection, type HttpResponse, request, type RequestOptions, text } from "./http_client.ts";
+import {
+  header,
+  HttpConnection,
+  type HttpResponse,
+  request,
+  type RequestOptions,
+  text,
+  TruncatedBodyError,
+} from "./http_client.ts";
 import type { Site } from "./sites.ts";
 import type { WebServer } from "./web_server.ts";
 
@@ -52,6 +60,14 @@ async function watched(
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`The watched request is still ${last}`);
+}
+
+/** Waits until the web server's error log has a text. */
+async function logged({ web }: Visit, message: string): Promise<void> {
+  for (const deadline = Date.now() + 5_000; !(await web.errorLog()).includes(message);) {
+    assert(Date.now() < deadline, `the error log lacks "${message}"`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
@@ -247,6 +263,7 @@ const mainChecks: Readonly<Record<string, (visit: Visit) => Promise<void>>> = {
     const response = await ask(visit, "GET", "/throw");
     assertEquals(response.status, 500);
     assert(!text(response).includes("purpose"), text(response));
+    await logged(visit, "thrown on purpose");
   },
 
   "sends events as they come": async (visit) => {
@@ -285,14 +302,17 @@ const mainChecks: Readonly<Record<string, (visit: Visit) => Promise<void>>> = {
   "writes the handler's messages to the web server's error log": async (visit) => {
     const message = `message ${keys++} of the handler`;
     assertEquals((await ask(visit, "GET", `/log?message=${encodeURIComponent(message)}`)).status, 200);
-    for (const deadline = Date.now() + 5_000; !(await visit.web.errorLog()).includes(message);) {
-      assert(Date.now() < deadline, `the error log lacks the message:\n${await visit.web.errorLog()}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await logged(visit, message);
     const errors = (await visit.web.errorLog()).split("\n").filter((line) =>
       /[[:](error|crit|alert|emerg)\]/.test(line) && !/of the handler|missing\.txt|sent in stderr|Got error/.test(line)
     );
     assertEquals(errors, [], "nothing else went wrong");
+  },
+
+  "breaks the client's transfer when the response fails after its head": async (visit) => {
+    const error = await assertRejects(() => ask(visit, "GET", "/break"));
+    assertInstanceOf(error, TruncatedBodyError, String(error));
+    assertEquals((await ask(visit, "GET", "/status/200")).status, 200);
   },
 
   "tells the handler that the client left while it waits": async (visit) => {

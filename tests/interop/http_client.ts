@@ -84,9 +84,10 @@ export class HttpConnection {
       headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
     }\r\n`;
     // A server may answer and close before it has taken the whole body: that is not the client's failure.
-    const sent = this.#sendAll(latin1(head), body).catch(() => void (this.reusable = false));
+    let sending = true;
+    this.#sendAll(latin1(head), body).catch(() => void (this.reusable = false)).finally(() => sending = false);
     const response = await this.readHead(method);
-    return { ...response, body: this.#readBody(method, response, sent) };
+    return { ...response, body: this.#readBody(method, response, () => sending) };
   }
 
   /** Sends a request and reads the whole response. */
@@ -135,7 +136,7 @@ export class HttpConnection {
   async *#readBody(
     method: string,
     response: Omit<HttpResponse, "body">,
-    sent: Promise<void>,
+    sending: () => boolean,
   ): AsyncGenerator<Uint8Array> {
     const how = framing(method, response);
     if (how === "chunked") {
@@ -150,7 +151,7 @@ export class HttpConnection {
     } else if (how === "until the end") {
       for (let piece = await this.#readSome(); piece !== null; piece = await this.#readSome()) yield piece;
     } else yield* this.#readBytes(how);
-    await sent;
+    if (sending()) this.reusable = false;
   }
 
   async *#readBytes(count: number): AsyncGenerator<Uint8Array> {

@@ -34,7 +34,7 @@ for (const site of sites) {
           await using server = serve({
             ...socket === "TCP" ? { port: 0 } : { path, mode: 0o666 },
             onListen: () => {},
-            onError: () => new Response("Internal Server Error\n", { status: 500 }),
+            onError: () => undefined,
           }, createApp());
           await server.ready;
           const { addr } = server;

@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std/assert.ts";
-import { bounded, gate, inScene, serveTest, sleep } from "./scene.ts";
+import { bounded, gate, inScene, serveTest, sleep, until } from "./scene.ts";
 import { WebServer } from "./web_server.ts";
 
 const hello: Handler = () => new Response("hello");
@@ -154,6 +154,7 @@ Deno.test("Server.stats counts requests under way and errors", async () => {
   }, async ({ server, connect, errors }) => {
     const [one, two] = [await connect(), await connect()];
     const first = one.ask();
+    await until(() => server.stats().activeRequests === 1, "the first request");
     await two.ask().answer();
     assertEquals(server.stats(), { connections: 2, activeRequests: 1, requests: 2, errors: 1 });
     held.open(new Response("late"));

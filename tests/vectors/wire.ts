@@ -15,7 +15,8 @@ export interface WireRecord {
   readonly reserved?: number;
 }
 
-const header = (type: number, requestId: number, content = "", padding = 0): WireRecord =>
+/** A record of any type. */
+export const record = (type: number, requestId: number, content = "", padding = 0): WireRecord =>
   padding === 0 ? { type, requestId, content } : { type, requestId, content, padding };
 
 /** The low `bytes` bytes of `number`, big endian. */
@@ -25,31 +26,29 @@ const bigEndian = (number: number, bytes: number): string =>
 
 /** §5.1. `flags` 1 is FCGI_KEEP_CONN. */
 export const begin = (requestId: number, role: number, flags: number): WireRecord =>
-  header(1, requestId, bigEndian(role, 2) + bigEndian(flags, 1) + "\0\0\0\0\0");
+  record(1, requestId, bigEndian(role, 2) + bigEndian(flags, 1) + "\0\0\0\0\0");
 /** §5.4. */
-export const abort = (requestId: number): WireRecord => header(2, requestId);
+export const abort = (requestId: number): WireRecord => record(2, requestId);
 /** §5.5. */
 export const end = (requestId: number, appStatus = 0, protocolStatus = 0): WireRecord =>
-  header(3, requestId, bigEndian(appStatus, 4) + bigEndian(protocolStatus, 1) + "\0\0\0");
+  record(3, requestId, bigEndian(appStatus, 4) + bigEndian(protocolStatus, 1) + "\0\0\0");
 /** §5.2. */
-export const params = (requestId: number, content = "", padding = 0): WireRecord => header(4, requestId, content, padding);
+export const params = (requestId: number, content = "", padding = 0): WireRecord => record(4, requestId, content, padding);
 /** §5.3. */
-export const stdin = (requestId: number, content = "", padding = 0): WireRecord => header(5, requestId, content, padding);
+export const stdin = (requestId: number, content = "", padding = 0): WireRecord => record(5, requestId, content, padding);
 /** §5.3. */
-export const stdout = (requestId: number, content = ""): WireRecord => header(6, requestId, content);
+export const stdout = (requestId: number, content = ""): WireRecord => record(6, requestId, content);
 /** §5.3. */
-export const stderr = (requestId: number, content = ""): WireRecord => header(7, requestId, content);
+export const stderr = (requestId: number, content = ""): WireRecord => record(7, requestId, content);
 /** §5.3. */
-export const data = (requestId: number, content = "", padding = 0): WireRecord => header(8, requestId, content, padding);
+export const data = (requestId: number, content = "", padding = 0): WireRecord => record(8, requestId, content, padding);
 /** §4.1. */
 export const getValues = (...names: readonly string[]): WireRecord =>
-  header(9, 0, pairs(...names.flatMap((name) => [name, ""])));
+  record(9, 0, pairs(...names.flatMap((name) => [name, ""])));
 /** §4.1. */
-export const getValuesResult = (...values: readonly string[]): WireRecord => header(10, 0, pairs(...values));
+export const getValuesResult = (...values: readonly string[]): WireRecord => record(10, 0, pairs(...values));
 /** §4.2. */
-export const unknownType = (type: number): WireRecord => header(11, 0, bigEndian(type, 1) + "\0\0\0\0\0\0\0");
-/** A record of any type. */
-export const record = header;
+export const unknownType = (type: number): WireRecord => record(11, 0, bigEndian(type, 1) + "\0\0\0\0\0\0\0");
 
 /** Name-value pairs (§3.4) of name, value, name, value, …, with the shortest lengths. */
 export function pairs(...texts: readonly string[]): string {

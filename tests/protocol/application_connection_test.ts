@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
+import { ProtocolError } from "../../src/errors.ts";
+import { ApplicationConnection, type ApplicationEvents } from "../../src/protocol/application_connection.ts";
+import { flowOptions } from "../vectors/flows.ts";
+import {
+  begin,
+  bytesOf,
+  concat,
+  data,
+  end,
+  getValues,
+  getValuesResult,
+  paddedBytesOf,
+  pairs,
+  params,
+  stdin,
+  stdout,
+  text,
+  type WireRecord,
+} from "../vectors/wire.ts";
+
+/** A connection that tells `events` only of what they take; the request's own object is its id. */
+function connect(
+  events: Partial<ApplicationEvents<number>> = {},
+  options: Partial<typeof flowOptions> = {},
+): ApplicationConnection<number> {
+  const quiet: ApplicationEvents<number> = {
+    onRequest: (requestId) => requestId,
+    onParamsTooLarge() {},
+    onStdin: () => false,
+    onStdinEnd() {},
+    onData: () => false,
+    onDataEnd() {},
+    onAbort() {},
+  };
+  return new ApplicationConnection({ ...quiet, ...events }, { ...flowOptions, ...options });
+}
+
+const opened = (
+  id: number,
+  flags = 1,
+  role = 1,
+): WireRecord[] => [begin(id, role, flags), params(id, "\0\0"), params(id)];
+const written = (connection: ApplicationConnection<number>): string => text(concat(connection.writer.take()));
+const expected = (...records: WireRecord[]): string => text(paddedBytesOf(records));
+
+Deno.test("ApplicationConnection hands an event what onRequest gave", () => {
+  const request = { of: "the taker" };
+  const seen: unknown[] = [];
+  const connection = new ApplicationConnection<object>({
+    onRequest: () => request,
+    onParamsTooLarge() {},
+    onStdin: (given) => seen.push(given) < 0,
+    onStdinEnd: (given) => seen.push(given),
+    onData: (given) => seen.push(given) < 0,
+    onDataEnd: (given) => seen.push(given),
+    onAbort: (given) => seen.push(given),
+  }, flowOptions);
+  connection.receive(
+    bytesOf([...opened(1, 1, 3), stdin(1, "x"), stdin(1), data(1, "x"), data(1), { ...stdin(1), type: 2 }]),
+  );
+  assertEquals(seen.length, 5);
+  for (const given of seen) assertStrictEquals(given, request);
+});
+
+Deno.test("ApplicationConnection counts active and unfinished requests", () => {
+  const connection = connect();
+  const counts = (): number[] => [connection.active, connection.unfinished];
+  assertEquals(counts(), [0, 0]);
+  assertEquals(connection.idle, true);
+  connection.receive(bytesOf([begin(1, 1, 1), begin(2, 1, 1)]));
+  assertEquals(counts(), [2, 2]);
+  assertEquals(connection.idle, false);
+  connection.receive(bytesOf([params(2)]));
+  assertEquals(counts(), [2, 1]);
+  connection.end(1);
+  assertEquals(counts(), [1, 0]);
+  connection.end(2);
+  assertEquals(counts(), [0, 0]);
+  assertEquals(connection.idle, true);
+  connection.receive(bytesOf([stdin(7, "x", 3)]).subarray(0, 10));
+  assertEquals(connection.idle, false);
+});
+
+Deno.test("ApplicationConnection.end writes END_REQUEST once, and nothing for an id not active", () => {
+  const connection = connect();
+  connection.receive(bytesOf(opened(1)));
+  connection.end(2);
+  connection.end(1, 938);
+  connection.end(1, 5);
+  assertEquals(written(connection), expected(end(1, 938)));
+  connection.receive(bytesOf(opened(1)));
+  connection.end(1, 2 ** 32 - 1, 2);
+  assertEquals(written(connection), expected(end(1, 2 ** 32 - 1, 2)));
+});
+
+Deno.test("ApplicationConnection frees the id before END_REQUEST is written", () => {
+  const connection = connect({
+    onStdinEnd(requestId) {
+      connection.writer.streamEnd(6, requestId);
+      connection.end(requestId);
+      assertEquals(connection.active, 0);
+    },
+  });
+  connection.receive(bytesOf([...opened(1), stdin(1), ...opened(1), stdin(1)]));
+  assertEquals(written(connection), expected(stdout(1), end(1), stdout(1), end(1)));
+});
+
+Deno.test("ApplicationConnection is finished when a request without KEEP_CONN has ended and no other is active", () => {
+  const connection = connect();
+  connection.receive(bytesOf([...opened(1, 0), ...opened(2, 1)]));
+  assertEquals(connection.finished, false);
+  connection.end(1);
+  assertEquals(connection.finished, false);
+  connection.end(2);
+  assertEquals(connection.finished, true);
+});
+
+Deno.test("ApplicationConnection skips the rest of a record when its request ends amid it", () => {
+  const heard: string[] = [];
+  const note = (event: string): (_: number, content?: Uint8Array) => boolean => (_, content) => {
+    heard.push(content ? `${event} ${text(content)}` : event);
+    return false;
+  };
+  const connection = connect({
+    onStdin: note("stdin"),
+    onData: note("data"),
+    onStdinEnd: note("stdin-end"),
+    onParamsTooLarge: () => void note("too large")(0),
+  }, { maxParamsBytes: 10 });
+  const stream = bytesOf([...opened(1), stdin(1, "first second")]);
+  connection.receive(stream.slice(0, -6));
+  connection.end(1);
+  connection.receive(stream.slice(-6));
+  const file = bytesOf([...opened(1, 1, 3), stdin(1), data(1, "first second", 2)]);
+  connection.receive(file.slice(0, -8));
+  connection.end(1);
+  connection.receive(file.slice(-8));
+  const long = bytesOf([begin(1, 1, 1), params(1, "x".repeat(100))]);
+  connection.receive(long.slice(0, -95));
+  connection.end(1);
+  connection.receive(long.slice(-95));
+  assertEquals(heard, ["stdin first ", "stdin-end", "data first "]);
+  assertEquals(connection.unfinished, 0);
+  assertEquals(connection.idle, true);
+});
+
+Deno.test("ApplicationConnection skips the rest of a record when its own event ends the request", () => {
+  const heard: string[] = [];
+  const connection = connect({
+    onStdin(requestId, content) {
+      heard.push(text(content));
+      connection.end(requestId);
+      return false;
+    },
+  });
+  const stream = bytesOf([...opened(1), stdin(1, "first second"), ...opened(1), stdin(1, "x")]);
+  connection.receive(stream.slice(0, 50));
+  connection.receive(stream.slice(50));
+  assertEquals(heard, [text(stream.slice(42, 50)), "x"]);
+});
+
+Deno.test("ApplicationConnection lets an ended request's rest not end another's streams", () => {
+  const ends: number[] = [];
+  const connection = connect({ onStdinEnd: (requestId) => ends.push(requestId) });
+  const first = bytesOf([...opened(1), stdin(1, "body")]);
+  connection.receive(first.slice(0, -2));
+  connection.end(1);
+  connection.receive(concat([first.slice(-2), bytesOf([stdin(1), ...opened(1), stdin(1)])]));
+  assertEquals(ends, [1]);
+  assertEquals(connection.active, 1);
+});
+
+Deno.test("ApplicationConnection.receive returns whether a part of the chunk was kept", () => {
+  const keeps = ["stdin 2", "data 3"];
+  const connection = connect({
+    onStdin: (requestId) => keeps.includes(`stdin ${requestId}`),
+    onData: (requestId) => keeps.includes(`data ${requestId}`),
+  });
+  const receive = (...records: WireRecord[]): boolean => connection.receive(bytesOf(records));
+  assertEquals(receive(...opened(1), ...opened(2), ...opened(3, 1, 3)), false);
+  assertEquals(receive(stdin(1, "x"), data(3)), false);
+  assertEquals(receive(stdin(1, "x"), stdin(2, "x"), stdin(1, "x")), true);
+  assertEquals(receive(stdin(3, "x")), false);
+  assertEquals(receive(params(4), getValues("FCGI_MAX_REQS")), false);
+  const refilter = connect({ onData: () => true });
+  assertEquals(refilter.receive(bytesOf([...opened(1, 1, 3), data(1, "x")])), true);
+  assertEquals(refilter.receive(bytesOf([stdin(1, "y")])), false);
+});
+
+Deno.test("ApplicationConnection keeps nothing of a chunk when receive has returned false", () => {
+  const texts = ["NAME", "value".repeat(40), "OTHER", "x"];
+  const stream = bytesOf([
+    begin(1, 1, 1),
+    params(1, pairs(...texts)),
+    begin(2, 1, 1),
+    params(2, pairs(...texts)),
+    params(1),
+    getValues("FCGI_MAX_REQS"),
+    params(2),
+  ]);
+  for (let first = 1; first < stream.length; first += 3) {
+    for (const second of [first + 1, first + 50, stream.length]) {
+      const blocks: string[] = [];
+      const connection = connect({ onRequest: (id, _role, block) => (blocks.push(text(block)), id) });
+      for (const chunk of [stream.slice(0, first), stream.slice(first, second), stream.slice(second)]) {
+        assertEquals(connection.receive(chunk), false);
+        chunk.fill(0xaa);
+      }
+      assertEquals(blocks, [pairs(...texts), pairs(...texts)]);
+      assertEquals(written(connection), expected(getValuesResult("FCGI_MAX_REQS", "500")));
+    }
+  }
+});
+
+Deno.test("ApplicationConnection lends PARAMS without copying when they came in one record", () => {
+  const chunk = bytesOf([begin(1, 1, 1), params(1, pairs("A", "b")), params(1)]);
+  let lent: Uint8Array | undefined;
+  connect({ onRequest: (id, _role, block) => (lent = block, id) }).receive(chunk);
+  assertStrictEquals(lent?.buffer, chunk.buffer);
+});
+
+Deno.test("ApplicationConnection hands STDIN over in the chunk's own memory", () => {
+  const kept: Uint8Array[] = [];
+  const connection = connect({ onStdin: (_, content) => kept.push(content) > 0 });
+  connection.receive(bytesOf(opened(1)));
+  const chunk = bytesOf([stdin(1, "abc"), stdin(1, "def")]);
+  assertEquals(connection.receive(chunk), true);
+  assertEquals(kept.map(text), ["abc", "def"]);
+  for (const part of kept) assertStrictEquals(part.buffer, chunk.buffer);
+});
+
+Deno.test("ApplicationConnection never collects more PARAMS than maxParamsBytes a request", () => {
+  const lengths: number[] = [];
+  let tooLarge = 0;
+  const connection = connect({
+    onRequest: (id, _role, block) => (lengths.push(block.length), id),
+    onParamsTooLarge: () => tooLarge++,
+  }, { maxParamsBytes: 1000 });
+  for (const length of [999, 1000, 1001, 5000]) {
+    connection.receive(bytesOf([begin(length, 1, 1)]));
+    for (let at = 0; at < length; at += 100) {
+      connection.receive(bytesOf([params(length, "x".repeat(Math.min(100, length - at)))]));
+    }
+    connection.receive(bytesOf([params(length), stdin(length)]));
+  }
+  assertEquals(lengths, [999, 1000]);
+  assertEquals(tooLarge, 2);
+  assertEquals(connection.unfinished, 2);
+  connection.end(1001);
+  connection.end(5000);
+  assertEquals([connection.active, connection.unfinished], [2, 0]);
+});
+
+Deno.test("ApplicationConnection lets through what its events throw", () => {
+  const problem = new Error("the taker's");
+  const connection = connect({
+    onRequest() {
+      throw problem;
+    },
+  });
+  assertStrictEquals(assertThrows(() => connection.receive(bytesOf(opened(1)))), problem);
+});
+
+Deno.test("ApplicationConnection refuses BEGIN when its header shows a wrong length", () => {
+  const connection = connect();
+  const error = assertThrows(() => connection.receive(bytesOf([begin(1, 1, 1)]).fill(7, 5, 6).subarray(0, 8)));
+  assert(error instanceof ProtocolError);
+  assertEquals(error.code, "BAD_LENGTH");
+});
