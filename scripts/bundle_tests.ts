@@ -1,5 +1,6 @@
 /** Makes one JavaScript file of the tests that need no Deno, for runtimes without TypeScript, `Deno.test` or import map. */
 
+import { existsSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
 import { listFiles, root } from "./list_files.ts";
 
@@ -55,8 +56,11 @@ export async function bundleTests(modules?: string): Promise<string> {
 async function importMap(modules: string | undefined): Promise<Record<string, string>> {
   const sources = ["mod.ts", ...listFiles("src/", ".ts")];
   const target = modules && new URL(`file://${await Deno.realPath(modules)}/`);
-  const moved = (path: string): string =>
-    target && sources.includes(path) ? new URL(path.replace(/\.ts$/, ".js"), target).href : new URL(path, root).href;
+  // A module that no entry point reaches is not in the package: it stays a source.
+  const moved = (path: string): string => {
+    const module = target && sources.includes(path) && new URL(path.replace(/\.ts$/, ".js"), target);
+    return module && existsSync(module) ? module.href : new URL(path, root).href;
+  };
   const imports: Record<string, string> = {};
   for (const [name, specifier] of Object.entries(config.imports)) {
     imports[name] = specifier.startsWith("./") ? moved(specifier.slice(2)) : specifier;

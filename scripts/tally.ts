@@ -35,8 +35,9 @@ export class Tally {
     this.#failed += Number(failed ?? 0);
     const seconds = Math.round((performance.now() - started) / 1000);
     console.log(`== ${title}: ${passed ?? 0} passed, ${failed ?? 0} failed, ${seconds} s`);
-    if (passed === undefined || Number(passed) + Number(failed) === 0) this.fail(`${title} ran no test (exit code ${code})`);
-    else if (!success && failed === "0") this.fail(`${title} ended with exit code ${code} although no test failed`);
+    if (passed === undefined || Number(passed) + Number(failed) === 0) {
+      this.fail(`${title} ran no test (exit code ${code})`);
+    } else if (!success && failed === "0") this.fail(`${title} ended with exit code ${code} although no test failed`);
     else if (success && failed !== "0") this.fail(`${title} ended with exit code 0 although tests failed`);
   }
 

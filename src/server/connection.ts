@@ -170,7 +170,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#receiving = true;
     let kept = false;
     try {
-      kept = this.#protocol.receive(chunk);
+      kept = this.#protocol.receive(plainBytes(chunk));
     } catch (error) {
       this.#receiving = false;
       this.#break(error);
@@ -355,4 +355,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** Node's and Bun's Buffer is a Uint8Array whose `slice` copies nothing: no one beyond is to meet one. */
+function plainBytes(chunk: Uint8Array): Uint8Array {
+  return chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
 }

@@ -237,9 +237,12 @@ export class Exchange implements RequestSource {
   #finish(failure: unknown): void {
     this.#over = true;
     this.#failure = failure;
-    const reason = this.#abortReason ?? new RequestAbortedError("Cannot read request body: the response has been sent");
-    this.body?.fail(reason);
-    this.data?.fail(reason);
+    if (this.body?.open || this.data?.open) {
+      const reason = this.#abortReason ??
+        new RequestAbortedError("Cannot read request body: the response has been sent");
+      this.body?.fail(reason);
+      this.data?.fail(reason);
+    }
     if (this.#completed !== undefined) this.#complete();
   }
 

@@ -22,14 +22,20 @@ export function adoptGlobals(): void {
       if (!LazyRequest.is(input)) {
         return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
       }
-      const native = LazyRequest.toNative(input, init?.body === undefined || init.body === null);
+      const keepsBody = init?.body !== undefined && init.body !== null;
+      const native = keepsBody ? LazyRequest.toNative(input, false) : LazyRequest.handOver(input);
       const request = Reflect.construct(target, [native, init], newTarget);
       return init?.method === undefined ? keepMethod(request, input.method) : request;
     },
   });
   globalThis.fetch = new Proxy(fetch, {
     apply(target, self, [input, ...rest]: Parameters<typeof fetch>): Promise<Response> {
-      return Reflect.apply(target, self, [LazyRequest.is(input) ? LazyRequest.toNative(input) : input, ...rest]);
+      if (!LazyRequest.is(input)) return Reflect.apply(target, self, [input, ...rest]);
+      try {
+        return Reflect.apply(target, self, [LazyRequest.handOver(input), ...rest]);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
   });
   adoptResponse();

@@ -31,6 +31,8 @@ export class LazyRequest {
   #headers: Headers | null = null;
   /** The native request that has taken the body over. */
   #native: Request | null = null;
+  /** The body has gone to someone else. */
+  #handedOver = false;
 
   /** Makes the request of an exchange. */
   constructor(source: RequestSource) {
@@ -49,14 +51,21 @@ export class LazyRequest {
    * @throws {TypeError} If the body has been used, or the runtime can make no such request.
    */
   static toNative(request: LazyRequest, withBody = true): Request {
-    if (request.#native !== null) return request.#native;
     const body = withBody ? request.#source.body : null;
     if (body !== null && request.bodyUsed) throw used();
+    if (request.#native !== null) return request.#native;
     const { method, url, signal } = request.#source;
     const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
     if (body !== null) init.body = body.stream;
     const native = keepMethod(new NativeRequest(url, init), method);
     if (withBody) request.#native = native;
+    return native;
+  }
+
+  /** As `toNative`, for who has the body from now on: Bun's own classes would leave it to the request as well. */
+  static handOver(request: LazyRequest): Request {
+    const native = LazyRequest.toNative(request);
+    request.#handedOver = request.#source.body !== null;
     return native;
   }
 
@@ -86,6 +95,7 @@ export class LazyRequest {
   }
 
   get bodyUsed(): boolean {
+    if (this.#handedOver) return true;
     return this.#native !== null ? this.#native.bodyUsed : this.#source.body?.disturbed ?? false;
   }
 
@@ -174,6 +184,7 @@ export class LazyRequest {
 
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
   async #bytes(): Promise<Uint8Array> {
+    if (this.#handedOver) throw used();
     if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
     const body = this.#source.body;
     if (body === null) return none;

@@ -166,7 +166,7 @@ export class RequestBody {
 
   /** Queues a part by reference where that does not hold far more memory than the part's, else as a copy. */
   #enqueue(content: Uint8Array): boolean {
-    if (content.length * 2 >= content.buffer.byteLength) {
+    if (content.length * 8 >= content.buffer.byteLength) {
       this.#queue.push(content);
       this.#shared = none;
       return true;

@@ -1,5 +1,6 @@
 // Replays what nginx and Apache sent for known requests: ../vectors/README.md.
 
+import captures from "../vectors/captures.json" with { type: "json" };
 import { assertEquals, assertGreater } from "../std/assert.ts";
 import { findMount, stripMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
@@ -26,8 +27,7 @@ interface Case {
   params: Params;
 }
 
-const file = new URL("../vectors/captures.json", import.meta.url);
-const captured: Captured[] = JSON.parse(await Deno.readTextFile(file));
+const captured = captures as unknown as Captured[];
 
 function* cases(): Generator<Case> {
   for (const { server, config, common, requests } of captured) {

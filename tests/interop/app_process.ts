@@ -58,7 +58,7 @@ async function commandOf(runtime: InstalledRuntime): Promise<{ command: string[]
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-bundle-" });
   const bundle = `${folder}/serve_app.mjs`;
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform=browser", "--output", bundle, script],
+    args: ["bundle", "--quiet", "--no-lock", "--output", bundle, script],
     signal: AbortSignal.timeout(60_000),
   }).output();
   if (!success) throw new Error(`Cannot bundle the application: ${new TextDecoder().decode(stderr)}`);
@@ -90,7 +90,10 @@ function spawn(
     if (late) throw new Error(`Cannot stop the application on ${name}: it did not end within 15 s of SIGTERM\n${log}`);
     if (code !== 0) throw new Error(`The application on ${name} ended with ${signal ?? code}\n${log}`);
     const left = processes.filter(isRunning);
-    if (left.length > 0) throw new Error(`Cannot stop ${name}: processes ${left.join(", ")} stay behind`);
+    for (const pid of left) Deno.kill(pid, "SIGKILL");
+    if (left.length > 0) {
+      throw new Error(`Cannot stop ${name}: processes ${left.join(", ")} stayed behind and were killed`);
+    }
   };
   return { process, stop };
 }

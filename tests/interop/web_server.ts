@@ -136,7 +136,10 @@ async function start(
     await stderr;
     await Deno.remove(run, { recursive: true });
     const left = processes.filter(isRunning);
-    if (left.length > 0) throw new Error(`Cannot stop ${kind}: processes ${left.join(", ")} stay behind`);
+    for (const pid of left) Deno.kill(pid, "SIGKILL");
+    if (left.length > 0) {
+      throw new Error(`Cannot stop ${kind}: processes ${left.join(", ")} stayed behind and were killed`);
+    }
   };
 
   const deadline = Date.now() + 10_000;

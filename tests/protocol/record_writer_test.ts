@@ -34,6 +34,16 @@ Deno.test("RecordWriter.empty says whether something waits to be taken", () => {
   assertEquals(writer.empty, true);
 });
 
+Deno.test("RecordWriter.take gives memory away for good", () => {
+  const writer = new RecordWriter();
+  const buffers = new Set<ArrayBufferLike>();
+  for (let count = 0; count < 3; count++) {
+    writer.streamEnd(6, 1);
+    for (const { buffer } of writer.take()) buffers.add(buffer);
+  }
+  assertEquals(buffers.size, 3);
+});
+
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {
   const writer = new RecordWriter();
   writer.stream(6, 1, new Uint8Array(0));
@@ -114,6 +124,16 @@ Deno.test("RecordWriter.open gathers bytes, latin1 and UTF-8 in one record", () 
   assertEquals(writer.take(), [
     concat([hex("01 07 0003 000e 02 00"), hex("0102 e9ff e282ac f09f9880 efbfbd 0000")]),
   ]);
+});
+
+Deno.test("RecordWriter.utf8 makes room for the longest form of every character", () => {
+  for (const length of [160, 168, 169, 500, 21_845]) {
+    const writer = new RecordWriter();
+    writer.open(6, 1);
+    writer.utf8("\u20ac".repeat(length));
+    writer.close();
+    assertEquals(written(writer), expected(stdout(1, "\xe2\x82\xac".repeat(length))));
+  }
 });
 
 Deno.test("RecordWriter.open keeps a record in one piece when its memory grows", () => {

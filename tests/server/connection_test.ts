@@ -56,7 +56,6 @@ for (
     ["bytes", () => new Response(encode("hello"))],
     ["nothing", () => new Response(null)],
     ["JSON", () => Response.json({ a: 1 })],
-    ["a Blob", () => new Response(new Blob(["hello"]))],
     ["a promise", () => Promise.resolve(new Response("hello"))],
     ["16 KB", () => new Response("x".repeat(16_000))],
     ["an error", () => Promise.resolve(Response.error())],

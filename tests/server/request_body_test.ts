@@ -1,6 +1,6 @@
 import { LimitError, ProtocolError } from "@webfcgi/webfcgi";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "../std/assert.ts";
-import { gate, inScene, type SceneOptions, serveTest } from "./scene.ts";
+import { gate, inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
 import { type AskOptions, encode, latin1 } from "./web_server.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
@@ -9,8 +9,9 @@ function readTest(
   fetch: (request: Request) => Promise<unknown>,
   options: AskOptions,
   expected: unknown,
+  { notBunsOwn = false } = {},
 ): void {
-  for (const nativeRequest of [false, true]) {
+  for (const nativeRequest of notBunsOwn && isBun() ? [false] : [false, true]) {
     serveTest(`${name}${nativeRequest ? " (nativeRequest)" : ""}`, {
       nativeRequest,
       fetch: async (request) => new Response(JSON.stringify(await fetch(request))),
@@ -43,7 +44,7 @@ readTest("request.arrayBuffer gives memory of its own", async (request) => {
 readTest("request.blob has the body's type", async (request) => {
   const blob = await request.blob();
   return [blob.type, await blob.text()];
-}, { body: "ab", params: { CONTENT_TYPE: "image/png" } }, ["image/png", "ab"]);
+}, { body: "ab", params: { CONTENT_TYPE: "image/png" } }, ["image/png", "ab"], { notBunsOwn: true });
 readTest("request.formData reads a form", async (request) => [...await request.formData()], {
   body: "a=1&b=%C3%A9+%26&a=2",
   params: { CONTENT_TYPE: "application/x-www-form-urlencoded" },
@@ -55,8 +56,8 @@ readTest("request.formData reads a form of parts", async (request) => {
 }, {
   params: { CONTENT_TYPE: "multipart/form-data; boundary=xyz" },
   body: '--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\none\r\n--xyz\r\n' +
-    'Content-Disposition: form-data; name="f"; filename="g.txt"\r\nContent-Type: image/png\r\n\r\nfile\r\n--xyz--\r\n',
-}, ["one", "g.txt", "image/png", "file"]);
+    'Content-Disposition: form-data; name="f"; filename="g.png"\r\nContent-Type: image/png\r\n\r\nfile\r\n--xyz--\r\n',
+}, ["one", "g.png", "image/png", "file"]);
 readTest("request.formData rejects without a type", async (request) => {
   return (await assertRejects(() => request.formData(), TypeError)).name;
 }, { body: "a=1" }, "TypeError");
@@ -69,6 +70,10 @@ readTest("request.body is a stream", async (request) => {
   for (let read = await reader.read(); !read.done; read = await reader.read()) text += latin1(read.value);
   return text;
 }, { body: "hello" }, "hello");
+readTest("request.body has plain Uint8Arrays", async (request) => {
+  for await (const chunk of request.body!) assertStrictEquals(chunk.constructor, Uint8Array);
+  return "ok";
+}, { body: "x".repeat(100_000) }, "ok");
 readTest("request.body can be iterated", async (request) => {
   let length = 0;
   for await (const chunk of request.body!) length += chunk.length;
@@ -99,7 +104,7 @@ readTest("request.text rejects when the body has been read", async (request) => 
   assertThrows(() => request.clone(), TypeError);
   assertThrows(() => new Request(request), TypeError);
   return "ok";
-}, { body: "hello" }, "ok");
+}, { body: "hello" }, "ok", { notBunsOwn: true });
 readTest("request.text rejects when the body is locked", async (request) => {
   const reader = request.body!.getReader();
   await assertRejects(() => request.text(), TypeError);

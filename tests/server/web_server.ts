@@ -146,6 +146,8 @@ export class WebServer implements WebServerEvents {
   ended = false;
   /** The socket is gone. */
   closed = false;
+  /** Why what came could not be read as records. */
+  broken: unknown;
   /** What FCGI_GET_VALUES was answered. */
   values: string[] | undefined;
   readonly unknownTypes: number[] = [];
@@ -290,11 +292,19 @@ export class WebServer implements WebServerEvents {
     for (const resolve of changed) resolve();
   }
 
+  #parse(chunk: Uint8Array): void {
+    try {
+      this.protocol.receive(chunk);
+    } catch (error) {
+      this.broken = error;
+    }
+  }
+
   #sink(): TransportSink {
     return {
       received: (chunk): boolean => {
         if (this.#raw) this.chunks.push(chunk.slice());
-        else this.protocol.receive(chunk);
+        else if (this.broken === undefined) this.#parse(chunk);
         this.#change();
         return false;
       },

@@ -464,7 +464,7 @@ export const flows: readonly Flow[] = [
     name: "PARAMS past their limit, answered only later",
     options: { maxParamsBytes: 40 },
     input: [
-      ...[begin(1, 1, 1), params(1, wire.pairs("A", "x".repeat(50))), params(1, wire.pairs("C", "z")), params(1)],
+      ...[begin(1, 1, 1), params(1, wire.pairs("A", "x".repeat(120))), params(1, wire.pairs("C", "z")), params(1)],
       ...[stdin(1, "body"), stdin(1), abort(1), ...opened(2), stdin(2)],
     ],
     answers: { "stdin-end 2": [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1), ...helloAnswer(2)] },

@@ -1,0 +1,176 @@
+import { RequestAbortedError } from "@webfcgi/webfcgi";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
+import { bounded, gate, inScene, sleep, until } from "./scene.ts";
+import { WebServer } from "./web_server.ts";
+
+Deno.test("Server.shutdown closes idle kept connections and accepts no more", async () => {
+  await inScene({ fetch: () => new Response("hello") }, async ({ server, connect, addr }) => {
+    const webs = [await connect(), await connect()];
+    for (const web of webs) await web.ask().answer();
+    await bounded(server.shutdown(), "shutdown", 3000);
+    for (const web of webs) await web.untilEnded();
+    await assertRejects(() => WebServer.connect(addr));
+    assertEquals(server.stats().connections, 0);
+  });
+});
+
+Deno.test("Server.shutdown lets requests under way end", async () => {
+  const held = gate();
+  await inScene({
+    async fetch() {
+      await held.promise;
+      return new Response("late");
+    },
+  }, async ({ server, connect }) => {
+    const web = await connect();
+    const asked = web.ask();
+    await until(() => server.stats().activeRequests === 1, "the request");
+    const shutdown = server.shutdown();
+    let over = false;
+    shutdown.then(() => over = true);
+    await sleep(50);
+    assertEquals(over, false);
+    held.open();
+    assertEquals((await asked.answer()).text, "late");
+    await bounded(shutdown, "shutdown", 3000);
+    await web.untilEnded();
+  });
+});
+
+Deno.test("Server.shutdown answers a request that is on the wire", async () => {
+  await inScene({ fetch: () => new Response("hello") }, async ({ server, connect }) => {
+    const web = await connect();
+    await web.ask().answer();
+    const asked = web.ask();
+    const shutdown = server.shutdown();
+    assertEquals((await asked.answer()).text, "hello");
+    await bounded(shutdown, "shutdown", 3000);
+  });
+});
+
+Deno.test("Server.shutdown aborts what still runs at the deadline", async () => {
+  let signal: AbortSignal | undefined;
+  let completed = "";
+  await inScene({
+    shutdownTimeoutMs: 100,
+    fetch(request, info) {
+      signal = request.signal;
+      info.completed.catch((error) => completed = String(error));
+      return new Promise(() => {});
+    },
+  }, async ({ server, connect }) => {
+    const web = await connect();
+    web.ask();
+    await until(() => signal !== undefined, "the request");
+    await bounded(server.shutdown(), "shutdown", 3000);
+    assert(signal?.aborted);
+    assertInstanceOf(signal?.reason, RequestAbortedError);
+    assertEquals(completed, "AbortError: The server was shut down");
+    await web.untilEnded();
+  });
+});
+
+Deno.test("Server.close aborts everything at once", async () => {
+  let signal: AbortSignal | undefined;
+  await inScene({
+    fetch(request) {
+      signal = request.signal;
+      return new Promise(() => {});
+    },
+  }, async ({ server, connect }) => {
+    const [busy, idle] = [await connect(), await connect()];
+    busy.ask();
+    await until(() => signal !== undefined, "the request");
+    await bounded(server.close(), "close", 1000);
+    assertEquals(String(signal?.reason), "AbortError: The server was closed");
+    await busy.untilEnded();
+    await idle.untilEnded();
+  });
+});
+
+Deno.test("Server.close ends a shutdown under way", async () => {
+  await inScene({ shutdownTimeoutMs: 60_000, fetch: () => new Promise(() => {}) }, async ({ server, connect }) => {
+    const web = await connect();
+    web.ask();
+    await until(() => server.stats().activeRequests === 1, "the request");
+    const shutdown = server.shutdown();
+    await bounded(server.close(), "close", 1000);
+    await bounded(shutdown, "shutdown", 1000);
+  });
+});
+
+Deno.test("Server.shutdown waits for what was handed to waitUntil", async () => {
+  const held = gate();
+  await inScene({
+    fetch(_, info) {
+      info.waitUntil(held.promise);
+      return new Response("hello");
+    },
+  }, async ({ server, ask }) => {
+    assertEquals((await ask()).text, "hello");
+    let over = false;
+    const shutdown = server.shutdown().then(() => over = true);
+    await sleep(60);
+    assertEquals(over, false);
+    held.open();
+    await bounded(shutdown, "shutdown", 1000);
+  });
+});
+
+Deno.test("Server.shutdown waits for waitUntil no longer than shutdownTimeoutMs", async () => {
+  await inScene({
+    shutdownTimeoutMs: 50,
+    fetch(_, info) {
+      info.waitUntil(new Promise(() => {}));
+      return new Response("hello");
+    },
+  }, async ({ server, ask }) => {
+    await ask();
+    await bounded(server.shutdown(), "shutdown", 2000);
+  });
+});
+
+Deno.test("info.waitUntil tells onError what its promise rejects with", async () => {
+  await inScene({
+    fetch(_, info) {
+      info.waitUntil(Promise.reject(new Error("in the background")));
+      return new Response("hello");
+    },
+  }, async ({ ask, errors }) => {
+    await ask();
+    await until(() => errors.length > 0, "onError");
+    assertEquals(errors.splice(0).map(String), ["Error: in the background"]);
+  });
+});
+
+Deno.test("serve gives up a request after requestTimeoutMs", async () => {
+  let reason: unknown;
+  await inScene({
+    requestTimeoutMs: 10,
+    fetch(request) {
+      request.signal.addEventListener("abort", () => reason = request.signal.reason);
+      return new Promise(() => {});
+    },
+  }, async ({ connect }) => {
+    const web = await connect();
+    const answer = await web.ask().answer();
+    assertEquals([answer.status, String(reason).includes("requestTimeoutMs")], [503, true]);
+  });
+});
+
+Deno.test("serve closes an idle connection after idleTimeoutMs", async () => {
+  await inScene({ idleTimeoutMs: 10, fetch: () => new Response("hello") }, async ({ connect }) => {
+    const web = await connect();
+    await web.ask().answer();
+    await web.untilEnded();
+  });
+});
+
+Deno.test("serve closes a connection whose parameters take longer than headTimeoutMs", async () => {
+  await inScene({ headTimeoutMs: 10, fetch: () => new Response("hello") }, async ({ connect, errors }) => {
+    const web = await connect();
+    await web.send(new Uint8Array([1, 1, 0, 1, 0]));
+    await web.untilEnded();
+    assertEquals(errors.splice(0).map(String), ["LimitError: Cannot read request: its parameters took too long"]);
+  });
+});
