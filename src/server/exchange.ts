@@ -237,6 +237,8 @@ export class Exchange implements RequestSource {
   #finish(failure: unknown): void {
     this.#over = true;
     this.#failure = failure;
+    this.body?.uncount();
+    this.data?.uncount();
     if (this.body?.open || this.data?.open) {
       const reason = this.#abortReason ??
         new RequestAbortedError("Cannot read request body: the response has been sent");

@@ -102,8 +102,6 @@ export class RequestBody {
 
   /** No more will come: reading fails with `error`. What has come whole already stays readable. */
   fail(error: unknown): void {
-    // The request is as good as over: what the handler has left unread must not hold up the next one's.
-    this.#uncount();
     if (this.#state !== "open") return;
     this.#state = "failed";
     this.#error = error;
@@ -134,7 +132,7 @@ export class RequestBody {
   async collect(): Promise<Uint8Array[]> {
     this.#disturbed = true;
     this.#collecting = true;
-    this.#uncount();
+    this.uncount();
     while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
     if (this.#state === "failed") throw this.#error;
     const parts = this.#queue;
@@ -191,10 +189,11 @@ export class RequestBody {
   #release(): void {
     this.#queue = [];
     this.#shared = none;
-    this.#uncount();
+    this.uncount();
   }
 
-  #uncount(): void {
+  /** What has been left unread must not hold up the requests that follow: the handler may still read it. */
+  uncount(): void {
     const bytes = this.#queuedBytes;
     this.#queuedBytes = 0;
     if (bytes > 0) this.#buffered(-bytes);

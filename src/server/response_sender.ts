@@ -32,6 +32,8 @@ export class ResponseSender {
   #headWritten = false;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #cancelled: { readonly reason: unknown } | undefined;
+  /** Ends the wait for the socket. */
+  #stopWaiting: (() => void) | undefined;
 
   /** Makes the sender of a request's response. */
   constructor(output: ResponseOutput, requestId: number) {
@@ -49,6 +51,7 @@ export class ResponseSender {
     if (this.#reader === null) return;
     this.#cancelled = { reason };
     this.#reader.cancel(reason).catch(() => {});
+    this.#stopWaiting?.();
   }
 
   /**
@@ -91,12 +94,20 @@ export class ResponseSender {
       if (declared !== undefined && sent > declared) throw wrongLength(`more than`, declared);
       if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, chunk);
       else this.#writeHead(parts, undefined, chunk);
-      if (!last && !this.#output.flush()) await this.#output.writable();
+      if (!last && !this.#output.flush()) await this.#writable();
       chunk = await next;
     }
     if (this.#cancelled !== undefined) throw this.#cancelled.reason;
     checkLength(sent, declared);
     if (!this.#headWritten) this.#writeHead(parts, 0, none);
+  }
+
+  /** Waits until more can be written, or no one wants it: a peer that went away without reading never makes room. */
+  #writable(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopWaiting = resolve;
+      this.#output.writable().then(resolve);
+    });
   }
 
   /** The next chunk that is not empty; undefined at the end. */

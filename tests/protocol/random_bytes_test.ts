@@ -116,7 +116,7 @@ function compareCuts(
   return counts;
 }
 
-Deno.test("ApplicationConnection gives the same events or ProtocolError within its limits when the bytes are random", () => {
+Deno.test("ApplicationConnection gives the same events or error within its limits when the bytes are random", () => {
   const { refused, accepted } = compareCuts(
     application,
     [1, 1, 2, 4, 4, 4, 5, 5, 8, 9],

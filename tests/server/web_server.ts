@@ -94,7 +94,7 @@ export class Asked {
     const headEnd = latin1(bytes).indexOf("\r\n\r\n") + 4;
     const head = latin1(bytes.subarray(0, headEnd));
     const headers = new Headers();
-    for (const line of head.trimEnd().split("\r\n")) {
+    for (const line of head === "" ? [] : head.trimEnd().split("\r\n")) {
       const colon = line.indexOf(":");
       headers.append(line.slice(0, colon), line.slice(colon + 1));
     }

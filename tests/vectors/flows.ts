@@ -7,7 +7,19 @@
 
 import type { FastCgiErrorCode } from "../../src/errors.ts";
 import * as wire from "./wire.ts";
-import { abort, begin, data, end, getValues, getValuesResult, params, stderr, stdin, stdout, unknownType } from "./wire.ts";
+import {
+  abort,
+  begin,
+  data,
+  end,
+  getValues,
+  getValuesResult,
+  params,
+  stderr,
+  stdin,
+  stdout,
+  unknownType,
+} from "./wire.ts";
 import type { WireRecord } from "./wire.ts";
 
 /** What an application hears; parts of a stream that follow each other are one. Content is one character a byte. */
@@ -81,15 +93,37 @@ const nginxGet = [
   ...["REQUEST_URI", "/", "DOCUMENT_URI", "/", "SERVER_PROTOCOL", "HTTP/1.1", "HTTP_HOST", "localhost:22101"],
 ];
 const nginxPost = [
-  ...["QUERY_STRING", "", "REQUEST_METHOD", "POST", "CONTENT_TYPE", "application/octet-stream", "CONTENT_LENGTH", "40001"],
-  ...["SCRIPT_NAME", "/upload", "REQUEST_URI", "/upload", "HTTP_HOST", "localhost:22101", "HTTP_EXPECT", "100-continue"],
+  ...[
+    "QUERY_STRING",
+    "",
+    "REQUEST_METHOD",
+    "POST",
+    "CONTENT_TYPE",
+    "application/octet-stream",
+    "CONTENT_LENGTH",
+    "40001",
+  ],
+  ...[
+    "SCRIPT_NAME",
+    "/upload",
+    "REQUEST_URI",
+    "/upload",
+    "HTTP_HOST",
+    "localhost:22101",
+    "HTTP_EXPECT",
+    "100-continue",
+  ],
 ];
 const padded = (make: typeof params, id: number, content: string): WireRecord => make(id, content, -content.length & 7);
 const body = "0123456789abcde\n".repeat(2501).slice(0, 40_001);
 
 const method = wire.pairs("REQUEST_METHOD", "GET");
 /** BEGIN and all PARAMS of a request. */
-const opened = (id: number, flags = 1, role = 1): WireRecord[] => [begin(id, role, flags), params(id, method), params(id)];
+const opened = (
+  id: number,
+  flags = 1,
+  role = 1,
+): WireRecord[] => [begin(id, role, flags), params(id, method), params(id)];
 const request = (id: number, role = 1): FlowEvent => ["request", id, role, "REQUEST_METHOD", "GET"];
 const longValue = "v".repeat(65_535 - "LONG".length - 5);
 
@@ -320,7 +354,13 @@ export const flows: readonly Flow[] = [
   {
     name: "GET_VALUES amid PARAMS and STDIN",
     input: [
-      ...[begin(1, 1, 1), params(1, method.slice(0, 3)), getValues("FCGI_MAX_REQS"), params(1, method.slice(3)), params(1)],
+      ...[
+        begin(1, 1, 1),
+        params(1, method.slice(0, 3)),
+        getValues("FCGI_MAX_REQS"),
+        params(1, method.slice(3)),
+        params(1),
+      ],
       ...[stdin(1, "a"), getValues("FCGI_MAX_CONNS"), stdin(1, "b"), stdin(1)],
     ],
     answers: { "stdin-end 1": helloAnswer(1) },
@@ -329,7 +369,13 @@ export const flows: readonly Flow[] = [
   },
   {
     name: "unknown management types",
-    input: [wire.record(12, 0, "whatever", 5), wire.record(255, 0), wire.record(0, 0, "x".repeat(5000)), ...opened(1), stdin(1)],
+    input: [
+      wire.record(12, 0, "whatever", 5),
+      wire.record(255, 0),
+      wire.record(0, 0, "x".repeat(5000)),
+      ...opened(1),
+      stdin(1),
+    ],
     answers: { "stdin-end 1": helloAnswer(1) },
     events: [request(1), ["stdin-end", 1]],
     output: [unknownType(12), unknownType(255), unknownType(0), ...helloAnswer(1)],
@@ -423,7 +469,15 @@ export const flows: readonly Flow[] = [
   {
     name: "roles that are not played",
     options: { roles: [1] },
-    input: [...opened(1, 1, 2), stdin(1), ...opened(1, 1, 4), stdin(1), ...opened(2), stdin(2), ...opened(3, 0, 65_535)],
+    input: [
+      ...opened(1, 1, 2),
+      stdin(1),
+      ...opened(1, 1, 4),
+      stdin(1),
+      ...opened(2),
+      stdin(2),
+      ...opened(3, 0, 65_535),
+    ],
     answers: { "stdin-end 2": helloAnswer(2) },
     events: [request(2), ["stdin-end", 2]],
     output: [end(1, 0, 3), end(1, 0, 3), ...helloAnswer(2), end(3, 0, 3)],
@@ -456,7 +510,10 @@ export const flows: readonly Flow[] = [
       ...[params(1, wire.pairs("C", "z")), params(1), stdin(1, "body"), stdin(1)],
       ...[begin(2, 1, 1), params(2, wire.pairs("A", "x".repeat(37))), params(2), stdin(2)],
     ],
-    answers: { "params-too-large 1": [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1)], "stdin-end 2": helloAnswer(2) },
+    answers: {
+      "params-too-large 1": [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1)],
+      "stdin-end 2": helloAnswer(2),
+    },
     events: [["params-too-large", 1, 1], ["request", 2, 1, "A", "x".repeat(37)], ["stdin-end", 2]],
     output: [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1), ...helloAnswer(2)],
   },
@@ -505,7 +562,9 @@ export const flows: readonly Flow[] = [
       ...[begin(65_535, 1, 1), params(65_535, wire.pairs("LONG", longValue), 255), params(65_535, "", 255)],
       ...[stdin(65_535, "s".repeat(65_535), 255), stdin(65_535, "", 255)],
     ],
-    answers: { "stdin-end 65535": [stdout(65_535, "o".repeat(65_528)), stdout(65_535, "o"), stdout(65_535), end(65_535)] },
+    answers: {
+      "stdin-end 65535": [stdout(65_535, "o".repeat(65_528)), stdout(65_535, "o"), stdout(65_535), end(65_535)],
+    },
     events: [["request", 65_535, 1, "LONG", longValue], ["stdin", 65_535, "s".repeat(65_535)], ["stdin-end", 65_535]],
     output: [stdout(65_535, "o".repeat(65_528)), stdout(65_535, "o"), stdout(65_535), end(65_535)],
   },
@@ -513,7 +572,11 @@ export const flows: readonly Flow[] = [
     name: "no PARAMS at all, empty names and values, long forms of short lengths",
     input: [
       ...[begin(1, 1, 1), params(1), stdin(1)],
-      ...[begin(2, 1, 1), params(2, "\0\0" + "\x80\0\0\x01\0A" + "\0\x80\0\0\x01B" + "\x80\0\0\0\x80\0\0\0"), params(2)],
+      ...[
+        begin(2, 1, 1),
+        params(2, "\0\0" + "\x80\0\0\x01\0A" + "\0\x80\0\0\x01B" + "\x80\0\0\0\x80\0\0\0"),
+        params(2),
+      ],
     ],
     events: [["request", 1, 1], ["stdin-end", 1], ["request", 2, 1, "", "", "A", "", "", "B", "", ""]],
     output: [],

@@ -33,15 +33,18 @@ export const abort = (requestId: number): WireRecord => record(2, requestId);
 export const end = (requestId: number, appStatus = 0, protocolStatus = 0): WireRecord =>
   record(3, requestId, bigEndian(appStatus, 4) + bigEndian(protocolStatus, 1) + "\0\0\0");
 /** §5.2. */
-export const params = (requestId: number, content = "", padding = 0): WireRecord => record(4, requestId, content, padding);
+export const params = (requestId: number, content = "", padding = 0): WireRecord =>
+  record(4, requestId, content, padding);
 /** §5.3. */
-export const stdin = (requestId: number, content = "", padding = 0): WireRecord => record(5, requestId, content, padding);
+export const stdin = (requestId: number, content = "", padding = 0): WireRecord =>
+  record(5, requestId, content, padding);
 /** §5.3. */
 export const stdout = (requestId: number, content = ""): WireRecord => record(6, requestId, content);
 /** §5.3. */
 export const stderr = (requestId: number, content = ""): WireRecord => record(7, requestId, content);
 /** §5.3. */
-export const data = (requestId: number, content = "", padding = 0): WireRecord => record(8, requestId, content, padding);
+export const data = (requestId: number, content = "", padding = 0): WireRecord =>
+  record(8, requestId, content, padding);
 /** §4.1. */
 export const getValues = (...names: readonly string[]): WireRecord =>
   record(9, 0, pairs(...names.flatMap((name) => [name, ""])));

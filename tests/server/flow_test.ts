@@ -1,0 +1,161 @@
+import process from "node:process";
+import { assertEquals, assertGreater, assertLess } from "../std/assert.ts";
+import { gate, inScene, serveTest, sleep, until } from "./scene.ts";
+import type { WebServer } from "./web_server.ts";
+
+const MiB = 1_048_576;
+/** Sent again and again: the tests' own memory must not grow. */
+const chunk = new Uint8Array(65_528).fill(7);
+
+/** The process's memory, in MiB. */
+function rss(): number {
+  return process.memoryUsage().rss / MiB;
+}
+
+/** Sends a body until its end, or until nothing has been taken for a while; resolves to the bytes handed to the socket. */
+async function upload(web: WebServer, requestId: number, bytes: number): Promise<number> {
+  let sent = 0;
+  while (sent < bytes) {
+    const part = bytes - sent < chunk.length ? chunk.subarray(0, bytes - sent) : chunk;
+    sent += part.length;
+    const writing = web.stdin(requestId, part);
+    if (await Promise.race([writing.then(() => false), sleep(300).then(() => true)])) {
+      writing.catch(() => {});
+      return sent;
+    }
+  }
+  return sent;
+}
+
+Deno.test("serve holds little of a large response when the web server stops reading", async () => {
+  const total = 64 * MiB;
+  let given = 0;
+  await inScene({
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          pull(controller): void {
+            if (given >= total) return controller.close();
+            const part = new Uint8Array(Math.min(65_536, total - given));
+            given += part.length;
+            controller.enqueue(part);
+          },
+        }, { highWaterMark: 0 }),
+      ),
+  }, async ({ connect }) => {
+    const web = await connect();
+    const before = rss();
+    const asked = web.ask({ discard: true });
+    web.pause();
+    let last = -1;
+    while (last !== given) {
+      last = given;
+      await sleep(100);
+    }
+    // What the two kernel buffers of the loopback hold, and no more.
+    assertLess(given, 16 * MiB);
+    assertLess(rss() - before, 32);
+    web.resume();
+    await asked.answer();
+    assertEquals(given, total);
+    assertGreater(asked.length, total);
+  });
+});
+
+Deno.test("serve holds little of a large upload that no one reads, and answers the next request", async () => {
+  const held = gate();
+  const total = 96 * MiB;
+  await inScene({
+    async fetch(request) {
+      if (request.method === "POST") await held.promise;
+      return new Response("ok");
+    },
+  }, async ({ connect }) => {
+    const web = await connect();
+    const before = rss();
+    const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(total) } });
+    const first = await upload(web, 1, total);
+    assertLess(first, 32 * MiB);
+    assertLess(rss() - before, 40);
+    held.open();
+    assertEquals((await asked.answer()).text, "ok");
+    // The rest of it is late, and dropped.
+    let sent = first;
+    while (sent < total) sent += await upload(web, 1, Math.min(8 * MiB, total - sent));
+    assertEquals(sent, total);
+    web.stdinEnd(1);
+    assertEquals((await web.ask().answer()).text, "ok");
+    assertLess(rss() - before, 40);
+  });
+});
+
+serveTest("serve drops the rest of an upload that was answered early", {
+  fetch: () => new Response("early", { status: 403 }),
+}, async ({ connect }) => {
+  const web = await connect();
+  for (let i = 0; i < 3; i++) {
+    const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(2 * MiB) } });
+    await upload(web, 1, 2 * MiB);
+    assertEquals((await asked.answer()).text, "early");
+    web.stdinEnd(1);
+  }
+});
+
+serveTest("serve drops the rest of an upload on a connection that is not kept", {
+  fetch: () => new Response("early"),
+}, async ({ connect }) => {
+  const web = await connect();
+  const asked = web.begin({ method: "POST", keepConn: false, params: { CONTENT_LENGTH: String(4 * MiB) } });
+  await upload(web, 1, 4 * MiB);
+  assertEquals((await asked.answer()).text, "early");
+});
+
+serveTest("serve echoes 16 MiB while they come", {
+  fetch: (request) => new Response(request.body),
+}, async ({ connect }) => {
+  const web = await connect();
+  const total = 16 * MiB;
+  const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(total) }, discard: true });
+  const half = await upload(web, 1, total / 2);
+  await web.until(() => asked.length >= half, "the first half");
+  await upload(web, 1, total - half);
+  web.stdinEnd(1);
+  await asked.answer();
+  assertEquals(asked.length, total + "Status: 200 OK\r\n\r\n".length);
+});
+
+serveTest("serve uploads and downloads 8 MiB whole", {
+  fetch: async (request) => new Response(await request.arrayBuffer()),
+}, async ({ connect }) => {
+  const web = await connect();
+  const sent = Uint8Array.from({ length: 8 * MiB }, (_, i) => i * 31 + (i >> 8) * 17 + (i >> 16));
+  const { body } = await web.ask({ method: "POST", body: sent }).answer();
+  assertEquals(body.length, sent.length);
+  assertEquals(body.findIndex((byte, i) => byte !== sent[i]), -1);
+});
+
+Deno.test("serve takes the bodies of several requests that wait on one connection", async () => {
+  const held = gate();
+  let begun = 0;
+  await inScene({
+    async fetch(request) {
+      begun++;
+      await held.promise;
+      return new Response(String((await request.arrayBuffer()).byteLength));
+    },
+  }, async ({ connect }) => {
+    const web = await connect();
+    const params = { CONTENT_LENGTH: "200000" };
+    const asked = [1, 2, 3, 4].map((requestId) => web.begin({ requestId, method: "POST", params }));
+    for (const { requestId } of asked) {
+      web.protocol.stdin(requestId, new Uint8Array(200_000));
+      web.protocol.stdinEnd(requestId);
+    }
+    const fifth = web.begin({ requestId: 5, method: "POST", params: { CONTENT_LENGTH: "0" } });
+    web.flush();
+    await until(() => begun === 5, "all handlers");
+    held.open();
+    for (const one of asked) assertEquals((await one.answer()).text, "200000");
+    assertEquals((await fifth.answer()).text, "0");
+  });
+});
