@@ -109,10 +109,10 @@ function makeServer(
 
 /** Where the options say to listen; undefined if they do not. @throws {TypeError} If they say two things at once. */
 function listenOptions(options: ServeOptions): ListenOptions | undefined {
-  const { hostname, port, path, fd, mode = 0o660, backlog = 511, reusePort = false } = options;
+  const { hostname, port, path, fd, mode = 0o660, takeOver, backlog = 511, reusePort = false } = options;
   const given = [hostname ?? port, path, fd].filter((value) => value !== undefined).length;
   if (given > 1) throw new TypeError("Cannot serve: give one of port, path and fd, not several");
-  if (path !== undefined) return { path, mode, backlog };
+  if (path !== undefined) return { path, mode, takeOver, backlog };
   if (fd !== undefined) return { fd };
   if (given === 1) return { hostname: hostname ?? "127.0.0.1", port: port ?? 9000, backlog, reusePort };
 }

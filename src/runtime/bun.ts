@@ -234,10 +234,12 @@ class BunTransport implements Transport {
     if (!this.#gone) this.#socket.resume();
   }
 
-  shutdown(): void {
-    if (this.#gone || this.#shut !== "no") return;
+  shutdown(): boolean {
+    if (this.#gone || this.#shut !== "no") return true;
     this.#shut = "when sent";
     if (this.#queue.bytes === 0) this.#sendFin();
+    else this.#wantsDrained = true;
+    return !this.#wantsDrained;
   }
 
   #sendFin(): void {

@@ -286,10 +286,12 @@ class DenoTransport implements Transport {
     this.#goOn = undefined;
   }
 
-  shutdown(): void {
-    if (this.#gone || this.#shut !== "no") return;
+  shutdown(): boolean {
+    if (this.#gone || this.#shut !== "no") return true;
     this.#shut = "when sent";
     if (!this.#writing) this.#sendFin();
+    else this.#wantsDrained = true;
+    return !this.#wantsDrained;
   }
 
   #sendFin(): void {

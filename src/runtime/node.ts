@@ -100,6 +100,7 @@ class NodeListener implements Listener {
 class NodeTransport implements Transport {
   readonly remoteAddr: Addr;
   readonly #socket: Socket;
+  #sink!: TransportSink;
   #shut = false;
 
   private constructor(socket: Socket, remoteAddr: Addr) {
@@ -115,6 +116,7 @@ class NodeTransport implements Transport {
 
   #listen(sink: TransportSink): void {
     const socket = this.#socket;
+    this.#sink = sink;
     let failure: Error | undefined;
     // Each chunk has memory of its own, so it does not matter whether the sink keeps it.
     socket.on("data", (chunk) => {
@@ -151,10 +153,14 @@ class NodeTransport implements Transport {
     this.#socket.resume();
   }
 
-  shutdown(): void {
-    if (this.#shut) return;
+  shutdown(): boolean {
+    const socket = this.#socket;
+    if (this.#shut || socket.destroyed) return true;
     this.#shut = true;
-    this.#socket.end();
+    const sent = socket.writableLength === 0;
+    if (!sent) socket.once("finish", () => !socket.destroyed && this.#sink.drained());
+    socket.end();
+    return sent;
   }
 
   close(): void {

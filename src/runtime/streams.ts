@@ -97,13 +97,15 @@ class StreamsTransport implements Transport {
     this.#goOn = undefined;
   }
 
-  shutdown(): void {
-    if (this.#gone || this.#shut) return;
+  shutdown(): boolean {
+    if (this.#gone || this.#shut) return true;
     this.#shut = true;
+    if (this.#queuedBytes > 0) this.#wantsDrained = true;
     this.#writer.close().then(() => {
       this.#ended.own = true;
       this.#closeIfDone();
     }, this.#failed);
+    return !this.#wantsDrained;
   }
 
   #closeIfDone(): void {

@@ -43,6 +43,8 @@ export interface ListenOptions {
   readonly path?: string | undefined;
   /** File mode of the unix socket, set before anyone can connect. */
   readonly mode?: number | undefined;
+  /** Whether to take the path over from another process that listens there. */
+  readonly takeOver?: boolean | undefined;
   /** File descriptor of an inherited listening socket. */
   readonly fd?: number | undefined;
   /** Length of the kernel's queue of connections not accepted yet (Bun: always 512). */
@@ -95,8 +97,12 @@ export interface Transport {
   pause(): void;
   /** Goes on reading. */
   resume(): void;
-  /** Ends our side (FIN) once the queue has gone out; reading goes on. When the peer has ended too, closes. */
-  shutdown(): void;
+  /**
+   * Ends our side (FIN) once the queue has gone out; reading goes on. When the peer has ended too, closes.
+   *
+   * Returns `false` if the queue has not gone out yet: `drained` tells when it has.
+   */
+  shutdown(): boolean;
   /** Closes both sides at once. What is still queued is lost. */
   close(): void;
   /**

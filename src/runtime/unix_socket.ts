@@ -30,7 +30,7 @@ const encoder = new TextEncoder();
 /**
  * Listens on `options.path` by `bind`, the runtime's own way, on a temporary name that takes the path when it is ready.
  *
- * A path on which another process listens is refused; one that nobody listens on any more is replaced.
+ * A path on which another process listens is refused, unless `takeOver`; one that nobody listens on any more is replaced.
  *
  * @throws {RangeError} when the path is longer than 107 bytes of UTF-8.
  */
@@ -53,7 +53,7 @@ export async function listenOnPath(
   if (path.startsWith("\0")) return bind(options, accept);
 
   try {
-    await refuseLive(path, files, connect);
+    await refuseTaken(path, options.takeOver ?? false, files, connect);
   } catch (error) {
     throw listenError(options, error);
   }
@@ -139,12 +139,18 @@ class PathListener implements Listener {
 }
 
 /** Rejects when what is at the path must not be replaced. */
-async function refuseLive(path: string, files: UnixFiles, connect: Runtime["connect"]): Promise<void> {
+async function refuseTaken(
+  path: string,
+  takeOver: boolean,
+  files: UnixFiles,
+  connect: Runtime["connect"],
+): Promise<void> {
   const found = files.lstat(path);
   if (found === undefined) return;
   if (!found.isSocket) {
     throw coded("EEXIST", "a file that is no socket is there; remove it, or choose another path");
   }
+  if (takeOver) return;
   try {
     const probe = await connect({ transport: "unix", path }, () => DEAF);
     probe.close();
@@ -154,7 +160,7 @@ async function refuseLive(path: string, files: UnixFiles, connect: Runtime["conn
     if (code === "ECONNREFUSED" || code === "ENOENT") return;
     throw coded(code ?? "EADDRINUSE", `a socket is there that may be in use: ${message}`);
   }
-  throw coded("EADDRINUSE", "another process listens there");
+  throw coded("EADDRINUSE", "another process listens there; the option takeOver takes its place");
 }
 
 const DEAF: TransportSink = { received: () => false, ended() {}, drained() {}, closed() {} };

@@ -40,14 +40,12 @@ export interface ConnectionHost {
   closed(connection: Connection): void;
 }
 
-/** Unread bytes of bodies above which the socket is paused while one request is under way. */
-const UNREAD_HIGH_WATER = 65_536;
-/** The same while several are: one slow body must not block its siblings at once. */
-const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
-/** Requests on a connection whose PARAMS have not ended. */
-const MAX_UNFINISHED = 128;
-/** How long the rest of what a web server sends is read and dropped after our last word, in milliseconds. */
-const DRAIN_MS = 2000;
+/** Bytes of a body that wait to be read while no other request shares the connection: no one else is held up. */
+const UNREAD_ALONE = 65_536;
+/** A paused socket tells neither FIN nor RST: at each tick this much more is read, in bytes … */
+const PROBE_BYTES = 65_536;
+/** … up to this much, more than a kernel holds: then only the time-outs tell. */
+const MAX_PROBE_BYTES = 8_388_608;
 /** How long a handler may still answer to a web server that has ended its side, in milliseconds. */
 const HALF_CLOSED_MS = 10_000;
 /** Bytes queued beyond what the socket likes at which nothing more is read: each request read may queue more. */
@@ -66,8 +64,11 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   readonly #exchanges = new Set<Exchange>();
   /** Bytes of bodies that no one has read yet. */
   #unread = 0;
+  /** How much more of them may come, so that a web server that has left is noticed. */
+  #probing = 0;
   /** More is queued on the socket than it likes; since then, this many bytes have been queued in spite of it. */
   #blocked = false;
+  #blockedMs = 0;
   #backlog = 0;
   #paused = false;
   #held = false;
@@ -92,12 +93,12 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#transport = transport;
     this.peerAddr = transport.remoteAddr;
     this.#sinceMs = host.nowMs;
-    const { maxConnections, maxRequests, maxParamsBytes, multiplex } = this.settings;
+    const { maxConnections, maxRequests, maxParamsBytes, maxUnfinishedRequests, multiplex } = this.settings;
     this.#protocol = new ApplicationConnection<Exchange>(this, {
       roles: [...host.handlers.keys()],
       capabilities: { maxConnections, maxRequests, multiplex },
       maxParamsBytes,
-      maxUnfinished: MAX_UNFINISHED,
+      maxUnfinished: maxUnfinishedRequests,
     });
     this.writer = this.#protocol.writer;
   }
@@ -139,28 +140,44 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   /** Ends what has waited for too long; called about once a second. */
   tick(): void {
-    const { headTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
+    const { drainTimeoutMs, headTimeoutMs, idleTimeoutMs, requestTimeoutMs, writeTimeoutMs } = this.settings;
     const { nowMs } = this.#host;
     const waitedMs = nowMs - this.#sinceMs;
-    if (this.#shutDown || this.#peerEnded) {
-      if (waitedMs >= (this.#shutDown ? DRAIN_MS : HALF_CLOSED_MS)) this.#transport.close();
+    if (this.#blocked && writeTimeoutMs > 0 && nowMs - this.#blockedMs >= writeTimeoutMs) {
+      const what = "Cannot send response: the web server has taken nothing of it";
+      return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} for ${writeTimeoutMs} ms`));
+    }
+    if (this.#shutDown) {
+      if (!this.#blocked && waitedMs >= drainTimeoutMs) this.#transport.close();
       return;
     }
-    if (requestTimeoutMs > 0) {
-      for (const exchange of this.#exchanges) {
-        if (nowMs - exchange.startedMs >= requestTimeoutMs) exchange.timeOut(requestTimeoutMs);
-      }
+    for (const exchange of this.#exchanges) {
+      if (requestTimeoutMs > 0 && nowMs - exchange.startedMs >= requestTimeoutMs) exchange.timeOut(requestTimeoutMs);
+      else this.#tickBody(exchange);
     }
     if (this.#held) return;
-    if (this.#amidHead) {
-      if (headTimeoutMs > 0 && waitedMs >= headTimeoutMs) {
-        this.#break(
-          new LimitError("headTimeoutMs", headTimeoutMs, "Cannot read request: its parameters took too long"),
-        );
-      }
+    if (this.#peerEnded) {
+      // Its answer would be welcome, but a handler that does not end must not hold the socket for ever.
+      if (waitedMs >= HALF_CLOSED_MS) this.#transport.close();
+    } else if (this.#amidHead) {
+      if (headTimeoutMs === 0 || waitedMs < headTimeoutMs) return;
+      const what = "Cannot read request: its parameters have not come whole";
+      if (this.#protocol.idle) this.#shutdown();
+      else this.#break(new LimitError("headTimeoutMs", headTimeoutMs, `${what} after ${headTimeoutMs} ms`));
+    } else if (this.#paused) {
+      if (this.#probing < MAX_PROBE_BYTES) this.#probing += PROBE_BYTES;
+      this.#steer();
     } else if (this.#exchanges.size === 0 && idleTimeoutMs > 0 && waitedMs >= idleTimeoutMs) {
       this.#shutdown();
     }
+  }
+
+  #tickBody(exchange: Exchange): void {
+    const { bodyTimeoutMs } = this.settings;
+    if (bodyTimeoutMs === 0 || !(exchange.body?.open || exchange.data?.open)) return;
+    // It is we who do not read.
+    if (this.#paused || exchange.body?.waiting || exchange.data?.waiting) exchange.bodyMs = this.#host.nowMs;
+    else if (this.#host.nowMs - exchange.bodyMs >= bodyTimeoutMs) exchange.timeOutBody(bodyTimeoutMs);
   }
 
   // What the socket tells:
@@ -195,6 +212,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   drained(): void {
     this.#blocked = false;
     this.#backlog = 0;
+    if (this.#shutDown) this.#sinceMs = this.#host.nowMs;
     this.#goOn();
     this.#steer();
   }
@@ -213,7 +231,11 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const params = new Params(decodePairs(block));
     const exchange = new Exchange(this, requestId, role, params, this.#host.nowMs);
     this.#exchanges.add(exchange);
-    if (!this.#host.admit() || this.#shutDown) {
+    const { maxParams, maxRequestsPerConnection } = this.settings;
+    const admitted = this.#host.admit();
+    if (params.size > maxParams) {
+      exchange.refuse(431);
+    } else if (!admitted || this.#exchanges.size > maxRequestsPerConnection || this.#shutDown) {
       exchange.refuse(503);
     } else {
       const url = requestUrl(params);
@@ -230,6 +252,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   onStdin(exchange: Exchange, content: Uint8Array): boolean {
+    exchange.bodyMs = this.#host.nowMs;
     return exchange.body?.push(content) ?? false;
   }
 
@@ -238,6 +261,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   onData(exchange: Exchange, content: Uint8Array): boolean {
+    exchange.bodyMs = this.#host.nowMs;
     return exchange.data?.push(content) ?? false;
   }
 
@@ -328,22 +352,30 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #write(): void {
     const pieces = this.writer.take();
     if (this.#blocked) { for (const piece of pieces) this.#backlog += piece.length; }
-    if (!this.#transport.write(pieces)) this.#blocked = true;
+    if (this.#transport.write(pieces) || this.#blocked) return;
+    this.#blocked = true;
+    this.#blockedMs = this.#host.nowMs;
   }
 
   #shutdown(): void {
     if (this.#shutDown) return;
     this.#shutDown = true;
     this.#sinceMs = this.#host.nowMs;
-    this.#transport.shutdown();
+    if (!this.#transport.shutdown()) {
+      this.#blocked = true;
+      this.#blockedMs = this.#host.nowMs;
+    }
     // Input left unread would make the system reset the connection, and the response could be lost (§3.5 leaves it open).
     this.#steer();
   }
 
   /** Pauses and resumes the socket by what waits to be read, or to be sent. */
   #steer(): void {
-    const highWater = this.#exchanges.size > 1 ? UNREAD_HIGH_WATER_MULTIPLEXED : UNREAD_HIGH_WATER;
-    const full = !this.#shutDown && (this.#held || this.#unread > highWater || this.#backlog > MAX_BACKLOG);
+    const { maxUnreadBytes } = this.settings;
+    const highWater = this.#exchanges.size > 1 ? maxUnreadBytes : Math.min(maxUnreadBytes, UNREAD_ALONE);
+    if (this.#unread <= highWater) this.#probing = 0;
+    const full = !this.#shutDown &&
+      (this.#held || this.#unread > highWater + this.#probing || this.#backlog > MAX_BACKLOG);
     if (full === this.#paused) return;
     this.#paused = full;
     if (full) this.#transport.pause();

@@ -51,6 +51,8 @@ export class Exchange implements RequestSource {
   readonly host: ExchangeHost;
   /** When it began, on the server's clock. */
   readonly startedMs: number;
+  /** When its body last moved, on the server's clock. */
+  bodyMs: number;
   readonly body: RequestBody | null;
   readonly data: RequestBody | null;
   readonly #sender: ResponseSender;
@@ -74,7 +76,7 @@ export class Exchange implements RequestSource {
     this.requestId = requestId;
     this.role = role;
     this.params = params;
-    this.startedMs = nowMs;
+    this.startedMs = this.bodyMs = nowMs;
     this.method = params.get("REQUEST_METHOD") ?? "";
     this.#sender = new ResponseSender(host, requestId);
     const { maxBodyBytes } = host.settings;
@@ -158,6 +160,17 @@ export class Exchange implements RequestSource {
     if (!this.#over) this.#finish(this.#abortReason);
   }
 
+  /** Its body has paused for longer than it may. */
+  timeOutBody(bodyTimeoutMs: number): void {
+    const error = new LimitError(
+      "bodyTimeoutMs",
+      bodyTimeoutMs,
+      `Cannot read request body: none for ${bodyTimeoutMs} ms`,
+    );
+    this.body?.fail(error);
+    this.data?.fail(error);
+  }
+
   /** It has taken longer than it may. */
   timeOut(requestTimeoutMs: number): void {
     const reason = new RequestAbortedError(`The request took longer than requestTimeoutMs, ${requestTimeoutMs}`);
@@ -172,7 +185,8 @@ export class Exchange implements RequestSource {
     if (this.#over) return;
     const room = MAX_LOG_LENGTH - this.#log.length;
     this.#log += message.length < room ? message + "\n" : "…\n".slice(0, Math.max(0, room));
-    if (this.#sender.headWritten) {
+    // While the web server does not read, the log waits as well, and what does not fit is dropped.
+    if (this.#sender.headWritten && this.host.flush()) {
       this.#writeLog();
       this.host.flush();
     }
@@ -237,6 +251,7 @@ export class Exchange implements RequestSource {
   #finish(failure: unknown): void {
     this.#over = true;
     this.#failure = failure;
+    this.#sender.stop();
     this.body?.uncount();
     this.data?.uncount();
     if (this.body?.open || this.data?.open) {
@@ -263,7 +278,7 @@ export class Exchange implements RequestSource {
 
 /** The status for an error that no one has made a response of. */
 function statusOf(error: unknown): number {
-  if (error instanceof LimitError) return 413;
+  if (error instanceof LimitError) return error.limit === "bodyTimeoutMs" ? 408 : 413;
   return error instanceof ProtocolError ? 400 : 500;
 }
 

@@ -52,6 +52,11 @@ export class RequestBody {
     return this.#stream?.locked ?? false;
   }
 
+  /** Whether some of it waits to be read. */
+  get waiting(): boolean {
+    return this.#queuedBytes > 0;
+  }
+
   /** Whether more may come. */
   get open(): boolean {
     return this.#state === "open";

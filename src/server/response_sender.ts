@@ -7,7 +7,7 @@
 
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
 import { FCGI_STDOUT } from "../protocol/constants.ts";
-import type { RecordWriter } from "../protocol/record_writer.ts";
+import { MAX_STREAM_CONTENT, type RecordWriter } from "../protocol/record_writer.ts";
 import type { ResponseParts } from "./response_parts.ts";
 
 /** Where responses are written to. */
@@ -23,6 +23,9 @@ export interface ResponseOutput {
 const SMALL_BODY = 16_384;
 /** Turns of the microtask queue that a stream gets to tell that a chunk was its last; native ones need up to six. */
 const END_OF_STREAM_TURNS = 8;
+/** Content is handed to the socket in slices of this size (bytes), so that one who takes them slowly can be told from
+ * one who takes none, and other requests on the connection get their turn. Four records. */
+const SLICE = 4 * MAX_STREAM_CONTENT;
 const utf8 = new TextEncoder();
 
 /** Sends a response. */
@@ -32,6 +35,7 @@ export class ResponseSender {
   #headWritten = false;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #cancelled: { readonly reason: unknown } | undefined;
+  #stopped = false;
   /** Ends the wait for the socket. */
   #stopWaiting: (() => void) | undefined;
 
@@ -54,8 +58,14 @@ export class ResponseSender {
     this.#stopWaiting?.();
   }
 
+  /** Writes no more: the request has ended. */
+  stop(): void {
+    this.#stopped = true;
+    this.#stopWaiting?.();
+  }
+
   /**
-   * Writes the response, up to but without the end of STDOUT; a body in memory is written when the call returns.
+   * Writes the response, up to but without the end of STDOUT; a promise if that takes more than this turn.
    *
    * @throws {Error} What the response's stream fails with; TypeError or RangeError if the response cannot be sent.
    */
@@ -72,7 +82,13 @@ export class ResponseSender {
       return this.#writeHead(parts, body === null ? undefined : bytes.length, none);
     }
     checkLength(bytes.length, declared);
+    if (bytes.length > SLICE) return this.#sendLarge(parts, bytes);
     this.#writeHead(parts, bytes.length, bytes);
+  }
+
+  async #sendLarge(parts: ResponseParts, bytes: Uint8Array): Promise<void> {
+    this.#writeHead(parts, bytes.length, bytes.subarray(0, SLICE));
+    await this.#writeSlices(bytes, SLICE);
   }
 
   async #sendStream(
@@ -91,15 +107,26 @@ export class ResponseSender {
         checkLength(sent, declared);
         return this.#writeHead(parts, sent, chunk);
       }
-      if (declared !== undefined && sent > declared) throw wrongLength(`more than`, declared);
-      if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, chunk);
-      else this.#writeHead(parts, undefined, chunk);
+      if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+      const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
+      if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, first);
+      else this.#writeHead(parts, undefined, first);
+      if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
       if (!last && !this.#output.flush()) await this.#writable();
       chunk = await next;
     }
     if (this.#cancelled !== undefined) throw this.#cancelled.reason;
     checkLength(sent, declared);
     if (!this.#headWritten) this.#writeHead(parts, 0, none);
+  }
+
+  /** Writes the slices from index `at` on, each when the socket has room; the last is left to be flushed. */
+  async #writeSlices(bytes: Uint8Array, at: number): Promise<void> {
+    for (; at < bytes.length; at += SLICE) {
+      if (!this.#output.flush()) await this.#writable();
+      if (this.#stopped) return;
+      this.#output.writer.stream(FCGI_STDOUT, this.#requestId, bytes.subarray(at, at + SLICE));
+    }
   }
 
   /** Waits until more can be written, or no one wants it: a peer that went away without reading never makes room. */

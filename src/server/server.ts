@@ -47,7 +47,8 @@ export interface Server extends AsyncDisposable {
   stats(): ServerStats;
 }
 
-const TICK_MS = 1000;
+/** Greatest time between two ticks of the clock, in milliseconds; less where a time-out asks for it. */
+const MAX_TICK_MS = 1000;
 /** How long what has been sent before a shutdown may take to arrive on an idle connection, in milliseconds. */
 const ARRIVAL_MS = 20;
 
@@ -246,9 +247,13 @@ export class FastCgiServer implements Server, ConnectionHost {
 
   #startClock(): () => void {
     this.nowMs = performance.now();
+    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs } =
+      this.settings;
+    const timeOuts = [headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs];
+    const shortest = Math.min(...timeOuts.filter((ms) => ms > 0));
     return startClock(() => {
       this.nowMs = performance.now();
       for (const connection of this.#connections) connection.tick();
-    }, TICK_MS);
+    }, Math.min(MAX_TICK_MS, Math.max(1, shortest / 4)));
   }
 }

@@ -26,17 +26,42 @@ export interface ConnectionOptions {
    */
   maxRequests?: number;
   /**
+   * Requests served at a time on one connection; one more is answered 503 with Retry-After.
+   *
+   * @default {256}
+   */
+  maxRequestsPerConnection?: number;
+  /**
+   * Requests on one connection whose parameters have not come whole; one more is refused with FCGI_OVERLOADED.
+   *
+   * @default {128}
+   */
+  maxUnfinishedRequests?: number;
+  /**
    * Greatest size of a request's parameters, in bytes; a larger request is answered 431.
    *
    * @default {262144}
    */
   maxParamsBytes?: number;
   /**
+   * Greatest number of a request's parameters; a request with more is answered 431.
+   *
+   * @default {1024}
+   */
+  maxParams?: number;
+  /**
    * Greatest size of a request's body, in bytes; a larger one is answered 413.
    *
    * @default {Infinity}
    */
   maxBodyBytes?: number;
+  /**
+   * Bytes of bodies that wait on one connection until handlers read them; above it nothing more is read. While only one
+   * request is under way it is never more than 65,536.
+   *
+   * @default {1048576}
+   */
+  maxUnreadBytes?: number;
   /**
    * How long the parameters of a request may take to come, and the first request on a new connection, in milliseconds;
    * then the connection is closed. 0: for ever.
@@ -51,6 +76,26 @@ export interface ConnectionOptions {
    * @default {0}
    */
   idleTimeoutMs?: number;
+  /**
+   * How long a body may pause, in milliseconds; then reading it fails, which is a 408 unless the handler says otherwise.
+   * 0: for ever.
+   *
+   * @default {60000}
+   */
+  bodyTimeoutMs?: number;
+  /**
+   * How long a web server may take nothing of what is sent, in milliseconds; then the connection is closed. 0: for ever.
+   *
+   * @default {120000}
+   */
+  writeTimeoutMs?: number;
+  /**
+   * How long what a web server still sends after our last word is read and dropped, in milliseconds, so that the
+   * response is not lost to a reset.
+   *
+   * @default {2000}
+   */
+  drainTimeoutMs?: number;
   /**
    * How long a request may take, in milliseconds; then it is aborted. 0: for ever.
    *
@@ -99,6 +144,13 @@ export interface ServeOptions extends ConnectionOptions {
    * @default {0o660}
    */
   mode?: number;
+  /**
+   * Takes the path over from a process that still listens there, for a restart without a gap: the old one goes on with
+   * the connections that it has.
+   *
+   * @default {false}
+   */
+  takeOver?: boolean;
   /** File descriptor of a listening socket that the process was started with: 0 by FastCGI's own convention (§2.2). */
   fd?: number;
   /**
@@ -132,9 +184,16 @@ export interface Settings {
   readonly multiplex: boolean;
   readonly maxConnections: number;
   readonly maxRequests: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxUnfinishedRequests: number;
   readonly maxParamsBytes: number;
+  readonly maxParams: number;
   readonly maxBodyBytes: number;
+  readonly maxUnreadBytes: number;
   readonly headTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly writeTimeoutMs: number;
+  readonly drainTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
@@ -155,8 +214,15 @@ export function resolveSettings(options: ServeOptions): Settings {
     multiplex: options.multiplex ?? true,
     maxConnections: atLeast("maxConnections", options.maxConnections, 1, 1024),
     maxRequests: atLeast("maxRequests", options.maxRequests, 1, 1024),
+    maxRequestsPerConnection: atLeast("maxRequestsPerConnection", options.maxRequestsPerConnection, 1, 256),
+    maxUnfinishedRequests: atLeast("maxUnfinishedRequests", options.maxUnfinishedRequests, 1, 128),
     maxParamsBytes: atLeast("maxParamsBytes", options.maxParamsBytes, 1, 262_144),
+    maxParams: atLeast("maxParams", options.maxParams, 1, 1024),
     maxBodyBytes: atLeast("maxBodyBytes", options.maxBodyBytes, 0, Infinity),
+    maxUnreadBytes: atLeast("maxUnreadBytes", options.maxUnreadBytes, 1, 1_048_576),
+    bodyTimeoutMs: atLeast("bodyTimeoutMs", options.bodyTimeoutMs, 0, 60_000),
+    writeTimeoutMs: atLeast("writeTimeoutMs", options.writeTimeoutMs, 0, 120_000),
+    drainTimeoutMs: atLeast("drainTimeoutMs", options.drainTimeoutMs, 0, 2000),
     headTimeoutMs: atLeast("headTimeoutMs", options.headTimeoutMs, 0, 30_000),
     idleTimeoutMs: atLeast("idleTimeoutMs", options.idleTimeoutMs, 0, 0),
     requestTimeoutMs: atLeast("requestTimeoutMs", options.requestTimeoutMs, 0, 0),

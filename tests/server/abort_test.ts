@@ -227,25 +227,28 @@ Deno.test("request.signal does not fire when the answer has been sent", async ()
 Deno.test("serve answers ABORT_REQUEST with END_REQUEST at once and drops a late response", async () => {
   const held = gate<Response>();
   let cancelled = false;
-  await inScene({ fetch: (request) => request.url.endsWith("/ok") ? new Response("ok") : held.promise }, async ({ connect }) => {
-    const web = await connect();
-    const asked = web.ask();
-    web.protocol.abort(1);
-    web.flush();
-    await web.until(() => asked.end !== undefined, "END_REQUEST");
-    assertEquals([asked.length, asked.end?.protocolStatus], [0, 0]);
-    held.open(
-      new Response(
-        new ReadableStream({
-          cancel: () => {
-            cancelled = true;
-          },
-        }),
-      ),
-    );
-    await until(() => cancelled, "the late response to be cancelled");
-    assertEquals((await web.ask({ uri: "/ok" }).answer()).text, "ok");
-  });
+  await inScene(
+    { fetch: (request) => request.url.endsWith("/ok") ? new Response("ok") : held.promise },
+    async ({ connect }) => {
+      const web = await connect();
+      const asked = web.ask();
+      web.protocol.abort(1);
+      web.flush();
+      await web.until(() => asked.end !== undefined, "END_REQUEST");
+      assertEquals([asked.length, asked.end?.protocolStatus], [0, 0]);
+      held.open(
+        new Response(
+          new ReadableStream({
+            cancel: () => {
+              cancelled = true;
+            },
+          }),
+        ),
+      );
+      await until(() => cancelled, "the late response to be cancelled");
+      assertEquals((await web.ask({ uri: "/ok" }).answer()).text, "ok");
+    },
+  );
 });
 
 Deno.test("serve answers ABORT_REQUEST before the end of PARAMS without asking the handler", async () => {
@@ -269,18 +272,23 @@ Deno.test("serve answers ABORT_REQUEST before the end of PARAMS without asking t
   });
 });
 
-for (const [what, make] of [
-  ["text", () => new Response("ready")],
-  ["a stream", () => new Response(new ReadableStream({
-    async start(controller): Promise<void> {
-      await sleep(5);
-      controller.enqueue(encode("rea"));
-      await sleep(5);
-      controller.enqueue(encode("dy"));
-      controller.close();
-    },
-  }))],
-] as const) {
+for (
+  const [what, make] of [
+    ["text", () => new Response("ready")],
+    ["a stream", () =>
+      new Response(
+        new ReadableStream({
+          async start(controller): Promise<void> {
+            await sleep(5);
+            controller.enqueue(encode("rea"));
+            await sleep(5);
+            controller.enqueue(encode("dy"));
+            controller.close();
+          },
+        }),
+      )],
+  ] as const
+) {
   Deno.test(`serve still sends ${what} when the web server has ended its side`, async () => {
     await inScene({
       async fetch() {

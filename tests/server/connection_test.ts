@@ -10,26 +10,10 @@ import {
   FCGI_STDIN,
   FCGI_STDOUT,
   FCGI_UNKNOWN_TYPE,
-  WebServerConnection,
 } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertGreater } from "../std/assert.ts";
 import { bounded, gate, inScene, serveTest } from "./scene.ts";
-import { concat, encode, latin1, recordBytes, recordsOf, requestPairs } from "./web_server.ts";
-
-/** The bytes of whole requests. */
-function requestBytes(keepConn: boolean, ...ids: number[]): Uint8Array {
-  const never = (): never => {
-    throw new Error("nothing is received here");
-  };
-  const events = { onStdout: never, onStderr: never, onEnd: never, onValues: never, onUnknownType: never };
-  const protocol = new WebServerConnection(events);
-  for (const id of ids) {
-    protocol.begin(id, 1, keepConn);
-    protocol.params(id, requestPairs({}));
-    protocol.stdinEnd(id);
-  }
-  return concat(protocol.writer.take());
-}
+import { concat, encode, latin1, recordBytes, recordsOf, requestBytes } from "./web_server.ts";
 
 /** Serves one connection and gives back each write that the server made. */
 async function writesOf(input: Uint8Array, handler: () => Response | Promise<Response>): Promise<Uint8Array[]> {
@@ -98,7 +82,11 @@ Deno.test("serve answers requests that come together in one write", async () => 
     () => new FastResponse("hello"),
   );
   assertEquals(writes.length, 1);
-  assertEquals(recordsOf(writes[0]!).filter(({ type }) => type === FCGI_END_REQUEST).map((it) => it.requestId), [1, 2, 3]);
+  assertEquals(recordsOf(writes[0]!).filter(({ type }) => type === FCGI_END_REQUEST).map((it) => it.requestId), [
+    1,
+    2,
+    3,
+  ]);
 });
 
 Deno.test("serve pads every record with zeros to a multiple of eight bytes", async () => {
@@ -207,7 +195,7 @@ serveTest("serve keeps interleaved bodies apart", {
   const ids = [3, 60_000, 65_535];
   const length = { CONTENT_LENGTH: "30" };
   const asked = ids.map((requestId) => web.begin({ requestId, method: "POST", params: length }));
-  for (let i = 0; i < 10; i++) { for (const id of ids) web.protocol.stdin(id, encode(String(id).slice(0, 3).padEnd(3))); }
+  for (let i = 0; i < 10; i++) for (const id of ids) web.protocol.stdin(id, encode(String(id).slice(0, 3).padEnd(3)));
   for (const id of ids) web.protocol.stdinEnd(id);
   web.flush();
   for (const one of asked) {
@@ -258,32 +246,40 @@ Deno.test("serve goes on with its siblings when one request's body is not read",
   });
 });
 
-serveTest("serve answers FCGI_GET_VALUES", { fetch: () => new Response(), maxConnections: 17, maxRequests: 18 }, async ({ connect }) => {
-  const web = await connect();
-  web.protocol.getValues(["FCGI_MPXS_CONNS", "FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_OTHER"]);
-  web.flush();
-  await web.until(() => web.values !== undefined, "the values");
-  assertEquals(web.values, ["FCGI_MAX_CONNS", "17", "FCGI_MAX_REQS", "18", "FCGI_MPXS_CONNS", "1"]);
-  assertEquals((await web.ask().answer()).status, 200);
-});
+serveTest(
+  "serve answers FCGI_GET_VALUES",
+  { fetch: () => new Response(), maxConnections: 17, maxRequests: 18 },
+  async ({ connect }) => {
+    const web = await connect();
+    web.protocol.getValues(["FCGI_MPXS_CONNS", "FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_OTHER"]);
+    web.flush();
+    await web.until(() => web.values !== undefined, "the values");
+    assertEquals(web.values, ["FCGI_MAX_CONNS", "17", "FCGI_MAX_REQS", "18", "FCGI_MPXS_CONNS", "1"]);
+    assertEquals((await web.ask().answer()).status, 200);
+  },
+);
 
-serveTest("serve answers FCGI_GET_VALUES amid a request", { fetch: () => new Response("hello") }, async ({ connect }) => {
-  const web = await connect({ raw: true });
-  const whole = requestBytes(true, 1);
-  const question = recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS");
-  // After BEGIN, which is 16 bytes, and cut in its midst.
-  await web.send(whole.slice(0, 16), question.slice(0, 11));
-  await web.send(question.slice(11), whole.slice(16));
-  const seen = (): ReturnType<typeof recordsOf> => {
-    try {
-      return recordsOf(concat(web.chunks));
-    } catch {
-      return [];
-    }
-  };
-  await web.until(() => seen().at(-1)?.type === FCGI_END_REQUEST, "the answer");
-  assertEquals(seen()[0], { type: FCGI_GET_VALUES_RESULT, requestId: 0, content: "\x0f\x01FCGI_MPXS_CONNS1" });
-});
+serveTest(
+  "serve answers FCGI_GET_VALUES amid a request",
+  { fetch: () => new Response("hello") },
+  async ({ connect }) => {
+    const web = await connect({ raw: true });
+    const whole = requestBytes(true, 1);
+    const question = recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS");
+    // After BEGIN, which is 16 bytes, and cut in its midst.
+    await web.send(whole.slice(0, 16), question.slice(0, 11));
+    await web.send(question.slice(11), whole.slice(16));
+    const seen = (): ReturnType<typeof recordsOf> => {
+      try {
+        return recordsOf(concat(web.chunks));
+      } catch {
+        return [];
+      }
+    };
+    await web.until(() => seen().at(-1)?.type === FCGI_END_REQUEST, "the answer");
+    assertEquals(seen()[0], { type: FCGI_GET_VALUES_RESULT, requestId: 0, content: "\x0f\x01FCGI_MPXS_CONNS1" });
+  },
+);
 
 Deno.test("serve tells the truth about multiplexing, and refuses it, when multiplex is false", async () => {
   const held = gate();
@@ -364,7 +360,10 @@ serveTest("serve refuses the rest when too many requests have not sent their par
   fetch: () => new Response("hello"),
 }, async ({ connect }) => {
   const web = await connect({ raw: true });
-  const begins = Array.from({ length: 140 }, (_, i) => recordBytes(FCGI_BEGIN_REQUEST, i + 1, [0, 1, 1, 0, 0, 0, 0, 0]));
+  const begins = Array.from(
+    { length: 140 },
+    (_, i) => recordBytes(FCGI_BEGIN_REQUEST, i + 1, [0, 1, 1, 0, 0, 0, 0, 0]),
+  );
   await web.send(...begins);
   await web.until(() => concat(web.chunks).length >= 12 * 16, "the refusals");
   const refused = recordsOf(concat(web.chunks));

@@ -1,5 +1,12 @@
 import { FastResponse } from "@webfcgi/webfcgi";
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "../std/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "../std/assert.ts";
 import { serveTest } from "./scene.ts";
 import { encode } from "./web_server.ts";
 

@@ -1,5 +1,12 @@
 import { LimitError, ProtocolError } from "@webfcgi/webfcgi";
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "../std/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "../std/assert.ts";
 import { gate, inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
 import { type AskOptions, encode, latin1 } from "./web_server.ts";
 
@@ -26,25 +33,55 @@ function readTest(
 
 readTest("request.text reads the body", (request) => request.text(), { body: "caf\xe9 \u20ac" }, "caf\xe9 \u20ac");
 readTest("request.text drops a byte order mark", (request) => request.text(), { body: "\ufeffx" }, "x");
-readTest("request.text replaces what is no UTF-8", (request) => request.text(), { body: new Uint8Array([65, 255]) }, "A\ufffd");
+readTest(
+  "request.text replaces what is no UTF-8",
+  (request) => request.text(),
+  { body: new Uint8Array([65, 255]) },
+  "A\ufffd",
+);
 readTest("request.json reads the body", (request) => request.json(), { body: '{"a":[1]}' }, { a: [1] });
-readTest("request.json rejects what is no JSON", async (request) => {
-  return (await assertRejects(() => request.json(), SyntaxError)).name;
-}, { body: "{" }, "SyntaxError");
-readTest("request.bytes gives memory of its own", async (request) => {
-  // Deno's and Node 20's own Request may lack it.
-  if (!("bytes" in request)) return [2, 2, "ab"];
-  const bytes = await request.bytes();
-  return [bytes.length, bytes.buffer.byteLength, latin1(bytes)];
-}, { body: "ab" }, [2, 2, "ab"]);
-readTest("request.arrayBuffer gives memory of its own", async (request) => {
-  const buffer = await request.arrayBuffer();
-  return [buffer.byteLength, latin1(new Uint8Array(structuredClone(buffer, { transfer: [buffer] }))), buffer.byteLength];
-}, { body: "ab" }, [2, "ab", 0]);
-readTest("request.blob has the body's type", async (request) => {
-  const blob = await request.blob();
-  return [blob.type, await blob.text()];
-}, { body: "ab", params: { CONTENT_TYPE: "image/png" } }, ["image/png", "ab"], { notBunsOwn: true });
+readTest(
+  "request.json rejects what is no JSON",
+  async (request) => {
+    return (await assertRejects(() => request.json(), SyntaxError)).name;
+  },
+  { body: "{" },
+  "SyntaxError",
+);
+readTest(
+  "request.bytes gives memory of its own",
+  async (request) => {
+    // Deno's and Node 20's own Request may lack it.
+    if (!("bytes" in request)) return [2, 2, "ab"];
+    const bytes = await request.bytes();
+    return [bytes.length, bytes.buffer.byteLength, latin1(bytes)];
+  },
+  { body: "ab" },
+  [2, 2, "ab"],
+);
+readTest(
+  "request.arrayBuffer gives memory of its own",
+  async (request) => {
+    const buffer = await request.arrayBuffer();
+    return [
+      buffer.byteLength,
+      latin1(new Uint8Array(structuredClone(buffer, { transfer: [buffer] }))),
+      buffer.byteLength,
+    ];
+  },
+  { body: "ab" },
+  [2, "ab", 0],
+);
+readTest(
+  "request.blob has the body's type",
+  async (request) => {
+    const blob = await request.blob();
+    return [blob.type, await blob.text()];
+  },
+  { body: "ab", params: { CONTENT_TYPE: "image/png" } },
+  ["image/png", "ab"],
+  { notBunsOwn: true },
+);
 readTest("request.formData reads a form", async (request) => [...await request.formData()], {
   body: "a=1&b=%C3%A9+%26&a=2",
   params: { CONTENT_TYPE: "application/x-www-form-urlencoded" },
@@ -58,64 +95,115 @@ readTest("request.formData reads a form of parts", async (request) => {
   body: '--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\none\r\n--xyz\r\n' +
     'Content-Disposition: form-data; name="f"; filename="g.png"\r\nContent-Type: image/png\r\n\r\nfile\r\n--xyz--\r\n',
 }, ["one", "g.png", "image/png", "file"]);
-readTest("request.formData rejects without a type", async (request) => {
-  return (await assertRejects(() => request.formData(), TypeError)).name;
-}, { body: "a=1" }, "TypeError");
-readTest("request.body is a stream", async (request) => {
-  const { body } = request;
-  assertInstanceOf(body, ReadableStream);
-  assertStrictEquals(request.body, body);
-  const reader = body.getReader();
-  let text = "";
-  for (let read = await reader.read(); !read.done; read = await reader.read()) text += latin1(read.value);
-  return text;
-}, { body: "hello" }, "hello");
-readTest("request.body has plain Uint8Arrays", async (request) => {
-  for await (const chunk of request.body!) assertStrictEquals(chunk.constructor, Uint8Array);
-  return "ok";
-}, { body: "x".repeat(100_000) }, "ok");
-readTest("request.body can be iterated", async (request) => {
-  let length = 0;
-  for await (const chunk of request.body!) length += chunk.length;
-  return length;
-}, { body: "x".repeat(100_000) }, 100_000);
-readTest("request.body can be read in two", async (request) => {
-  const [one, two] = request.body!.tee();
-  return Promise.all([new Response(one).text(), new Response(two).text()]);
-}, { body: "hello" }, ["hello", "hello"]);
-readTest("request.clone has the body too", async (request) => {
-  const clone = request.clone();
-  assertInstanceOf(clone, Request);
-  assertEquals([clone.method, clone.url, clone.headers.get("host")], ["POST", request.url, "example.com"]);
-  return [await clone.text(), await request.text(), request.bodyUsed, clone.bodyUsed];
-}, { body: "hello" }, ["hello", "hello", true, true]);
-readTest("request.bodyUsed turns true when the body is read", async (request) => {
-  const before = request.bodyUsed;
-  const text = request.text();
-  const during = request.bodyUsed;
-  await text;
-  return [before, during, request.bodyUsed];
-}, { body: "hello" }, [false, true, true]);
-readTest("request.text rejects when the body has been read", async (request) => {
-  await request.text();
-  for (const read of ["text", "json", "arrayBuffer", "blob", "formData"] as const) {
-    await assertRejects(() => request[read](), TypeError);
-  }
-  assertThrows(() => request.clone(), TypeError);
-  assertThrows(() => new Request(request), TypeError);
-  return "ok";
-}, { body: "hello" }, "ok", { notBunsOwn: true });
-readTest("request.text rejects when the body is locked", async (request) => {
-  const reader = request.body!.getReader();
-  await assertRejects(() => request.text(), TypeError);
-  assertThrows(() => request.clone(), TypeError);
-  assertThrows(() => new Request(request), TypeError);
-  reader.releaseLock();
-  return await request.text();
-}, { body: "hello" }, "hello");
-readTest("request.body is null when there is none", async (request) => {
-  return [request.body, request.bodyUsed, await request.text(), await request.text(), request.bodyUsed];
-}, { method: "GET" }, [null, false, "", "", false]);
+readTest(
+  "request.formData rejects without a type",
+  async (request) => {
+    return (await assertRejects(() => request.formData(), TypeError)).name;
+  },
+  { body: "a=1" },
+  "TypeError",
+);
+readTest(
+  "request.body is a stream",
+  async (request) => {
+    const { body } = request;
+    assertInstanceOf(body, ReadableStream);
+    assertStrictEquals(request.body, body);
+    const reader = body.getReader();
+    let text = "";
+    for (let read = await reader.read(); !read.done; read = await reader.read()) text += latin1(read.value);
+    return text;
+  },
+  { body: "hello" },
+  "hello",
+);
+readTest(
+  "request.body has plain Uint8Arrays",
+  async (request) => {
+    for await (const chunk of request.body!) assertStrictEquals(chunk.constructor, Uint8Array);
+    return "ok";
+  },
+  { body: "x".repeat(100_000) },
+  "ok",
+);
+readTest(
+  "request.body can be iterated",
+  async (request) => {
+    let length = 0;
+    for await (const chunk of request.body!) length += chunk.length;
+    return length;
+  },
+  { body: "x".repeat(100_000) },
+  100_000,
+);
+readTest(
+  "request.body can be read in two",
+  async (request) => {
+    const [one, two] = request.body!.tee();
+    return Promise.all([new Response(one).text(), new Response(two).text()]);
+  },
+  { body: "hello" },
+  ["hello", "hello"],
+);
+readTest(
+  "request.clone has the body too",
+  async (request) => {
+    const clone = request.clone();
+    assertInstanceOf(clone, Request);
+    assertEquals([clone.method, clone.url, clone.headers.get("host")], ["POST", request.url, "example.com"]);
+    return [await clone.text(), await request.text(), request.bodyUsed, clone.bodyUsed];
+  },
+  { body: "hello" },
+  ["hello", "hello", true, true],
+);
+readTest(
+  "request.bodyUsed turns true when the body is read",
+  async (request) => {
+    const before = request.bodyUsed;
+    const text = request.text();
+    const during = request.bodyUsed;
+    await text;
+    return [before, during, request.bodyUsed];
+  },
+  { body: "hello" },
+  [false, true, true],
+);
+readTest(
+  "request.text rejects when the body has been read",
+  async (request) => {
+    await request.text();
+    for (const read of ["text", "json", "arrayBuffer", "blob", "formData"] as const) {
+      await assertRejects(() => request[read](), TypeError);
+    }
+    assertThrows(() => request.clone(), TypeError);
+    assertThrows(() => new Request(request), TypeError);
+    return "ok";
+  },
+  { body: "hello" },
+  "ok",
+  { notBunsOwn: true },
+);
+readTest(
+  "request.text rejects when the body is locked",
+  async (request) => {
+    const reader = request.body!.getReader();
+    await assertRejects(() => request.text(), TypeError);
+    assertThrows(() => request.clone(), TypeError);
+    assertThrows(() => new Request(request), TypeError);
+    reader.releaseLock();
+    return await request.text();
+  },
+  { body: "hello" },
+  "hello",
+);
+readTest(
+  "request.body is null when there is none",
+  async (request) => {
+    return [request.body, request.bodyUsed, await request.text(), await request.text(), request.bodyUsed];
+  },
+  { method: "GET" },
+  [null, false, "", "", false],
+);
 readTest("request.body is null when CONTENT_LENGTH is 0", async (request) => [request.body, await request.text()], {
   params: { CONTENT_LENGTH: "0" },
 }, [null, ""]);
@@ -126,9 +214,14 @@ readTest("request.text reads to the end of STDIN without CONTENT_LENGTH", (reque
 readTest("request.text is empty without CONTENT_LENGTH and body", (request) => request.text(), {
   params: { CONTENT_LENGTH: "" },
 }, "");
-readTest("request.text reads the body of any method but GET and HEAD", async (request) => {
-  return [request.method, await request.text()];
-}, { method: "PROPFIND", body: "hello" }, ["PROPFIND", "hello"]);
+readTest(
+  "request.text reads the body of any method but GET and HEAD",
+  async (request) => {
+    return [request.method, await request.text()];
+  },
+  { method: "PROPFIND", body: "hello" },
+  ["PROPFIND", "hello"],
+);
 readTest("request.body is null for GET with a body", async (request) => [request.body, await request.text()], {
   method: "GET",
   body: "dropped",
@@ -148,32 +241,42 @@ Deno.test("request.text waits for a body that comes in pieces", async () => {
   });
 });
 
-for (const [how, read] of [
-  ["text", (request: Request) => request.text()],
-  ["stream", (request: Request) => new Response(request.body).text()],
-] as const) {
+for (
+  const [how, read] of [
+    ["text", (request: Request) => request.text()],
+    ["stream", (request: Request) => new Response(request.body).text()],
+  ] as const
+) {
   for (const nativeRequest of [false, true]) {
     const options: SceneOptions = { nativeRequest, fetch: async (request) => new Response(await read(request)) };
     const suffix = nativeRequest ? " (nativeRequest)" : "";
 
-    serveTest(`reading the body as ${how} fails when it is shorter than CONTENT_LENGTH${suffix}`, options, async ({ ask, errors }) => {
-      const answer = await ask({ method: "POST", body: "hello", params: { CONTENT_LENGTH: "6" } });
-      assertEquals(answer.status, 400);
-      const [error] = errors.splice(0);
-      assertInstanceOf(error, ProtocolError);
-      assertEquals([error.code, error.message], [
-        "UNEXPECTED_END",
-        "Cannot read request body: it ended after 5 of its 6 bytes",
-      ]);
-    });
+    serveTest(
+      `reading the body as ${how} fails when it is shorter than CONTENT_LENGTH${suffix}`,
+      options,
+      async ({ ask, errors }) => {
+        const answer = await ask({ method: "POST", body: "hello", params: { CONTENT_LENGTH: "6" } });
+        assertEquals(answer.status, 400);
+        const [error] = errors.splice(0);
+        assertInstanceOf(error, ProtocolError);
+        assertEquals([error.code, error.message], [
+          "UNEXPECTED_END",
+          "Cannot read request body: it ended after 5 of its 6 bytes",
+        ]);
+      },
+    );
 
-    serveTest(`reading the body as ${how} fails when it is longer than CONTENT_LENGTH${suffix}`, options, async ({ ask, errors }) => {
-      const answer = await ask({ method: "POST", body: "hello", params: { CONTENT_LENGTH: "4" } });
-      assertEquals(answer.status, 400);
-      const [error] = errors.splice(0);
-      assertInstanceOf(error, ProtocolError);
-      assertEquals(error.code, "BAD_LENGTH");
-    });
+    serveTest(
+      `reading the body as ${how} fails when it is longer than CONTENT_LENGTH${suffix}`,
+      options,
+      async ({ ask, errors }) => {
+        const answer = await ask({ method: "POST", body: "hello", params: { CONTENT_LENGTH: "4" } });
+        assertEquals(answer.status, 400);
+        const [error] = errors.splice(0);
+        assertInstanceOf(error, ProtocolError);
+        assertEquals(error.code, "BAD_LENGTH");
+      },
+    );
 
     serveTest(`serve answers 413 when the body read as ${how} goes past maxBodyBytes${suffix}`, {
       ...options,

@@ -101,7 +101,12 @@ requestTest("new Request(request) takes everything over", async (request, native
 
 requestTest("new Request(request, init) overrides the headers", async (request) => {
   const copy = new Request(request, { headers: { "x-b": "2" } });
-  assertEquals([copy.method, copy.url, copy.headers.get("x-a"), copy.headers.get("x-b")], ["POST", URL_SENT, null, "2"]);
+  assertEquals([copy.method, copy.url, copy.headers.get("x-a"), copy.headers.get("x-b")], [
+    "POST",
+    URL_SENT,
+    null,
+    "2",
+  ]);
   assertEquals(await copy.text(), "hello");
 });
 

@@ -84,7 +84,9 @@ seeTest("request.headers keeps bytes as chars", (request) => request.headers.get
 
 seeTest("request.headers joins repeated fields", (request) => Object.fromEntries(request.headers), [
   [
-    { more: ["HTTP_COOKIE", "a=1", "HTTP_COOKIE", "b=2", "HTTP_X_A", "1", "HTTP_X_A", "2", "HTTP_HOST", "last.example"] },
+    {
+      more: ["HTTP_COOKIE", "a=1", "HTTP_COOKIE", "b=2", "HTTP_X_A", "1", "HTTP_X_A", "2", "HTTP_HOST", "last.example"],
+    },
     { host: "last.example", cookie: "a=1; b=2", "x-a": "1, 2" },
   ],
 ]);
@@ -92,7 +94,21 @@ seeTest("request.headers joins repeated fields", (request) => Object.fromEntries
 seeTest(
   "request.method is what the client sent",
   (request) => [request.method, request.clone().method, new Request(request).method],
-  ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "patch", "get", "PROPFIND", "propfind", "PURGE", "M-SEARCH"]
+  [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "PATCH",
+    "patch",
+    "get",
+    "PROPFIND",
+    "propfind",
+    "PURGE",
+    "M-SEARCH",
+  ]
     .concat(["REPORT", "QUERY", "BAN", "X-FOO", "VERSION-CONTROL", "Foo", "!#$%&'*+-.^_`|~0"])
     .filter((method) => method !== "HEAD")
     // The Fetch standard writes these in capitals when a Request is made of them; a received one keeps its spelling.
@@ -100,9 +116,13 @@ seeTest(
 );
 
 for (const [method, status] of [["CONNECT", 501], ["TRACE", 501], ["TRACK", 501], ["trace", 501]] as const) {
-  serveTest(`serve answers ${status} when the method is ${method}`, { fetch: () => new Response() }, async ({ ask }) => {
-    assertEquals((await ask({ method })).status, status);
-  });
+  serveTest(
+    `serve answers ${status} when the method is ${method}`,
+    { fetch: () => new Response() },
+    async ({ ask }) => {
+      assertEquals((await ask({ method })).status, status);
+    },
+  );
 }
 
 for (const method of ["", "A B", "GET\n", "G\xc9T"]) {

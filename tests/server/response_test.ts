@@ -16,71 +16,129 @@ function streamOf(...chunks: unknown[]): ReadableStream<Uint8Array> {
 }
 
 /** Each response and the exact bytes that it is sent as. `R` is the runtime's own class, or ours. */
-const exact: readonly (readonly [what: string, make: (R: typeof Response) => Response, sent: string, method?: string])[] = [
-  ["text", (R) => new R("hello"), TEXT + "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
-  ["empty text", (R) => new R(""), TEXT + "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
-  ["UTF-8", (R) => new R("\u20ac"), TEXT + "Content-Length: 3\r\nStatus: 200 OK\r\n\r\n\xe2\x82\xac"],
-  ["bytes", (R) => new R(encode("hello")), "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
-  ["an ArrayBuffer", (R) => new R(encode("hello").buffer), "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
-  ["a DataView", (R) => new R(new DataView(encode("hello").buffer, 1, 3)), "Content-Length: 3\r\nStatus: 200 OK\r\n\r\nell"],
-  ["no body", (R) => new R(), "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
-  ["null", (R) => new R(null, { status: 404 }), "Content-Length: 0\r\nStatus: 404 Not Found\r\n\r\n"],
-  [
-    "URLSearchParams",
-    (R) => new R(new URLSearchParams({ a: "1", b: " &" })),
-    "content-type: application/x-www-form-urlencoded;charset=UTF-8\r\nContent-Length: 10\r\nStatus: 200 OK\r\n\r\na=1&b=+%26",
-  ],
-  ["JSON", (R) => R.json({ a: [1, "\u20ac"] }), "content-type: application/json\r\nContent-Length: 15\r\nStatus: 200 OK\r\n\r\n{\"a\":[1,\"\xe2\x82\xac\"]}"],
-  [
-    "JSON with a type and a status",
-    (R) => R.json(null, { status: 201, headers: { "content-type": "application/problem+json" } }),
-    "content-type: application/problem+json\r\nContent-Length: 4\r\nStatus: 201 Created\r\n\r\nnull",
-  ],
-  ["a redirect", (R) => R.redirect("http://example.com/x"), "location: http://example.com/x\r\nContent-Length: 0\r\nStatus: 302 Found\r\n\r\n"],
-  ["a permanent redirect", (R) => R.redirect("http://example.com/x", 308), "location: http://example.com/x\r\nContent-Length: 0\r\nStatus: 308 Permanent Redirect\r\n\r\n"],
-  ["a stream in one chunk", (R) => new R(streamOf(encode("hello"))), "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
-  ["an empty stream", (R) => new R(streamOf()), "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
-  ["a stream of empty chunks", (R) => new R(streamOf(new Uint8Array(0), encode("a"), new Uint8Array(0))), "Content-Length: 1\r\nStatus: 200 OK\r\n\r\na"],
-  ["a stream in two chunks", (R) => new R(streamOf(encode("a"), encode("b"))), "Status: 200 OK\r\n\r\nab"],
-  ["a stream with its length", (R) => new R(streamOf(encode("a"), encode("b")), { headers: { "content-length": "2" } }), "content-length: 2\r\nStatus: 200 OK\r\n\r\nab"],
-  ["text with its length", (R) => new R("ab", { headers: { "content-length": "2", "content-type": "a/b" } }), "content-length: 2\r\ncontent-type: a/b\r\nStatus: 200 OK\r\n\r\nab"],
-  ["a reason of its own", (R) => new R(null, { status: 299, statusText: "Fine By Me" }), "Content-Length: 0\r\nStatus: 299 Fine By Me\r\n\r\n"],
-  ["a status that no one knows", (R) => new R(null, { status: 599 }), "Content-Length: 0\r\nStatus: 599 Server Error\r\n\r\n"],
-  ["a latin1 header", (R) => new R(null, { headers: { "x-a": "caf\xe9" } }), "x-a: caf\xe9\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
-  [
-    "two cookies",
-    (R) => new R(null, { headers: new Headers([["set-cookie", "a=1"], ["x-z", "1"], ["set-cookie", "b=2, c"]]) }),
-    "x-z: 1\r\nset-cookie: a=1\r\nset-cookie: b=2, c\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
-  ],
-  [
-    "hop-by-hop headers and a Status",
-    (R) =>
-      new R(null, {
-        headers: {
-          connection: "close",
-          "keep-alive": "1",
-          "proxy-connection": "x",
-          status: "500",
-          te: "x",
-          trailer: "x",
-          "transfer-encoding": "chunked",
-          upgrade: "x",
-          "x-ok": "1",
-        },
-      }),
-    "x-ok: 1\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
-  ],
-  ["events", (R) => new R("data: x\n\n", { headers: { "content-type": "text/event-stream" } }), "content-type: text/event-stream\r\nContent-Length: 9\r\nX-Accel-Buffering: no\r\nStatus: 200 OK\r\n\r\ndata: x\n\n"],
-  [
-    "events with buffering",
-    (R) => new R("", { headers: { "content-type": "text/event-stream", "x-accel-buffering": "yes" } }),
-    "content-type: text/event-stream\r\nx-accel-buffering: yes\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
-  ],
-  ["204", (R) => new R(null, { status: 204 }), "Status: 204 No Content\r\n\r\n"],
-  ["205", (R) => new R(null, { status: 205 }), "Status: 205 Reset Content\r\n\r\n"],
-  ["304", (R) => new R(null, { status: 304, headers: { etag: '"1"' } }), 'etag: "1"\r\nStatus: 304 Not Modified\r\n\r\n'],
-  ["nothing to HEAD", (R) => new R(null, { headers: { "content-length": "77" } }), "content-length: 77\r\nStatus: 200 OK\r\n\r\n", "HEAD"],
-];
+const exact:
+  readonly (readonly [what: string, make: (R: typeof Response) => Response, sent: string, method?: string])[] = [
+    ["text", (R) => new R("hello"), TEXT + "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
+    ["empty text", (R) => new R(""), TEXT + "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
+    ["UTF-8", (R) => new R("\u20ac"), TEXT + "Content-Length: 3\r\nStatus: 200 OK\r\n\r\n\xe2\x82\xac"],
+    ["bytes", (R) => new R(encode("hello")), "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
+    ["an ArrayBuffer", (R) => new R(encode("hello").buffer), "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello"],
+    [
+      "a DataView",
+      (R) => new R(new DataView(encode("hello").buffer, 1, 3)),
+      "Content-Length: 3\r\nStatus: 200 OK\r\n\r\nell",
+    ],
+    ["no body", (R) => new R(), "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
+    ["null", (R) => new R(null, { status: 404 }), "Content-Length: 0\r\nStatus: 404 Not Found\r\n\r\n"],
+    [
+      "URLSearchParams",
+      (R) => new R(new URLSearchParams({ a: "1", b: " &" })),
+      "content-type: application/x-www-form-urlencoded;charset=UTF-8\r\nContent-Length: 10\r\nStatus: 200 OK\r\n\r\na=1&b=+%26",
+    ],
+    [
+      "JSON",
+      (R) => R.json({ a: [1, "\u20ac"] }),
+      'content-type: application/json\r\nContent-Length: 15\r\nStatus: 200 OK\r\n\r\n{"a":[1,"\xe2\x82\xac"]}',
+    ],
+    [
+      "JSON with a type and a status",
+      (R) => R.json(null, { status: 201, headers: { "content-type": "application/problem+json" } }),
+      "content-type: application/problem+json\r\nContent-Length: 4\r\nStatus: 201 Created\r\n\r\nnull",
+    ],
+    [
+      "a redirect",
+      (R) => R.redirect("http://example.com/x"),
+      "location: http://example.com/x\r\nContent-Length: 0\r\nStatus: 302 Found\r\n\r\n",
+    ],
+    [
+      "a permanent redirect",
+      (R) => R.redirect("http://example.com/x", 308),
+      "location: http://example.com/x\r\nContent-Length: 0\r\nStatus: 308 Permanent Redirect\r\n\r\n",
+    ],
+    [
+      "a stream in one chunk",
+      (R) => new R(streamOf(encode("hello"))),
+      "Content-Length: 5\r\nStatus: 200 OK\r\n\r\nhello",
+    ],
+    ["an empty stream", (R) => new R(streamOf()), "Content-Length: 0\r\nStatus: 200 OK\r\n\r\n"],
+    [
+      "a stream of empty chunks",
+      (R) => new R(streamOf(new Uint8Array(0), encode("a"), new Uint8Array(0))),
+      "Content-Length: 1\r\nStatus: 200 OK\r\n\r\na",
+    ],
+    ["a stream in two chunks", (R) => new R(streamOf(encode("a"), encode("b"))), "Status: 200 OK\r\n\r\nab"],
+    [
+      "a stream with its length",
+      (R) => new R(streamOf(encode("a"), encode("b")), { headers: { "content-length": "2" } }),
+      "content-length: 2\r\nStatus: 200 OK\r\n\r\nab",
+    ],
+    [
+      "text with its length",
+      (R) => new R("ab", { headers: { "content-length": "2", "content-type": "a/b" } }),
+      "content-length: 2\r\ncontent-type: a/b\r\nStatus: 200 OK\r\n\r\nab",
+    ],
+    [
+      "a reason of its own",
+      (R) => new R(null, { status: 299, statusText: "Fine By Me" }),
+      "Content-Length: 0\r\nStatus: 299 Fine By Me\r\n\r\n",
+    ],
+    [
+      "a status that no one knows",
+      (R) => new R(null, { status: 599 }),
+      "Content-Length: 0\r\nStatus: 599 Server Error\r\n\r\n",
+    ],
+    [
+      "a latin1 header",
+      (R) => new R(null, { headers: { "x-a": "caf\xe9" } }),
+      "x-a: caf\xe9\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
+    ],
+    [
+      "two cookies",
+      (R) => new R(null, { headers: new Headers([["set-cookie", "a=1"], ["x-z", "1"], ["set-cookie", "b=2, c"]]) }),
+      "x-z: 1\r\nset-cookie: a=1\r\nset-cookie: b=2, c\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
+    ],
+    [
+      "hop-by-hop headers and a Status",
+      (R) =>
+        new R(null, {
+          headers: {
+            connection: "close",
+            "keep-alive": "1",
+            "proxy-connection": "x",
+            status: "500",
+            te: "x",
+            trailer: "x",
+            "transfer-encoding": "chunked",
+            upgrade: "x",
+            "x-ok": "1",
+          },
+        }),
+      "x-ok: 1\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
+    ],
+    [
+      "events",
+      (R) => new R("data: x\n\n", { headers: { "content-type": "text/event-stream" } }),
+      "content-type: text/event-stream\r\nContent-Length: 9\r\nX-Accel-Buffering: no\r\nStatus: 200 OK\r\n\r\ndata: x\n\n",
+    ],
+    [
+      "events with buffering",
+      (R) => new R("", { headers: { "content-type": "text/event-stream", "x-accel-buffering": "yes" } }),
+      "content-type: text/event-stream\r\nx-accel-buffering: yes\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
+    ],
+    ["204", (R) => new R(null, { status: 204 }), "Status: 204 No Content\r\n\r\n"],
+    ["205", (R) => new R(null, { status: 205 }), "Status: 205 Reset Content\r\n\r\n"],
+    [
+      "304",
+      (R) => new R(null, { status: 304, headers: { etag: '"1"' } }),
+      'etag: "1"\r\nStatus: 304 Not Modified\r\n\r\n',
+    ],
+    [
+      "nothing to HEAD",
+      (R) => new R(null, { headers: { "content-length": "77" } }),
+      "content-length: 77\r\nStatus: 200 OK\r\n\r\n",
+      "HEAD",
+    ],
+  ];
 
 for (const [name, R] of [["Response", Response], ["FastResponse", FastResponse]] as const) {
   for (const [what, make, sent, method = "GET"] of exact) {
@@ -181,7 +239,11 @@ failTest("the body is locked", () => {
   response.body?.getReader();
   return response;
 }, "its body has been read, or is being read, already");
-failTest("the stream has strings", () => new Response(streamOf("a string")), "its stream gave a string, not a Uint8Array");
+failTest(
+  "the stream has strings",
+  () => new Response(streamOf("a string")),
+  "its stream gave a string, not a Uint8Array",
+);
 failTest(
   "the stream fails at once",
   () =>
@@ -194,11 +256,31 @@ failTest(
     ),
   "Error: on purpose",
 );
-failTest("Content-Length is too small", () => new Response("hello", { headers: { "content-length": "4" } }), "Content-Length is 4, its body 5 bytes");
-failTest("Content-Length is too large", () => new Response("hello", { headers: { "content-length": "6" } }), "Content-Length is 6, its body 5 bytes");
-failTest("Content-Length is no number", () => new Response("hello", { headers: { "content-length": "5, 5" } }), "Content-Length is \"5, 5\"");
-failTest("Content-Length of a FastResponse is too small", () => new FastResponse("hello", { headers: { "Content-Length": "4" } }), "Content-Length is 4");
-failTest("the head is longer than a record", () => new Response("x", { headers: { "x-long": "y".repeat(70_000) } }), /RangeError: Cannot .* 65535/);
+failTest(
+  "Content-Length is too small",
+  () => new Response("hello", { headers: { "content-length": "4" } }),
+  "Content-Length is 4, its body 5 bytes",
+);
+failTest(
+  "Content-Length is too large",
+  () => new Response("hello", { headers: { "content-length": "6" } }),
+  "Content-Length is 6, its body 5 bytes",
+);
+failTest(
+  "Content-Length is no number",
+  () => new Response("hello", { headers: { "content-length": "5, 5" } }),
+  'Content-Length is "5, 5"',
+);
+failTest(
+  "Content-Length of a FastResponse is too small",
+  () => new FastResponse("hello", { headers: { "Content-Length": "4" } }),
+  "Content-Length is 4",
+);
+failTest(
+  "the head is longer than a record",
+  () => new Response("x", { headers: { "x-long": "y".repeat(70_000) } }),
+  /RangeError: Cannot .* 65535/,
+);
 
 serveTest("serve sends nothing of what would split a response", {
   fetch() {
@@ -311,7 +393,7 @@ const afterHead: readonly (readonly [what: string, make: () => Response, message
   [
     "its stream is longer than Content-Length",
     () => new Response(streamOf(encode("a"), encode("b"), encode("c")), { headers: { "content-length": "2" } }),
-    "TypeError: Cannot send response: its Content-Length is 2, its body more than bytes",
+    "TypeError: Cannot send response: its Content-Length is 2, its body more than that many bytes",
   ],
   ["its stream turns to strings", () => new Response(streamOf(encode("a"), "b")), "its stream gave a string"],
 ];
@@ -377,7 +459,9 @@ Deno.test("serve goes on without an unread body after it has answered", async ()
   let seen: Promise<unknown> = Promise.resolve();
   await inScene({
     fetch(request) {
-      if (request.method === "POST") seen = assertRejects(() => sleep(20).then(() => request.text()), Error, "the response has been sent");
+      if (request.method === "POST") {
+        seen = assertRejects(() => sleep(20).then(() => request.text()), Error, "the response has been sent");
+      }
       return new Response("early");
     },
   }, async ({ connect }) => {

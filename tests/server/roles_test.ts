@@ -21,12 +21,16 @@ serveTest("serve refuses a role that has no handler", { authorizer: role }, asyn
   assertEquals((await web.ask({ role: FCGI_AUTHORIZER }).answer()).text, "authorizer");
 });
 
-serveTest("serve closes the connection of a refused request without KEEP_CONN", { fetch: role }, async ({ connect }) => {
-  const web = await connect();
-  const asked = web.ask({ role: 7, keepConn: false });
-  await web.untilEnded();
-  assertEquals(asked.end?.protocolStatus, FCGI_UNKNOWN_ROLE);
-});
+serveTest(
+  "serve closes the connection of a refused request without KEEP_CONN",
+  { fetch: role },
+  async ({ connect }) => {
+    const web = await connect();
+    const asked = web.ask({ role: 7, keepConn: false });
+    await web.untilEnded();
+    assertEquals(asked.end?.protocolStatus, FCGI_UNKNOWN_ROLE);
+  },
+);
 
 serveTest(
   "serve sends an Authorizer's variables when it allows",
@@ -34,7 +38,10 @@ serveTest(
   async ({ connect }) => {
     const web = await connect();
     const answer = web.ask({ role: FCGI_AUTHORIZER, body: null, params: { CONTENT_LENGTH: undefined } });
-    assertEquals((await answer.answer()).head, "Variable-REMOTE_USER: anna\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n");
+    assertEquals(
+      (await answer.answer()).head,
+      "Variable-REMOTE_USER: anna\r\nContent-Length: 0\r\nStatus: 200 OK\r\n\r\n",
+    );
   },
 );
 

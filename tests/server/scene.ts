@@ -28,13 +28,15 @@ export async function inScene(options: SceneOptions, body: (scene: Scene) => Pro
   const errors: unknown[] = [];
   const webs: WebServer[] = [];
   const where = options.path === undefined ? { port: 0 } : {};
-  const server = serve({
-    ...where,
-    onListen: () => {},
-    onError: (error) => void errors.push(error),
-    shutdownTimeoutMs: 1000,
-    ...options,
-  } as ServeOptions & Handlers);
+  const server = serve(
+    {
+      ...where,
+      onListen: () => {},
+      onError: (error) => void errors.push(error),
+      shutdownTimeoutMs: 1000,
+      ...options,
+    } as ServeOptions & Handlers,
+  );
   await server.ready;
   const { addr } = server;
   const connect = async (how?: ConnectOptions): Promise<WebServer> => {

@@ -252,6 +252,11 @@ export class WebServer implements WebServerEvents {
     this.#transport.reset();
   }
 
+  /** Lets the process end in spite of this connection. */
+  unref(): void {
+    this.#transport.unref();
+  }
+
   /** Closes the socket, and waits until it is gone. */
   async close(): Promise<void> {
     if (this.closed) return;
@@ -310,6 +315,8 @@ export class WebServer implements WebServerEvents {
       },
       ended: (): void => {
         this.ended = true;
+        // As web servers do: no one holds half a connection.
+        this.#transport.shutdown();
         this.#change();
       },
       drained: (): void => {
@@ -366,6 +373,21 @@ export function requestPairs({ method = "GET", uri = "/", params = {}, more = []
     ...params,
   };
   return [...Object.entries(all).flatMap(([name, value]) => value === undefined ? [] : [name, value]), ...more];
+}
+
+/** The bytes of whole requests. */
+export function requestBytes(keepConn: boolean, ...ids: number[]): Uint8Array {
+  const never = (): never => {
+    throw new Error("nothing is received here");
+  };
+  const events = { onStdout: never, onStderr: never, onEnd: never, onValues: never, onUnknownType: never };
+  const protocol = new WebServerConnection(events);
+  for (const id of ids) {
+    protocol.begin(id, 1, keepConn);
+    protocol.params(id, requestPairs({}));
+    protocol.stdinEnd(id);
+  }
+  return concat(protocol.writer.take());
 }
 
 /** A record as it came. */

@@ -1,7 +1,9 @@
 import process from "node:process";
 import { assertEquals, assertGreater, assertLess } from "../std/assert.ts";
 import { gate, inScene, serveTest, sleep, until } from "./scene.ts";
-import type { WebServer } from "./web_server.ts";
+import { FCGI_GET_VALUES } from "@webfcgi/webfcgi/codec";
+import { FastResponse } from "@webfcgi/webfcgi";
+import { concat, recordBytes, requestBytes, type WebServer } from "./web_server.ts";
 
 const MiB = 1_048_576;
 /** Sent again and again: the tests' own memory must not grow. */
@@ -159,3 +161,27 @@ Deno.test("serve takes the bodies of several requests that wait on one connectio
     assertEquals((await fifth.answer()).text, "0");
   });
 });
+
+for (
+  const [what, bytes] of [
+    ["requests", requestBytes(true, 1)],
+    ["questions", recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS")],
+  ] as const
+) {
+  Deno.test(`serve reads no more ${what} while a web server does not read the answers`, async () => {
+    await inScene({ fetch: () => new FastResponse("x".repeat(2000)) }, async ({ connect, ask }) => {
+      const web = await connect({ raw: true });
+      const before = rss();
+      const many = concat(new Array(Math.floor(65_536 / bytes.length)).fill(bytes));
+      web.pause();
+      let sent = 0;
+      for (let full = false; !full && sent < 64 * MiB; sent += many.length) {
+        const writing = web.send(many);
+        full = await Promise.race([writing.then(() => false, () => false), sleep(300).then(() => true)]);
+      }
+      assertLess(sent, 32 * MiB);
+      assertLess(rss() - before, 64);
+      assertEquals((await ask()).text.length, 2000);
+    });
+  });
+}

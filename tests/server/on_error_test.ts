@@ -1,0 +1,90 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { type SceneOptions, serveTest, sleep } from "./scene.ts";
+
+/** Options of a server whose handler throws. */
+function throwing(onError: SceneOptions["onError"]): SceneOptions {
+  return {
+    onError: onError as never,
+    fetch() {
+      throw new Error("on purpose");
+    },
+  };
+}
+
+serveTest("serve sends the response that onError makes", {
+  ...throwing((error, request, info) =>
+    new Response(`${error} ${request?.url} ${info?.requestId}`, { status: 418, statusText: "Teapot" })
+  ),
+}, async ({ ask }) => {
+  const answer = await ask({ uri: "/x" });
+  assertEquals([answer.status, answer.text], [418, "Error: on purpose http://example.com/x 1"]);
+  assertStringIncludes(answer.head, "Status: 418 Teapot\r\n");
+  assertEquals(answer.stderr, "");
+});
+
+serveTest(
+  "serve waits for the response that onError promises",
+  throwing(async () => {
+    await sleep(5);
+    return new Response("later", { status: 502 });
+  }),
+  async ({ ask }) => assertEquals((await ask()).status, 502),
+);
+
+for (
+  const [what, onError] of [
+    ["gives a used one", () => {
+      const response = new Response("x");
+      return response.text().then(() => response);
+    }],
+    ["gives no response", () => "a string" as never],
+    ["gives Response.error()", () => Response.error()],
+  ] as const
+) {
+  serveTest(`serve answers 500 when onError ${what}`, throwing(onError), async ({ ask }) => {
+    assertEquals((await ask()).status, 500);
+  });
+}
+
+/** Runs with the console caught, and gives back what was written to it. */
+async function withConsole(run: () => Promise<void>): Promise<string> {
+  const { error } = console;
+  let written = "";
+  console.error = (...parts: unknown[]) => {
+    written += parts.map((part) => part instanceof Error ? `${part.stack} ${part}` : String(part)).join(" ") + "\n";
+  };
+  try {
+    await run();
+  } finally {
+    console.error = error;
+  }
+  return written;
+}
+
+serveTest("serve writes the stack to the console and FCGI_STDERR, and answers a plain 500, without onError", {
+  ...throwing(undefined),
+}, async ({ ask }) => {
+  const written = await withConsole(async () => {
+    const answer = await ask();
+    assertEquals([answer.status, answer.text], [500, "Internal Server Error\n"]);
+    assertStringIncludes(answer.stderr, "on purpose");
+    assertMatch(answer.stderr, / at .*:\d+:\d+/);
+  });
+  assertStringIncludes(written, "webfcgi: ");
+  assertStringIncludes(written, "Error: on purpose");
+});
+
+serveTest(
+  "serve answers 500 and goes on when onError throws",
+  throwing(() => {
+    throw new Error("onError on purpose");
+  }),
+  async ({ connect }) => {
+    const written = await withConsole(async () => {
+      const web = await connect();
+      for (let i = 0; i < 2; i++) assertEquals((await web.ask().answer()).status, 500);
+    });
+    assertStringIncludes(written, "webfcgi: onError failed: ");
+    assertStringIncludes(written, "onError on purpose");
+  },
+);
