@@ -174,18 +174,28 @@ export function createApp(): Handler {
       return new Response("logged\n");
     },
 
-    // Promises 200,000 bytes and fails after half of them.
-    break: () => {
+    // Promises 200,000 bytes and fails after half of them; the query says otherwise: how many bytes come before the end, in
+    // one piece or in many, what their length is said to be, and whether the body then fails, ends, or never ends.
+    break: (_request, _info, query) => {
+      const total = Number(query.get("bytes") ?? 100_000);
+      const how = query.get("how") ?? "fail";
+      const headers = new Headers({ "content-type": "text/plain" });
+      if (query.get("length") !== "none") headers.set("content-length", query.get("length") ?? "200000");
+      if (query.has("unbuffered")) headers.set("x-accel-buffering", "no");
       let sent = 0;
       const body = new ReadableStream<Uint8Array>({
         async pull(controller): Promise<void> {
           await new Promise((resolve) => setTimeout(resolve, 1));
-          if (sent >= 100_000) return controller.error(new Error("failed on purpose"));
-          controller.enqueue(pattern(sent, 10_000));
-          sent += 10_000;
+          if (sent < total) {
+            const chunk = pattern(sent, Math.min(Math.max(10_000, Math.ceil(total / 16)), total - sent));
+            sent += chunk.length;
+            controller.enqueue(chunk);
+          } else if (how === "fail") controller.error(new Error("failed on purpose"));
+          else if (how === "end") controller.close();
+          else return new Promise(() => {});
         },
       });
-      return new Response(body, { headers: { "content-type": "text/plain", "content-length": "200000" } });
+      return new Response(body, { headers });
     },
 
     throw: () => {

@@ -1,19 +1,31 @@
-// Starts the contract handler in a process of its own: `serve_app.ts [--port N | --path FILE | --fd N]`. With no address
-// it calls serve(handler) alone, so that an inherited socket is found. Prints "ready {addr}"; SIGTERM shuts it down.
+// Starts the contract handler in a process of its own: `serve_app.ts [--port N | --path FILE [--take-over] | --fd N]
+// [--shutdown-timeout MS]`. With no address it calls serve(handler) alone, so that an inherited socket is found. Prints
+// "ready {addr}"; SIGTERM shuts it down.
 
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { serve } from "../mod.ts";
 import { createApp } from "./app.ts";
 
-const [name, value] = process.argv.slice(2);
+const { values } = parseArgs({
+  options: {
+    "port": { type: "string" },
+    "path": { type: "string" },
+    "fd": { type: "string" },
+    "take-over": { type: "boolean", default: false },
+    "shutdown-timeout": { type: "string", default: "10000" },
+  },
+});
+const { port, path, fd } = values;
+const shutdownTimeoutMs = Number(values["shutdown-timeout"]);
 const onListen = (addr: unknown): void => console.log(`ready ${JSON.stringify(addr)}`);
 const app = createApp();
-const server = name === "--port"
-  ? serve({ port: Number(value), onListen }, app)
-  : name === "--path" && value !== undefined
-  ? serve({ path: value, mode: 0o666, onListen }, app)
-  : name === "--fd"
-  ? serve({ fd: Number(value), onListen }, app)
+const server = port !== undefined
+  ? serve({ port: Number(port), onListen, shutdownTimeoutMs }, app)
+  : path !== undefined
+  ? serve({ path, mode: 0o666, takeOver: values["take-over"], onListen, shutdownTimeoutMs }, app)
+  : fd !== undefined
+  ? serve({ fd: Number(fd), onListen, shutdownTimeoutMs }, app)
   : serve(app);
 
 process.on("SIGTERM", () => void server.shutdown());

@@ -156,7 +156,9 @@ const MAX_UNIX_PATH = 107;
 export function resolveClient(options: ClientOptions): ClientSettings {
   const { chunkedBodies = "buffer", multiplex = false } = options;
   if (chunkedBodies !== "buffer" && chunkedBodies !== "stream") {
-    throw new TypeError(`Cannot make client: chunkedBodies is ${JSON.stringify(chunkedBodies)}, not "buffer" or "stream"`);
+    throw new TypeError(
+      `Cannot make client: chunkedBodies is ${JSON.stringify(chunkedBodies)}, not "buffer" or "stream"`,
+    );
   }
   const { index = "index.php", frontController = "/index.php", scriptExtensions = [".php"], isFile } = options;
   return {
@@ -189,8 +191,9 @@ export function resolveClient(options: ClientOptions): ClientSettings {
 export function parseAddress(text: string): { hostname: string; port: number } | { path: string } {
   const [, path] = /^fcgi\+unix:(?:\/\/(?=\/))?(\/[^]+)$/.exec(text) ?? [];
   if (path !== undefined) return { path };
-  const [, ipv6, name, port = "9000"] = /^fcgi:\/\/(?:\[([\dA-Fa-f:.]+)\]|([^\s:/?#@[\]]+))(?::(\d{1,5}))?\/?$/.exec(text) ??
-    [];
+  const [, ipv6, name, port = "9000"] =
+    /^fcgi:\/\/(?:\[([\dA-Fa-f:.]+)\]|([^\s:/?#@[\]]+))(?::(\d{1,5}))?\/?$/.exec(text) ??
+      [];
   const hostname = ipv6 ?? name;
   if (hostname === undefined) {
     throw new TypeError(

@@ -13,7 +13,7 @@ export interface FastCgiRequestInit extends RequestInit, Site {
    */
   readonly role?: "responder" | "authorizer" | "filter";
   /** The file that a Filter is to filter. */
-  readonly data?: BodyInit;
+  readonly data?: NonNullable<ConstructorParameters<typeof Response>[0]>;
   /** When that file was last changed. */
   readonly dataLastModified?: Date;
   /** Told how the application ended the request, once it has. */
@@ -125,7 +125,10 @@ function declaredLength(headers: Headers): number | undefined {
 }
 
 /** Reads any kind of body; sets Content-Type if the kind has one and there is none yet. */
-async function readContent(body: BodyInit | null | undefined, headers: Headers): Promise<OutgoingContent> {
+async function readContent(
+  body: ConstructorParameters<typeof Response>[0],
+  headers: Headers,
+): Promise<OutgoingContent> {
   if (body === null || body === undefined) return NOTHING;
   const typed = (type: string): void => {
     if (type !== "" && !headers.has("content-type")) headers.set("content-type", type);

@@ -39,7 +39,7 @@ export class ResponseBody {
     if (this.#state !== "open" || content.length === 0) return false;
     // By reference only where that does not hold on to far more memory than the part's.
     const kept = content.length * 2 >= content.buffer.byteLength;
-    this.#queue.push(kept ? content : content.slice());
+    this.#queue.push(kept ? plain(content) : new Uint8Array(content));
     this.#bytes += content.length;
     this.#weigh(Math.max(content.length, MIN_WEIGHT));
     this.#wake?.();
@@ -114,4 +114,9 @@ export class ResponseBody {
     this.#weight += delta;
     this.#host.buffered(delta);
   }
+}
+
+/** On Node and Bun a socket's chunks are Buffers, whose methods differ: no one shall come to rely on them. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

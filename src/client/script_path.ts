@@ -86,7 +86,7 @@ function safePath(pathname: string): string | undefined {
 function candidates(path: string, { scriptExtensions, index, frontController, isFile }: ScriptRules): string[] {
   const found: string[] = [];
   const extensions = scriptExtensions.map((extension) => extension.toLowerCase());
-  for (let end = path.indexOf("/", 1); ; end = path.indexOf("/", end + 1)) {
+  for (let end = path.indexOf("/", 1);; end = path.indexOf("/", end + 1)) {
     const scriptName = end < 0 ? path : path.slice(0, end);
     const name = scriptName.slice(scriptName.lastIndexOf("/") + 1);
     const lowerCase = name.toLowerCase();

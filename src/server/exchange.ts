@@ -42,6 +42,9 @@ const MAX_LOG_LENGTH = 65_536;
 /** Methods that no Request can have (Fetch standard, "forbidden method"). */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 
+/** Methods whose Request has no body, in any spelling: that is how a Request is made of them. */
+const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
+
 /** A request under way. */
 export class Exchange implements RequestSource {
   readonly requestId: number;
@@ -82,7 +85,7 @@ export class Exchange implements RequestSource {
     const { maxBodyBytes } = host.settings;
     const buffered = (delta: number): void => host.buffered(delta);
     const expected = contentLength(params);
-    const bodiless = role === FCGI_AUTHORIZER || this.method === "GET" || this.method === "HEAD" || expected === 0;
+    const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || expected === 0;
     this.body = bodiless ? null : new RequestBody("request body", expected, maxBodyBytes, buffered);
     this.data = role === FCGI_FILTER
       ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, buffered)

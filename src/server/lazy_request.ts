@@ -178,7 +178,7 @@ export class LazyRequest {
   }
 
   clone(): Request {
-    if (this.bodyUsed || this.#source.body?.locked) throw used();
+    if (this.bodyUsed || this.body?.locked) throw used();
     return keepMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 

@@ -37,7 +37,19 @@ function nativeParts(value: unknown): ResponseParts {
   if (bodyUsed || body?.locked) {
     throw new TypeError("Cannot send response: its body has been read, or is being read, already");
   }
-  return { status, statusText, headers, body };
+  return { status, statusText, headers: value.url === "" ? headers : asRead(headers), body };
+}
+
+/** What every runtime's `fetch` decodes. */
+const decoded = /^(?:gzip|x-gzip|deflate|br)$/i;
+
+/** The fields of a response that `fetch` has given: they tell of the body as it was sent, and it is read decoded. */
+function asRead(headers: Headers): Headers {
+  if (!decoded.test(headers.get("content-encoding") ?? "")) return headers;
+  const fields = new Headers(headers);
+  fields.delete("content-encoding");
+  fields.delete("content-length");
+  return fields;
 }
 
 /** The runtimes' Headers differ in where Set-Cookie comes. */

@@ -4,7 +4,9 @@ import type { Random } from "../protocol/random.ts";
 
 const MAX_LENGTH = 150_000;
 /** What short inputs may grow to. */
-const USUAL_LENGTH = 1200;
+const USUAL_LENGTH = 400;
+/** What a text may grow to. */
+const MAX_TEXT = 400;
 const HEADER = 8;
 const EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 0x7f, 0x80, 0x81, 0xfe, 0xff];
 
@@ -183,7 +185,7 @@ export function mutatePairs(
     for (let left = 1 + random.below(random.once(4) ? 6 : 2); left > 0; left--) {
       const at = 2 * random.below(pairs.length / 2 + 1);
       const choice = at === pairs.length ? 7 : random.below(10);
-      if (choice < 6) pairs[at + 1] = mutateText(pairs[at + 1]!, random);
+      if (choice < 6) pairs[at + 1] = mutateText(pairs[at + 1]!, random).slice(0, MAX_TEXT);
       else if (choice === 6) pairs.splice(at, 2);
       else if (choice === 7) {
         if (pairs.length < 80) pairs.push(random.pick(names), random.pick(words));

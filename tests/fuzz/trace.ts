@@ -76,7 +76,11 @@ export class Trace {
     let last = 0;
     for (let at = 0; at < Math.min(text?.length ?? 0, 64); at++) {
       const code = text!.charCodeAt(at);
-      const same = code < 0x20 ? 1 : code > 0x7e ? 2 : code >= 0x61 && code <= 0x7a || code >= 0x41 && code <= 0x5a
+      const same = code < 0x20
+        ? 1
+        : code > 0x7e
+        ? 2
+        : code >= 0x61 && code <= 0x7a || code >= 0x41 && code <= 0x5a
         ? 3
         : code >= 0x30 && code <= 0x39
         ? 4
@@ -84,8 +88,8 @@ export class Trace {
       if (same !== last) shape = Math.imul(shape ^ same, 0x01000193);
       last = same;
     }
-    // Two thousand shapes of a kind: enough to tell what is odd, too few for the corpus to drown in.
-    this.#feature(kind << 11 | (text === undefined ? 0 : shape & 0x7ff));
+    // So many shapes of a kind: enough to tell what is odd, too few for the corpus to drown in.
+    this.#feature(kind << 7 | (text === undefined ? 0 : shape & 0x7f));
   }
 
   #feature(kind: number): void {

@@ -17,9 +17,13 @@ export interface AppProcess {
 
 const script = decodeURI(new URL("../serve_app.ts", import.meta.url).pathname);
 
-/** Starts `tests/serve_app.ts` and waits for its ready line; port 0 is a free one. */
-export async function startApp(runtime: InstalledRuntime, addr: AppAddress): Promise<AppProcess> {
-  const args = "path" in addr ? ["--path", addr.path] : ["--port", String(addr.port)];
+/** Starts `tests/serve_app.ts`, with options as it has them, and waits for its ready line; port 0 is a free one. */
+export async function startApp(
+  runtime: InstalledRuntime,
+  addr: AppAddress,
+  options: readonly string[] = [],
+): Promise<AppProcess> {
+  const args = [..."path" in addr ? ["--path", addr.path] : ["--port", String(addr.port)], ...options];
   const { command, remove } = await commandOf(runtime);
   const { process, stop } = spawn(runtime.name, [...command, ...args], "piped", remove);
   const timer = setTimeout(() => process.kill("SIGKILL"), 20_000);

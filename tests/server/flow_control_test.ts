@@ -14,6 +14,18 @@ function rss(): number {
   return process.memoryUsage().rss / MiB;
 }
 
+/** Fails if the process holds so many MiB more than before, garbage not counted. */
+async function assertGrowthBelow(limit: number, before: number): Promise<void> {
+  const { Bun } = globalThis as { readonly Bun?: { gc?(force: boolean): void } };
+  for (const deadline = Date.now() + 3000; rss() - before >= limit && Date.now() < deadline;) {
+    // Where nothing can be said to the collector, work makes it come by.
+    if (Bun?.gc !== undefined) Bun.gc(true);
+    else Array.from({ length: 100_000 }, (_, i) => ({ i }));
+    await sleep(20);
+  }
+  assertLess(rss() - before, limit);
+}
+
 /** Sends a body until its end, or until nothing has been taken for a while; resolves to the bytes handed to the socket. */
 async function upload(web: WebServer, requestId: number, bytes: number): Promise<number> {
   let sent = 0;
@@ -56,7 +68,7 @@ Deno.test("serve holds little of a large response when the web server stops read
     }
     // What the two kernel buffers of the loopback hold, and no more.
     assertLess(given, 16 * MiB);
-    assertLess(rss() - before, 32);
+    await assertGrowthBelow(32, before);
     web.resume();
     await asked.answer();
     assertEquals(given, total);
@@ -78,7 +90,7 @@ Deno.test("serve holds little of a large upload that no one reads, and answers t
     const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(total) } });
     const first = await upload(web, 1, total);
     assertLess(first, 32 * MiB);
-    assertLess(rss() - before, 40);
+    await assertGrowthBelow(40, before);
     held.open();
     assertEquals((await asked.answer()).text, "ok");
     // The rest of it is late, and dropped.
@@ -87,7 +99,7 @@ Deno.test("serve holds little of a large upload that no one reads, and answers t
     assertEquals(sent, total);
     web.stdinEnd(1);
     assertEquals((await web.ask().answer()).text, "ok");
-    assertLess(rss() - before, 40);
+    await assertGrowthBelow(40, before);
   });
 });
 
@@ -180,7 +192,7 @@ for (
         full = await Promise.race([writing.then(() => false, () => false), sleep(300).then(() => true)]);
       }
       assertLess(sent, 32 * MiB);
-      assertLess(rss() - before, 64);
+      await assertGrowthBelow(64, before);
       assertEquals((await ask()).text.length, 2000);
     });
   });

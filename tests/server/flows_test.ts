@@ -2,8 +2,9 @@ import { type FastCgiError, type FastCgiErrorCode, FastResponse, ProtocolError }
 import { FCGI_BEGIN_REQUEST, FCGI_END_REQUEST } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertInstanceOf } from "../std/assert.ts";
 import { type Flow, flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
+import type { WireRecord } from "../vectors/wire.ts";
 import { inScene } from "./scene.ts";
-import { concat, recordsOf, type SeenRecord } from "./web_server.ts";
+import { concat, recordsOf, type SeenRecord, type WebServer } from "./web_server.ts";
 
 /** What of an application's records does not depend on its handlers: answers to management records, and refusals. */
 function ownRecords(bytes: Uint8Array): SeenRecord[] {
@@ -12,10 +13,29 @@ function ownRecords(bytes: Uint8Array): SeenRecord[] {
   });
 }
 
-/** Whether a server, whose handlers take their time, can have this conversation as it stands. */
-function isForServers({ input, options }: Flow): boolean {
-  const begun = input.filter(({ type }) => type === FCGI_BEGIN_REQUEST);
-  return options?.maxUnfinished === undefined && new Set(begun.map((record) => record.requestId)).size === begun.length;
+/** The input in parts, before each of which the id that it begins with must be free again. */
+function partsOf(flow: Flow): (readonly WireRecord[])[] {
+  const begun = new Set<number>();
+  const parts: WireRecord[][] = [[]];
+  for (const record of flow.input) {
+    if (record.type === FCGI_BEGIN_REQUEST) {
+      if (begun.has(record.requestId) && errorCode(flow) === undefined) parts.push([]);
+      begun.add(record.requestId);
+    }
+    parts.at(-1)?.push(record);
+  }
+  return parts;
+}
+
+/** How often the request has ended. */
+function endsOf(web: WebServer, requestId: number | undefined): number {
+  try {
+    return recordsOf(concat(web.chunks)).filter((it) => it.type === FCGI_END_REQUEST && it.requestId === requestId)
+      .length;
+  } catch {
+    // A record is under way.
+    return 0;
+  }
 }
 
 /** Why the connection is given up: for a server, parameters that cannot be read are a reason. */
@@ -24,24 +44,32 @@ function errorCode({ error, events }: Flow): FastCgiErrorCode | undefined {
   return error?.code ?? problem;
 }
 
-/** The input whole, byte by byte, and in pieces of all lengths up to 40 bytes. */
-function* cuts(input: Uint8Array): Generator<[how: string, pieces: Uint8Array[]]> {
-  yield ["whole", [input]];
-  const pieces: Uint8Array[] = [];
-  for (let at = 0, length = 1; at < input.length; at += length, length = length * 7 % 41) {
-    pieces.push(input.slice(at, at + length));
-  }
-  yield ["in pieces", pieces];
-  if (input.length < 2000) yield ["byte by byte", Array.from(input, (byte) => new Uint8Array([byte]))];
-}
+/** The ways in which the input is cut. */
+const cuts: readonly ((input: Uint8Array) => Uint8Array[])[] = [
+  function whole(input) {
+    return [input];
+  },
+  function inPieces(input) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0, length = 1; at < input.length; at += length, length = length * 7 % 41) {
+      pieces.push(input.slice(at, at + length));
+    }
+    return pieces;
+  },
+  function byteByByte(input) {
+    return input.length < 2000 ? Array.from(input, (byte) => new Uint8Array([byte])) : [input];
+  },
+];
 
 for (const flow of flows) {
   Deno.test({
     name: `serve holds its side of the flow "${flow.name}"`,
-    ignore: !isForServers(flow),
+    // There the second request must come before the handler has answered the first, which no one can time.
+    ignore: flow.options?.capabilities?.multiplex === false &&
+      flow.input.some(({ type }) => type === FCGI_BEGIN_REQUEST),
     async fn() {
       const code = errorCode(flow);
-      const { roles, capabilities, maxParamsBytes } = { ...flowOptions, ...flow.options };
+      const { roles, capabilities, maxParamsBytes, maxUnfinished } = { ...flowOptions, ...flow.options };
       // Where the flow has no answer there shall be none.
       const play = flow.answers === undefined
         ? (request: Request): Promise<Response> =>
@@ -51,20 +79,31 @@ for (const flow of flows) {
       const handlers = Object.fromEntries(
         Object.entries({ fetch, authorizer, filter }).filter(([, handler]) => handler !== undefined),
       );
-      await inScene({ ...capabilities, ...handlers, maxParamsBytes }, async ({ connect, errors, server }) => {
-        for (const [how, pieces] of cuts(flowInput(flow))) {
-          const web = await connect({ raw: true });
-          for (const piece of pieces) await web.send(piece);
-          if (code === undefined) web.halfClose();
-          await web.untilEnded();
-          const told = errors.splice(0) as FastCgiError[];
-          assertEquals(told.map(({ code }) => code), code === undefined ? [] : [code], how);
-          for (const error of told) assertInstanceOf(error, ProtocolError);
-          if (code === undefined) assertEquals(ownRecords(concat(web.chunks)), ownRecords(flowOutput(flow)), how);
-          await web.close();
-          assertEquals(server.stats().activeRequests, 0, how);
-        }
-      });
+      await inScene(
+        { ...capabilities, ...handlers, maxParamsBytes, maxUnfinishedRequests: maxUnfinished },
+        async ({ connect, errors, server }) => {
+          for (const cut of cuts) {
+            const web = await connect({ raw: true });
+            const ended = new Map<number | undefined, number>();
+            for (const part of partsOf(flow)) {
+              const id = part[0]?.requestId;
+              const before = ended.get(id) ?? 0;
+              if (ended.size > 0) await web.until(() => endsOf(web, id) > before, "END_REQUEST");
+              ended.set(id, endsOf(web, id));
+              for (const piece of cut(flowInput({ ...flow, input: part }))) await web.send(piece);
+            }
+            const how = cut.name;
+            if (code === undefined) web.halfClose();
+            await web.untilEnded();
+            const told = errors.splice(0) as FastCgiError[];
+            assertEquals(told.map(({ code }) => code), code === undefined ? [] : [code], how);
+            for (const error of told) assertInstanceOf(error, ProtocolError);
+            if (code === undefined) assertEquals(ownRecords(concat(web.chunks)), ownRecords(flowOutput(flow)), how);
+            await web.close();
+            assertEquals(server.stats().activeRequests, 0, how);
+          }
+        },
+      );
     },
   });
 }

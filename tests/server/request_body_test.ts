@@ -227,6 +227,35 @@ readTest("request.body is null for GET with a body", async (request) => [request
   body: "dropped",
 }, [null, ""]);
 
+readTest(
+  "request.body can be piped through other streams",
+  async (request) => {
+    const text = request.body!.pipeThrough(new TransformStream()).pipeThrough(new CompressionStream("gzip"))
+      .pipeThrough(new DecompressionStream("gzip"));
+    return (await new Response(text).text()).length;
+  },
+  { body: "x".repeat(100_000) },
+  100_000,
+);
+readTest(
+  "request.body can be left midway",
+  async (request) => {
+    for await (const chunk of request.body!) return chunk.length > 0;
+    return "nothing";
+  },
+  { body: "x".repeat(300_000) },
+  true,
+);
+readTest(
+  "request.body can be taken for another request's",
+  async (request) => {
+    const other = new Request("http://x/", { method: "PUT", body: request.body, duplex: "half" } as RequestInit);
+    return [await other.text(), request.bodyUsed];
+  },
+  { body: "hello" },
+  ["hello", true],
+);
+
 Deno.test("request.text waits for a body that comes in pieces", async () => {
   await inScene({ fetch: async (request) => new Response(await request.text()) }, async ({ connect }) => {
     const web = await connect();

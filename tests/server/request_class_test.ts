@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import {
@@ -192,6 +193,11 @@ async function withHttpServer(use: (origin: string) => Promise<void>): Promise<v
     request.setEncoding("utf8").on("data", (chunk: string) => body += chunk).on("end", () => {
       response.setHeader("x-seen", "1");
       response.setHeader("connection", "close");
+      if (request.url === "/zipped") {
+        const zipped = gzipSync("hello ".repeat(1000));
+        response.writeHead(200, { "content-encoding": "gzip", "content-length": zipped.length, etag: '"1"' });
+        return response.end(zipped);
+      }
       response.end(JSON.stringify([request.method, request.url, request.headers["x-a"] ?? null, body]));
     });
   });
@@ -251,4 +257,12 @@ proxyTest("fetch(new Request(url, request)) passes a request on to elsewhere", (
 }, async ({ ask }) => {
   const answer = await ask({ method: "POST", params: { HTTP_X_A: "1" }, body: "hello" });
   assertEquals(JSON.parse(answer.text), ["POST", "/there", "1", "hello"]);
+});
+
+proxyTest("fetch(request) passes a compressed response on as what it was read as", (request) => {
+  return fetch(request);
+}, async ({ ask }, HTTP_HOST) => {
+  const answer = await ask({ uri: "/zipped", params: { HTTP_HOST, HTTP_ACCEPT_ENCODING: "gzip" } });
+  const encoding = answer.headers.get("content-encoding");
+  assertEquals([answer.status, encoding, answer.headers.get("etag"), answer.text.length], [200, null, '"1"', 6000]);
 });

@@ -105,12 +105,7 @@ export function gate<T = void>(): Gate<T> {
   return { promise, open };
 }
 
-/** `process.memoryUsage().rss`, once what can be collected had time to be. */
+/** Whether this is Bun. */
 export function isBun(): boolean {
   return typeof (globalThis as { Bun?: { version?: unknown } }).Bun?.version === "string";
-}
-
-/** Whether this is Deno, and not only its tests. */
-export function isDeno(): boolean {
-  return typeof (globalThis as { Deno?: { version?: { deno?: unknown } } }).Deno?.version?.deno === "string";
 }

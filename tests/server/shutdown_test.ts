@@ -1,4 +1,7 @@
-import { RequestAbortedError } from "@webfcgi/webfcgi";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RequestAbortedError, serve } from "@webfcgi/webfcgi";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { bounded, gate, inScene, sleep, until } from "./scene.ts";
 import { WebServer } from "./web_server.ts";
@@ -175,4 +178,48 @@ Deno.test("serve closes a connection whose parameters take longer than headTimeo
       "LimitError: Cannot read request: its parameters have not come whole after 10 ms",
     ]);
   });
+});
+
+Deno.test("Server.shutdown closes connections that wait for maxConnections", async () => {
+  await inScene({ maxConnections: 1, fetch: () => new Response("hello") }, async ({ server, connect }) => {
+    const first = await connect();
+    await first.ask().answer();
+    const second = await connect();
+    await until(() => server.stats().connections === 2, "both connections");
+    await bounded(server.shutdown(), "shutdown", 900);
+    await first.untilEnded();
+    await second.untilEnded();
+  });
+});
+
+Deno.test("Server.shutdown refuses nothing of what another server took over", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "serve-"));
+  const path = join(folder, "app.sock");
+  const held = gate();
+  const options = { path, takeOver: true, onListen: () => {} };
+  try {
+    const first = serve(options, async () => {
+      await held.promise;
+      return new Response("first");
+    });
+    await first.ready;
+    const web = await WebServer.connect(first.addr);
+    const asked = web.ask();
+    await until(() => first.stats().activeRequests === 1, "the request");
+    const second = serve(options, () => new Response("second"));
+    await second.ready;
+    const shutdown = first.shutdown();
+    const other = await WebServer.connect(second.addr);
+    assertEquals((await other.ask().answer()).text, "second");
+    held.open();
+    assertEquals((await asked.answer()).text, "first");
+    await bounded(shutdown, "shutdown", 3000);
+    const third = await WebServer.connect(second.addr);
+    assertEquals((await third.ask().answer()).text, "second");
+    for (const it of [web, other, third]) await it.close();
+    await bounded(second.close(), "close");
+    assertEquals(existsSync(path), false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

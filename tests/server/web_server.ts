@@ -200,11 +200,16 @@ export class WebServer implements WebServerEvents {
 
   /** Writes a request's BEGIN and PARAMS, without sending them. */
   begin(options: AskOptions = {}): Asked {
+    return this.beginWith(requestPairs(options), options);
+  }
+
+  /** Writes a request's BEGIN and PARAMS with exactly these pairs, without sending them. */
+  beginWith(pairs: readonly string[], options: AskOptions = {}): Asked {
     const { requestId = 1, role = FCGI_RESPONDER, keepConn = true, discard = false } = options;
     const asked = new Asked(this, requestId, discard);
     this.#asked.set(requestId, asked);
     this.protocol.begin(requestId, role, keepConn);
-    this.protocol.params(requestId, requestPairs(options));
+    this.protocol.params(requestId, pairs);
     return asked;
   }
 

@@ -1,0 +1,60 @@
+/**
+ * The other half: `fetch` over FastCGI. Puts PHP-FPM, or any other FastCGI application, behind `Deno.serve`, `Bun.serve`,
+ * Hono or a test.
+ *
+ * @example Asking an application
+ * ```ts
+ * import { serve } from "@webfcgi/webfcgi";
+ * import { createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = serve({ port: 0, onListen: () => {} }, (request) => new Response(`Hello from ${request.url}`));
+ * await server.ready;
+ * const { port } = server.addr as { port: number };
+ *
+ * const client = createClient({ port });
+ * const response = await client.fetch("https://example.com/a?b");
+ * assertEquals(await response.text(), "Hello from https://example.com/a?b");
+ *
+ * await client.close();
+ * await server.shutdown();
+ * ```
+ *
+ * @module
+ */
+
+import { type ClientOptions, parseAddress, resolveClient } from "./client/client_options.ts";
+import { type Client, FastCgiClient } from "./client/fast_cgi_client.ts";
+import { detectRuntime } from "./runtime/detect.ts";
+import type { Runtime } from "./runtime/transport.ts";
+
+export { authorizerVariables } from "./client/authorizer_variables.ts";
+export type { ApplicationCapabilities } from "./client/capabilities.ts";
+export type { ClientOptions, RequestLine, ScriptRules, Site } from "./client/client_options.ts";
+export type { Client, ClientStats } from "./client/fast_cgi_client.ts";
+export type { FastCgiRequestInit, RequestEnd } from "./client/outgoing_request.ts";
+export * from "./errors.ts";
+
+/**
+ * Makes a client of the application at an address. Nothing is connected before the first request.
+ *
+ * @param where Options with `port` or `path`, or an address: `fcgi://host:port` or `fcgi+unix:/path.sock`.
+ * @param options More options beside an address.
+ * @throws {TypeError|RangeError} If an option cannot be.
+ *
+ * @example PHP behind any JavaScript server
+ * ```ts
+ * import { createClient } from "@webfcgi/webfcgi/client";
+ *
+ * const php = createClient("fcgi+unix:/run/php/php8.2-fpm.sock", { documentRoot: "/srv/www" });
+ * const handler = (request: Request): Promise<Response> => php.fetch(request, { remoteAddr: "192.0.2.1" });
+ * ```
+ */
+export function createClient(where: string | ClientOptions, options: ClientOptions = {}): Client {
+  const settings = resolveClient(typeof where === "string" ? { ...options, ...parseAddress(where) } : where);
+  let runtime: Promise<Runtime> | undefined;
+  return new FastCgiClient(settings, async (open) => {
+    runtime ??= detectRuntime();
+    return (await runtime).connect(settings.addr, open);
+  });
+}

@@ -1,0 +1,25 @@
+/** What an Authorizer says (§6.3). */
+
+/**
+ * The variables that an Authorizer's response gives to what comes after it, by name; `undefined` if it denies the
+ * request, and the response is to be sent to the client as it is.
+ *
+ * @example
+ * ```ts
+ * import { authorizerVariables } from "@webfcgi/webfcgi/client";
+ * import { allow } from "@webfcgi/webfcgi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(authorizerVariables(allow({ REMOTE_USER: "anna" })), { REMOTE_USER: "anna" });
+ * assertEquals(authorizerVariables(new Response("Who are you?", { status: 401 })), undefined);
+ * ```
+ */
+export function authorizerVariables(response: Response): Record<string, string> | undefined {
+  if (response.status !== 200) return undefined;
+  const variables: Record<string, string> = {};
+  for (const [name, value] of response.headers) {
+    // Header names have lost their capitals; variables are written in them.
+    if (name.startsWith("variable-")) variables[name.slice("variable-".length).toUpperCase()] = value;
+  }
+  return variables;
+}
