@@ -30,14 +30,16 @@ export async function bundleTests(modules?: string): Promise<string> {
     entry,
     `import { run } from "${new URL("tests/runner.ts", root)}";\nawait run([\n${loads.join("")}]);\n`,
   );
-  await Deno.writeTextFile(new URL("deno.json", temporary), JSON.stringify({ imports: await importMap(modules) }));
+  // No deno.json: by its `name` and `exports` the library's own names would lead to the sources, past any import map.
+  await Deno.writeTextFile(new URL("imports.json", temporary), JSON.stringify({ imports: await importMap(modules) }));
   const bundle = new URL("tests.mjs", temporary);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "bundle",
       "--quiet",
       "--no-lock",
-      `--config=${temporary.pathname}deno.json`,
+      "--no-config",
+      `--import-map=${temporary.pathname}imports.json`,
       "-o",
       bundle.pathname,
       entry.pathname,
