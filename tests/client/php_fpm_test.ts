@@ -1,0 +1,363 @@
+/** The client against a real PHP-FPM. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Client, type ClientOptions, createClient, FastCgiError, ProtocolError } from "@webfcgi/webfcgi/client";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../std/assert.ts";
+import { bounded, sleep, until } from "../server/scene.ts";
+import { textOrError } from "./application.ts";
+import { isPhpMissing, type PhpFpm, type PhpFpmOptions, startPhpFpm } from "./php_fpm.ts";
+
+const ignore = isPhpMissing();
+
+const scripts = {
+  "index.php": `<?php
+    header("Content-Type: application/json");
+    echo json_encode(["server" => $_SERVER, "get" => $_GET, "post" => $_POST, "cookie" => $_COOKIE,
+      "input" => md5(file_get_contents("php://input"))], JSON_INVALID_UTF8_SUBSTITUTE);`,
+  "hello.php": `<?php echo "Hello, World!";`,
+  "head.php": `<?php http_response_code(418); header("X-A: 1"); header("X-A: 2", false);
+    setcookie("a", "1"); setcookie("b", "2"); echo "short and stout";`,
+  "redirect.php": `<?php header("Location: /elsewhere");`,
+  "session.php": `<?php session_start(); $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1; echo $_SESSION["n"];`,
+  "upload.php": `<?php $f = $_FILES["file"];
+    echo json_encode([$_POST["name"] ?? null, $f["name"], $f["size"], $f["error"], md5_file($f["tmp_name"])]);`,
+  "long.php": `<?php for ($i = 0; $i < 512; $i++) echo str_repeat(chr(65 + $i % 26), 65536);`,
+  "finish.php": `<?php echo "done"; fastcgi_finish_request(); usleep(300000);
+    file_put_contents(__DIR__ . "/finished", "yes");`,
+  "warn.php": `<?php trigger_error("be careful", E_USER_WARNING); echo "fine";`,
+  "fatal.php": `<?php no_such_function();`,
+  "kill.php": `<?php file_put_contents(__DIR__ . "/killed", "x", FILE_APPEND); posix_kill(getmypid(), 9); sleep(5);`,
+  "kill_late.php": `<?php echo str_repeat("x", 10000); flush(); usleep(100000); posix_kill(getmypid(), 9); sleep(5);`,
+  "slow.php": `<?php $until = microtime(true) + 0.3; while (microtime(true) < $until) usleep(10000); echo getmypid();`,
+  "endless.php": `<?php file_put_contents(__DIR__ . "/endless", "started");
+    register_shutdown_function(fn() => file_put_contents(__DIR__ . "/endless", connection_aborted() ? "aborted" : "ended"));
+    while (true) { echo str_repeat("x", 8192); flush(); usleep(5000); }`,
+  "sub/page.php": `<?php echo $_SERVER["SCRIPT_NAME"], "|", $_SERVER["PATH_INFO"] ?? "", "|",
+    $_SERVER["PATH_TRANSLATED"] ?? "", "|", $_SERVER["SCRIPT_FILENAME"];`,
+  "upload.jpg": `<?php echo "EXECUTED";`,
+  "app/index.php": `<?php // an application with a front controller: routing, a session and SQLite
+    session_start();
+    $db = new PDO("sqlite:" . sys_get_temp_dir() . "/app.sqlite");
+    $db->exec("PRAGMA busy_timeout = 5000");
+    $db->exec("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, author TEXT, text TEXT)");
+    $path = parse_url($_SERVER["REQUEST_URI"], PHP_URL_PATH);
+    $route = $_SERVER["REQUEST_METHOD"] . " " . $path;
+    header("Content-Type: application/json");
+    if ($route === "POST /login") { $_SESSION["user"] = $_POST["user"]; http_response_code(303); header("Location: /notes"); }
+    elseif (!isset($_SESSION["user"])) { http_response_code(401); echo json_encode(["error" => "who are you?"]); }
+    elseif ($route === "POST /notes") {
+      $note = json_decode(file_get_contents("php://input"), true);
+      $db->prepare("INSERT INTO notes (author, text) VALUES (?, ?)")->execute([$_SESSION["user"], $note["text"]]);
+      http_response_code(201); header("Location: /notes/" . $db->lastInsertId());
+    }
+    elseif ($route === "GET /notes") echo json_encode($db->query("SELECT author, text FROM notes")->fetchAll(PDO::FETCH_ASSOC));
+    elseif (preg_match("~^GET /notes/(\\d+)$~", $route, $m)) {
+      $q = $db->prepare("SELECT text FROM notes WHERE id = ?"); $q->execute([$m[1]]);
+      $text = $q->fetchColumn();
+      if ($text === false) { http_response_code(404); echo json_encode(["error" => "no such note"]); }
+      else echo json_encode(["text" => $text]);
+    }
+    elseif ($route === "DELETE /notes") { $db->exec("DELETE FROM notes"); http_response_code(204); }
+    else { http_response_code(404); echo json_encode(["error" => "no route " . $route]); }`,
+};
+
+/** What a test has. */
+interface PhpScene {
+  readonly php: PhpFpm;
+  readonly client: Client;
+  /** What came on FCGI_STDERR. */
+  readonly stderr: string[];
+  text(path: string, init?: Parameters<Client["fetch"]>[1]): Promise<string>;
+}
+
+function phpTest(
+  name: string,
+  options: ClientOptions & { readonly fpm?: PhpFpmOptions; readonly folder?: string },
+  body: (scene: PhpScene) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ignore,
+    fn: async () => {
+      const { fpm = {}, folder = "", ...rest } = options;
+      const php = await startPhpFpm(scripts, fpm);
+      const stderr: string[] = [];
+      const onStderr = (text: string): void => void stderr.push(text);
+      const client = createClient({ path: php.path, documentRoot: join(php.root, folder), onStderr, ...rest });
+      const text = async (...[path, init]: Parameters<PhpScene["text"]>): Promise<string> =>
+        (await bounded(client.fetch(path, init), `an answer to ${path}`)).text();
+      try {
+        await body({ php, client, stderr, text });
+      } finally {
+        await bounded(client.close(), "the client to close");
+        await php[Symbol.asyncDispose]();
+      }
+    },
+  });
+}
+
+const modes = [["", {}], [" over kept connections", { keepConn: true, maxConnections: 4 }]] as const;
+
+for (const [how, options] of modes) {
+  phpTest(`PHP-FPM sees a complete and right $_SERVER${how}`, options, async ({ client, php }) => {
+    const response = await client.fetch("https://example.com:8443/index.php/p%20a/%C3%A4?a=1&b[]=2", {
+      method: "POST",
+      headers: { cookie: "c=d", "x-custom": "yes", "user-agent": "test", proxy: "evil", authorization: "Basic eDp5" },
+      body: new URLSearchParams({ f: "g h" }),
+      remoteAddr: "192.0.2.1",
+      remotePort: 1234,
+      serverAddr: "192.0.2.2",
+    });
+    assertEquals([response.status, response.headers.get("content-type")], [200, "application/json"]);
+    const { server, get, post, cookie, input } = await response.json();
+    assertEquals([get, post, cookie], [{ a: "1", b: ["2"] }, { f: "g h" }, { c: "d" }]);
+    assertEquals(input, "2af8d5cc2be7def7c68b5ac91ff69c1c");
+    const expected: Record<string, string> = {
+      CONTENT_LENGTH: "5",
+      CONTENT_TYPE: "application/x-www-form-urlencoded;charset=UTF-8",
+      DOCUMENT_ROOT: php.root,
+      DOCUMENT_URI: "/index.php/p a/\u00e4",
+      GATEWAY_INTERFACE: "CGI/1.1",
+      HTTPS: "on",
+      HTTP_COOKIE: "c=d",
+      HTTP_HOST: "example.com:8443",
+      HTTP_USER_AGENT: "test",
+      HTTP_X_CUSTOM: "yes",
+      PATH_INFO: "/p a/\u00e4",
+      PATH_TRANSLATED: `${php.root}/p a/\u00e4`,
+      PHP_AUTH_PW: "y",
+      PHP_AUTH_USER: "x",
+      PHP_SELF: "/index.php/p a/\u00e4",
+      QUERY_STRING: "a=1&b[]=2",
+      REMOTE_ADDR: "192.0.2.1",
+      REMOTE_PORT: "1234",
+      REQUEST_METHOD: "POST",
+      REQUEST_SCHEME: "https",
+      REQUEST_URI: "/index.php/p%20a/%C3%A4?a=1&b[]=2",
+      SCRIPT_FILENAME: `${php.root}/index.php`,
+      SCRIPT_NAME: "/index.php",
+      SERVER_ADDR: "192.0.2.2",
+      SERVER_NAME: "example.com",
+      SERVER_PORT: "8443",
+      SERVER_PROTOCOL: "HTTP/1.1",
+      SERVER_SOFTWARE: "webfcgi",
+    };
+    const seen = Object.fromEntries(Object.keys(expected).map((name) => [name, server[name]]));
+    assertEquals(seen, expected);
+    assertEquals("HTTP_PROXY" in server, false);
+  });
+
+  phpTest(
+    `PHP-FPM answers 2,000 requests in a row and 200 at once${how}`,
+    { ...options, maxConnections: 8 },
+    async ({ client, text }) => {
+      for (let asked = 0; asked < 2000; asked++) assertEquals(await text("/hello.php"), "Hello, World!");
+      const all = await Promise.all(Array.from({ length: 200 }, (_, at) => text(`/index.php?n=${at}`)));
+      all.forEach((json, at) => assertEquals(JSON.parse(json).get.n, String(at)));
+      assertEquals([client.stats().activeRequests, client.stats().queuedRequests], [0, 0]);
+    },
+  );
+
+  phpTest(`PHP-FPM takes an upload of 32 MiB and gives as much back${how}`, options, async ({ client, text }) => {
+    const body = new FormData();
+    const file = new Uint8Array(32 << 20);
+    for (let at = 0; at < file.length; at += 4096) file[at] = at >> 12;
+    body.set("name", "J\u00fcrgen");
+    body.set("file", new File([file], "big.bin"));
+    const [name, fileName, size, error] = JSON.parse(await text("/upload.php", { method: "POST", body }));
+    assertEquals([name, fileName, size, error], ["J\u00fcrgen", "big.bin", 32 << 20, 0]);
+    const response = await client.fetch("/long.php");
+    let length = 0;
+    for await (const chunk of response.body!) {
+      const at = length >> 16;
+      if (chunk[0] !== 65 + at % 26) throw new Error(`wrong byte at ${length}`);
+      length += chunk.length;
+    }
+    assertEquals(length, 32 << 20);
+  });
+}
+
+phpTest("PHP-FPM's head comes as it was sent", {}, async ({ client }) => {
+  const response = await client.fetch("/head.php");
+  assertEquals([response.status, response.headers.get("x-a")], [418, "1, 2"]);
+  assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
+  assertEquals(await response.text(), "short and stout");
+  const redirect = await client.fetch("/redirect.php");
+  assertEquals([redirect.status, redirect.headers.get("location")], [302, "/elsewhere"]);
+  assertEquals((await client.fetch("/head.php", { method: "HEAD" })).body, null);
+});
+
+phpTest("PHP-FPM keeps a session", {}, async ({ client, text }) => {
+  const first = await client.fetch("/session.php");
+  const [cookie = ""] = first.headers.getSetCookie()[0]?.split(";") ?? [];
+  assertMatch(cookie, /^PHPSESSID=/);
+  assertEquals(await first.text(), "1");
+  for (const count of ["2", "3"]) assertEquals(await text("/session.php", { headers: { cookie } }), count);
+});
+
+phpTest("PHP-FPM reads a body of unknown length that was collected", {}, async ({ text }) => {
+  const body = ReadableStream.from([new TextEncoder().encode("f=1&"), new TextEncoder().encode("g=2")]);
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const { post } = JSON.parse(await text("/", { method: "POST", body: body as ReadableStream<Uint8Array>, headers }));
+  assertEquals(post, { f: "1", g: "2" });
+});
+
+phpTest(
+  "PHP-FPM gets parameters of many records, and one pair too long is an error that says so",
+  {},
+  async ({ client, text }) => {
+    const params = { LONG_A: "a".repeat(60_000), LONG_B: "b".repeat(60_000), LONG_C: "c".repeat(60_000) };
+    const { server } = JSON.parse(await text("/", { params }));
+    assertEquals([server.LONG_A, server.LONG_B, server.LONG_C].map((value) => value?.length), [60_000, 60_000, 60_000]);
+    const error = await assertRejects(
+      () => client.fetch("/", { params: { TOO_LONG: "x".repeat(70_000) } }),
+      ProtocolError,
+    );
+    assertStringIncludes(error.message, "its parameter TOO_LONG is too long for one record");
+  },
+);
+
+phpTest("PHP-FPM goes on after fastcgi_finish_request", {}, async ({ php, text }) => {
+  assertEquals(await text("/finish.php"), "done");
+  assertEquals(existsSync(join(php.root, "finished")), false);
+  await until(() => existsSync(join(php.root, "finished")), "the script to go on to its end");
+});
+
+phpTest("PHP-FPM's warnings and fatal errors come to onStderr", {}, async ({ client, stderr, text }) => {
+  assertEquals(await text("/warn.php"), "fine");
+  assertMatch(stderr.splice(0).join(""), /PHP Warning: {2}be careful in .*warn\.php on line 1/);
+  assertEquals((await client.fetch("/fatal.php")).status, 500);
+  assertMatch(stderr.splice(0).join(""), /PHP Fatal error: .*no_such_function/);
+  assertEquals((await client.fetch("/none.php")).status, 404);
+  assertMatch(stderr.join(""), /Primary script unknown/);
+});
+
+phpTest("PHP-FPM runs no script but the one that the path names", {}, async ({ php, text }) => {
+  const { root } = php;
+  assertEquals(await text("/sub/page.php/a/b"), `/sub/page.php|/a/b|${root}/a/b|${root}/sub/page.php`);
+  for (
+    const path of ["/upload.jpg", "/upload.jpg/x.php", "/upload.jpg%00.php", "/upload.jpg%2Fx.php", "/index.php%0A/x"]
+  ) {
+    const { server } = JSON.parse(await text(path));
+    assertEquals([server.SCRIPT_NAME, server.PATH_INFO, server.REQUEST_URI], ["/index.php", "", path]);
+  }
+});
+
+for (const [how, options] of modes) {
+  phpTest(
+    `fetch rejects when PHP-FPM's worker is killed${how}`,
+    { ...options, fpm: { workers: 1 } },
+    async ({ client, php, text }) => {
+      assertEquals(await text("/hello.php"), "Hello, World!");
+      const error = await assertRejects(
+        () => bounded(client.fetch("/kill.php", { method: "POST" }), "an error"),
+        ProtocolError,
+      );
+      assertEquals(error.code, "UNEXPECTED_END");
+      assertEquals(readFileSync(join(php.root, "killed"), "utf8"), "x", "a POST is sent once");
+      const late = await textOrError(await client.fetch("/kill_late.php"));
+      assertInstanceOf(late, FastCgiError);
+      assertEquals(await text("/hello.php"), "Hello, World!", "the next worker answers");
+    },
+  );
+}
+
+phpTest("fetch waits its turn when all of PHP-FPM's workers are taken", { fpm: { workers: 2 } }, async ({ client }) => {
+  const pids = await Promise.all(
+    Array.from({ length: 8 }, async () => (await bounded(client.fetch("/slow.php"), "a turn")).text()),
+  );
+  assertEquals(new Set(pids).size, 2);
+});
+
+phpTest("fetch rejects after headTimeoutMs when PHP-FPM's workers stay taken", {
+  headTimeoutMs: 150,
+  fpm: { workers: 1 },
+}, async ({ client, text }) => {
+  const results = await Promise.all(
+    Array.from({ length: 3 }, () => bounded(client.fetch("/slow.php"), "an end").catch((error) => error)),
+  );
+  assertEquals(results.map((error) => (error as { limit?: string }).limit), Array(3).fill("headTimeoutMs"));
+  await sleep(1000);
+  assertEquals(await text("/hello.php"), "Hello, World!");
+});
+
+for (const way of ["signal", "cancel"] as const) {
+  phpTest(
+    `PHP-FPM's script ends when its response is given up by ${way}`,
+    { fpm: { workers: 1 } },
+    async ({ client, php, text }) => {
+      const controller = new AbortController();
+      const response = await client.fetch("/endless.php", { signal: controller.signal });
+      const reader = response.body!.getReader();
+      assertEquals((await reader.read()).value?.[0], 120);
+      if (way === "signal") controller.abort();
+      else await reader.cancel();
+      if (way === "signal") await assertRejects(() => reader.read(), DOMException);
+      await until(() => readFileSync(join(php.root, "endless"), "utf8") === "aborted", "the script to be aborted");
+      assertEquals(await text("/hello.php"), "Hello, World!");
+    },
+  );
+}
+
+phpTest("fetch goes on over kept connections when PHP-FPM replaces its workers", {
+  keepConn: true,
+  maxConnections: 2,
+  fpm: { workers: 2, maxRequests: 3 },
+}, async ({ client, text }) => {
+  for (let asked = 0; asked < 60; asked++) assertEquals(await text("/hello.php"), "Hello, World!");
+  assert(client.stats().connections <= 2);
+});
+
+phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
+  keepConn: true,
+  idleTimeoutMs: 100,
+  fpm: { workers: 1 },
+}, async ({ client, php, text }) => {
+  assertEquals(await text("/hello.php"), "Hello, World!");
+  assertEquals(client.stats().idleConnections, 1);
+  const other = createClient({ path: php.path, documentRoot: php.root });
+  try {
+    const response = await bounded(other.fetch("/hello.php"), "the worker");
+    assertEquals(await response.text(), "Hello, World!");
+  } finally {
+    await other.close();
+  }
+});
+
+phpTest("Client.capabilities tells that PHP-FPM does not share connections", {}, async ({ client }) => {
+  assertEquals((await client.capabilities()).multiplex, false);
+});
+
+phpTest("an application with a front controller, sessions and SQLite works", {
+  folder: "app",
+  multiplex: true,
+  maxConnections: 3,
+}, async ({ client, text }) => {
+  const refused = await client.fetch("/notes");
+  assertEquals([refused.status, await refused.json()], [401, { error: "who are you?" }]);
+  const login = await client.fetch("/login", { method: "POST", body: new URLSearchParams({ user: "anna" }) });
+  assertEquals([login.status, login.headers.get("location")], [303, "/notes"]);
+  const [cookie = ""] = login.headers.getSetCookie()[0]?.split(";") ?? [];
+  const headers = { cookie };
+  await client.fetch("/notes", { method: "DELETE", headers });
+  for (let at = 1; at <= 20; at++) {
+    const response = await client.fetch("/notes", {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ text: `n\u00b0 ${at}` }),
+    });
+    assertEquals([response.status, response.headers.get("location")], [201, `/notes/${at}`]);
+  }
+  assertEquals(JSON.parse(await text("/notes/7?x", { headers })), { text: "n\u00b0 7" });
+  assertEquals((await client.fetch("/notes/99", { headers })).status, 404);
+  const all = await Promise.all(Array.from({ length: 10 }, () => text("/notes", { headers })));
+  for (const json of all) assertEquals(JSON.parse(json).length, 20);
+});
