@@ -13,9 +13,9 @@ import { writeLatin1 } from "./latin1.ts";
 export const MAX_STREAM_CONTENT = 65_528;
 /** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
 const BY_REFERENCE = 16_384;
-/** What is made first, enough for a small response; each time twice as much, up to the memory for some twenty of them. */
+/** What is made first, enough for a small response; each time twice as much, up to the memory for some ten of them. */
 const MIN_ALLOCATION = 512;
-const MAX_ALLOCATION = 4096;
+const MAX_ALLOCATION = 2048;
 const utf8 = new TextEncoder();
 
 /**
