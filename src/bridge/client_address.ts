@@ -15,12 +15,9 @@ export interface BridgeInfo {
   /** Bun's server tells by a method. */
   requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
   /** Node's own request. */
-  readonly incoming?: { readonly socket: NodeSocket } | undefined;
-}
-
-interface NodeSocket {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
+  readonly incoming?:
+    | { readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined } }
+    | undefined;
 }
 
 /** REMOTE_ADDR and REMOTE_PORT, as far as they are known. */
