@@ -36,6 +36,11 @@ export async function fileResponse(request: Request, files: Files, path: string)
     const init = { status: asked ? 206 : 200, headers };
     if (request.method === "HEAD") return new Response(null, init);
     if (range.to - range.from <= STEP) return new Response(await readWhole(file, range), init);
+    if (file.blob !== undefined) {
+      // Else Bun adds the file's name.
+      headers["content-disposition"] = "inline";
+      return new Response(file.blob(range.from, range.to), init);
+    }
     isStreamed = true;
     return new Response(stream(file, range), init);
   } finally {

@@ -16,6 +16,11 @@ export interface OpenFile {
   readonly modifiedMs: number;
   /** Reads into `memory` what stands from `position` on; resolves with the number of bytes, 0 at the end. */
   read(memory: Uint8Array, position: number): Promise<number>;
+  /**
+   * A part of it as a body, read when it is sent, even after `close`; only where the runtime sends such a body better than
+   * a stream (Bun: from the kernel, and with its Content-Length, which a stream loses).
+   */
+  blob?(from: number, to: number): Blob;
   /** Closes it when what is under way is done; may be called again. */
   close(): Promise<void>;
 }

@@ -15,6 +15,10 @@ export const nodeFiles: UnixFiles = {
   remove: unlinkSync,
 };
 
+interface BunApi {
+  readonly file?: (path: string) => Blob;
+}
+
 /** What says that nothing is there, of names that cannot be too. */
 const NOTHING_THERE = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
 
@@ -37,7 +41,9 @@ export const siteFiles: Files = {
     const close = (): Promise<void> => closing ??= file.close();
     try {
       const { size, mtimeMs } = await file.stat();
+      const { file: bunFile } = (globalThis as { readonly Bun?: BunApi }).Bun ?? {};
       return {
+        ...(bunFile && { blob: (from, to) => bunFile(path).slice(from, to) }),
         size,
         modifiedMs: mtimeMs,
         read: async (memory, position) => (await file.read(memory, 0, memory.length, position)).bytesRead,

@@ -302,6 +302,7 @@ const site = {
   "link_none": "->none",
   "link_inside.txt": "->open.txt",
   "link_file.php": "->open.txt",
+  "link_device": "->/dev/zero",
 } as const;
 
 bridgeTest("bridge serves nothing secret, however it is spelled", site, {}, async ({ ask }) => {
@@ -395,7 +396,9 @@ bridgeTest("bridge serves what only looks secret", site, {}, async ({ ask }) => 
 bridgeTest("bridge follows links out of the root when asked to", site, { followLinks: true }, async ({ ask }) => {
   assertEquals(await (await ask("/link_out.txt")).text(), SECRET);
   assertEquals(await (await ask("/link_folder/")).text(), SECRET);
-  for (const path of ["/link_env.txt", "/link_script.txt", "/link_up/www/.env", "/link_up/www/x.php~"]) {
+  for (
+    const path of ["/link_env.txt", "/link_script.txt", "/link_up/www/.env", "/link_up/www/x.php~", "/link_device"]
+  ) {
     assertEquals([path, (await (await ask(path)).text()).slice(0, 14)], [path, "APP /index.php"]);
   }
 });
