@@ -1,8 +1,8 @@
 /**
  * What a URL's path names in a site's folder: a script, a file, or a folder that has an index.
  *
- * Nothing is found outside the folder, nothing hidden, and no script's source; each is judged by the name in the URL and
- * by the one that links lead to.
+ * Nothing is found outside the folder, nothing hidden, and no script's source, be it by the name in the URL or behind a
+ * link.
  */
 
 import { findScript, safePath, type ScriptPath, type ScriptRules } from "../client/script_path.ts";
@@ -68,7 +68,7 @@ export class SiteFolder {
 
   async #findFile(root: string, path: string, looked?: FoundFile): Promise<Found | undefined> {
     const found = looked ?? await this.#look(root, path);
-    if (found?.kind !== "file" || this.#isScriptName(path) || this.#isScriptName(found.path)) return undefined;
+    if (found?.kind !== "file" || this.#isScriptName(found.path)) return undefined;
     return { file: found.path };
   }
 

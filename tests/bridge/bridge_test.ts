@@ -303,6 +303,7 @@ const site = {
   "link_inside.txt": "->open.txt",
   "link_file.php": "->open.txt",
   "link_device": "->/dev/zero",
+  ".link.txt": "->open.txt",
 } as const;
 
 bridgeTest("bridge serves nothing secret, however it is spelled", site, {}, async ({ ask }) => {
@@ -359,6 +360,7 @@ bridgeTest("bridge serves nothing secret, however it is spelled", site, {}, asyn
       "/link_up/www/.env",
       "/link_up/outside/secret.txt",
       "/link_env.txt",
+      "/.link.txt",
       "/link_script.txt",
       "/link_loop",
       "/link_none",
