@@ -58,18 +58,12 @@ export class SiteFolder {
       (await this.#look(root, path.slice(root.length)))?.kind === "file";
     const script = await findScript(pathname, root, { ...this.#rules, frontController: null, isFile });
     if (script !== undefined) return { script };
-    if (path.endsWith("/")) return this.#findFile(root, path + STATIC_INDEX);
-    const found = await this.#look(root, path);
-    if (found?.kind !== "folder") return this.#findFile(root, path, found);
+    const looked = await this.#look(root, path.endsWith("/") ? path + STATIC_INDEX : path);
+    if (looked?.kind === "file") return this.#isScriptName(looked.path) ? undefined : { file: looked.path };
+    if (looked?.kind !== "folder") return undefined;
     const hasIndex = await isFile(`${root}${path}/${this.#rules.index}`) ||
       await isFile(`${root}${path}/${STATIC_INDEX}`);
     return hasIndex ? { folder: path } : undefined;
-  }
-
-  async #findFile(root: string, path: string, looked?: FoundFile): Promise<Found | undefined> {
-    const found = looked ?? await this.#look(root, path);
-    if (found?.kind !== "file" || this.#isScriptName(found.path)) return undefined;
-    return { file: found.path };
   }
 
   /** Looks at a path below the root, if it may be looked at. */
@@ -83,10 +77,9 @@ export class SiteFolder {
 
   #isScriptName(path: string): boolean {
     const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
-    return PHP_NAME.test(name) || this.#rules.scriptExtensions.some((extension) => {
-      const at = name.indexOf(extension.toLowerCase());
-      return at >= 0 && !/^[a-z\d]/.test(name.slice(at + extension.length));
-    });
+    const endsThere = (rest: string): boolean => !/^[a-z\d]/.test(rest);
+    return PHP_NAME.test(name) ||
+      this.#rules.scriptExtensions.some((end) => name.split(end.toLowerCase()).slice(1).some(endsThere));
   }
 }
 

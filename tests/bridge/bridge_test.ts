@@ -222,13 +222,22 @@ bridgeTest(
 
 bridgeTest(
   "bridge knows scripts by the client's rules when they are given",
-  { "a.cgi": "source", "b/start.cgi": "", "c.php": "source" },
+  {
+    "a.cgi": "source",
+    "b/start.cgi": "",
+    "c.php": "source",
+    "a.cgi.cgis": "source",
+    "b.cgis": "file",
+    "d.cgis.CGI~": "source",
+  },
   { scriptExtensions: [".cgi"], index: "start.cgi", frontController: "/a.cgi" },
   async ({ ask }) => {
     assertEquals(await (await ask("/a.cgi/x")).text(), "APP /a.cgi/x");
     assertEquals(await (await ask("/b/")).text(), "APP /b/start.cgi");
     assertEquals(await (await ask("/c.php")).text(), "APP /a.cgi");
-    assertEquals(await (await ask("/a.cgi~")).text(), "APP /a.cgi");
+    assertEquals(await (await ask("/d.cgis.CGI~")).text(), "APP /a.cgi");
+    assertEquals(await (await ask("/a.cgi.cgis")).text(), "APP /a.cgi");
+    assertEquals(await (await ask("/b.cgis")).text(), "file");
   },
 );
 
