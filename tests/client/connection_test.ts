@@ -309,6 +309,23 @@ for (const way of ["signal", "cancel"] as const) {
   );
 }
 
+clientTest(
+  "Response body fails at once when the signal is aborted, whatever has come of it",
+  {},
+  () => {},
+  async ({ client, connection }) => {
+    const controller = new AbortController();
+    const fetched = client.fetch("/", { signal: controller.signal });
+    const app = await connection();
+    await app.untilSent();
+    app.send(stdout(1, "X: y\r\n\r\nab"), stdout(1, "cd"), stdout(1, "ef"));
+    const reader = (await fetched).body!.getReader();
+    assertEquals((await reader.read()).value, latin1("ab"));
+    controller.abort();
+    assertEquals(((await assertRejects(() => reader.read())) as Error).name, "AbortError");
+  },
+);
+
 clientTest("fetch cancels its body when it is aborted", {}, () => {}, async ({ client, connection }) => {
   const controller = new AbortController();
   const cancelled = gate<unknown>();
