@@ -101,9 +101,9 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.flush();
   }
 
-  /** Ends all requests with `reason`, and closes. */
+  /** Ends all requests with `reason`, which there must be if there are any, and closes. */
   close(reason?: unknown): void {
-    this.#lose(reason ?? new ProtocolError("UNEXPECTED_END", "The connection was closed"));
+    this.#lose(reason);
     this.#transport.close();
   }
 
@@ -147,13 +147,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   closed(error?: Error): void {
-    this.#lose(
-      new ProtocolError(
-        "UNEXPECTED_END",
-        "Cannot read response: the connection to the application broke",
-        error && { cause: error },
-      ),
-    );
+    if (!this.#gone) {
+      const message = "Cannot read response: the connection to the application broke";
+      this.#lose(new ProtocolError("UNEXPECTED_END", message, error && { cause: error }));
+    }
     this.#host.closed(this);
   }
 
