@@ -31,8 +31,6 @@ export interface ClientConnectionHost {
 const UNREAD_HIGH_WATER = 65_536;
 /** The same while several are: one slow reader must not block the others at once. */
 const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
-/** How long the application may take to end a request that was given up on a shared connection, in milliseconds. */
-const ABORT_MS = 10_000;
 
 /** A connection under way. */
 export class ClientConnection implements TransportSink, WebServerEvents, RequestOutput, ExchangeOwner {
@@ -40,8 +38,8 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #host: ClientConnectionHost;
   readonly #transport: Transport;
   readonly #exchanges = new Map<number, ClientExchange>();
-  /** Requests given up that the application has not ended yet, and since when. */
-  readonly #abandoned = new Map<number, number>();
+  /** Requests given up. Go ends one at once, and then goes on writing what its handler has to say. */
+  readonly #abandoned = new Set<number>();
   /** Exchanges whose response may be made once all that has come is taken in. */
   #answered: ClientExchange[] = [];
   #used = false;
@@ -88,7 +86,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   start(exchange: ClientExchange, shared: boolean): void {
     const { protocol } = this;
     let requestId = 1;
-    while (this.#exchanges.has(requestId) || this.#abandoned.has(requestId)) requestId++;
+    while (this.#exchanges.has(requestId)) requestId++;
     exchange.requestId = requestId;
     this.#exchanges.set(requestId, exchange);
     this.#shared = shared;
@@ -110,9 +108,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   /** Ends what has waited for too long; called now and then. */
   tick(nowMs: number): void {
     for (const exchange of this.#exchanges.values()) exchange.checkTime(nowMs);
-    for (const sinceMs of this.#abandoned.values()) {
-      if (nowMs - sinceMs >= ABORT_MS) this.#retired = true;
-    }
     const { idleTimeoutMs } = this.#host;
     if (this.#exchanges.size > 0 || this.#gone) return;
     if (this.#retired || idleTimeoutMs > 0 && nowMs - this.#idleSinceMs >= idleTimeoutMs) this.close();
@@ -169,11 +164,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   onEnd(requestId: number, end: EndRequestBody): void {
-    this.#abandoned.delete(requestId);
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
-    // What is left of a request that was answered early confuses applications that read on in it.
-    if (!exchange.sent && !this.#shared) this.#retired = true;
+    // An application may still wait for what is left of a request that it answered early.
+    if (!exchange.sent) this.#retired = true;
     exchange.end(end);
     this.#exchanges.delete(requestId);
   }
@@ -206,12 +200,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     if (!this.#exchanges.delete(requestId)) return;
     this.protocol.abort(requestId);
     this.flush();
-    if (this.#shared) {
-      this.#abandoned.set(requestId, performance.now());
-      this.#settle();
-    } else {
-      this.close();
-    }
+    this.#abandoned.add(requestId);
+    this.#retired = true;
+    if (this.#exchanges.size === 0) this.close();
+    else this.#steer();
   }
 
   /** This application cannot be followed any more. */
