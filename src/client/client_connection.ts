@@ -17,6 +17,8 @@ import { StrictConnection } from "./strict_connection.ts";
 export interface ClientConnectionHost {
   /** Whether connections are kept. */
   readonly keepConn: boolean;
+  /** Whether one waits for the application to take it, so that others must be given back to be taken again. */
+  readonly crowded: boolean;
   /** How long one may be idle, in milliseconds. 0: for ever. */
   readonly idleTimeoutMs: number;
   /** The connection can take a request, or one more. */
@@ -32,6 +34,9 @@ const UNREAD_HIGH_WATER = 65_536;
 /** The same while several are: one slow reader must not block the others at once. */
 const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
 
+/** How long an application that has time takes to answer on a new connection, in milliseconds. */
+const CROWDED_MS = 100;
+
 /** A connection under way. */
 export class ClientConnection implements TransportSink, WebServerEvents, RequestOutput, ExchangeOwner {
   readonly protocol: WebServerConnection;
@@ -43,6 +48,8 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   /** Exchanges whose response may be made once all that has come is taken in. */
   #answered: ClientExchange[] = [];
   #used = false;
+  /** Something has come. */
+  #heard = false;
   #shared = false;
   #receiving = false;
   #blocked = false;
@@ -82,6 +89,11 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     return !this.#used;
   }
 
+  /** Whether nothing has come over it for so long that it may be one that no worker of the application has taken. */
+  waitsForWorker(nowMs: number): boolean {
+    return !this.#heard && this.#exchanges.size > 0 && nowMs - this.#idleSinceMs >= CROWDED_MS;
+  }
+
   /** Sends a request; with `shared`, others may be under way. */
   start(exchange: ClientExchange, shared: boolean): void {
     const { protocol } = this;
@@ -117,6 +129,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   received(chunk: Uint8Array): boolean {
     if (this.#gone) return false;
+    this.#heard = true;
     this.#receiving = true;
     let kept = true;
     try {
@@ -224,9 +237,9 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   /** Gives the connection back, or closes it, once it has nothing more to do. */
   #settle(): void {
     if (this.#gone || this.#receiving) return;
-    if (!this.#host.keepConn && this.#used && this.#exchanges.size === 0) return this.close();
     if (this.#exchanges.size === 0) {
-      if (this.#retired) return this.close();
+      const kept = this.#host.keepConn && !this.#host.crowded && !this.#retired;
+      if (this.#used && !kept) return this.close();
       this.#idleSinceMs = performance.now();
       if (!this.#unreffed) this.#transport.unref();
       this.#unreffed = true;

@@ -342,6 +342,17 @@ phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
   }
 });
 
+phpTest("PHP-FPM's few workers take turns between all kept connections", {
+  keepConn: true,
+  fpm: { workers: 2 },
+}, async ({ text }) => {
+  const answered = new Set<number>();
+  const busy = Array.from({ length: 6 }, async (_, at) => {
+    for (; answered.size < 6; answered.add(at)) assertEquals(await text("/hello.php"), "Hello, World!");
+  });
+  await bounded(Promise.all(busy), "every one to be answered");
+});
+
 phpTest("Client.capabilities tells that PHP-FPM does not share connections", {}, async ({ client }) => {
   assertEquals((await client.capabilities()).multiplex, false);
 });
