@@ -136,14 +136,15 @@ export class FastCgiClient implements Client {
 
   async #params(request: OutgoingRequest, init: FastCgiRequestInit, role: number): Promise<string[]> {
     const { site: ofClient, scripts, maxParamsBytes } = this.#settings;
+    const { method, headers } = request;
+    const url = new URL(request.url);
     const documentRoot = init.documentRoot ?? ofClient.documentRoot;
-    const { pathname } = new URL(request.url);
     const extra: Record<string, string> = {};
     let site: Site = { ...ofClient, ...init };
     const scriptFilename = init.scriptFilename ?? ofClient.scriptFilename;
     if (documentRoot !== undefined && scriptFilename === undefined) {
-      const script = await findScript(pathname, documentRoot, scripts);
-      if (script === undefined) throw new TypeError(`Cannot fetch: no script answers ${JSON.stringify(pathname)}`);
+      const script = await findScript(url.pathname, documentRoot, scripts);
+      if (script === undefined) throw new TypeError(`Cannot fetch: no script answers ${JSON.stringify(url.pathname)}`);
       if (script.pathInfo !== "") extra.PATH_TRANSLATED = withoutSlash(documentRoot) + script.pathInfo;
       site = { ...site, ...script };
     } else if (scriptFilename !== undefined) {
@@ -158,7 +159,6 @@ export class FastCgiClient implements Client {
         extra.FCGI_DATA_LAST_MOD = String(Math.floor(dataLastModified.getTime() / 1000));
       }
     }
-    const { method, url, headers } = request;
     const params = requestParams(
       { method, url, headers },
       { ...site, params: { ...extra, ...ofClient.params, ...init.params } },
