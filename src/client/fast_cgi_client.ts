@@ -31,15 +31,48 @@ export interface ClientStats {
   readonly retries: number;
 }
 
-/** A client of one application. */
+/**
+ * A client of one application.
+ *
+ * @example
+ * ```ts
+ * import { allow, serve } from "@webfcgi/webfcgi";
+ * import { authorizerVariables, createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = serve({
+ *   port: 0,
+ *   onListen: () => {},
+ *   fetch: () => new Response("Hello"),
+ *   authorizer: () => allow({ REMOTE_USER: "anna" }),
+ * });
+ * await server.ready;
+ * const { port } = server.addr as { port: number };
+ *
+ * await using client = createClient({ port, keepConn: true });
+ * assertEquals((await client.capabilities()).multiplex, true);
+ * assertEquals(authorizerVariables(await client.fetch("/a", { role: "authorizer" })), { REMOTE_USER: "anna" });
+ * assertEquals(await (await client.fetch("/a", { signal: AbortSignal.timeout(5000) })).text(), "Hello");
+ * assertEquals([client.stats().requests, client.stats().idleConnections], [2, 1]);
+ *
+ * await client.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface Client extends AsyncDisposable {
   /**
    * Asks the application, as the global `fetch` asks a web server. The response's body is read from the application as
-   * it is read; redirects are not followed. A URL may be a path alone.
+   * it is read. Redirects are not followed, not even those that RFC 3875 §6.2.2 leaves to the web server: a Location
+   * without a Status is a 302. A URL may be a path alone.
+   *
+   * A safe request (GET, HEAD, OPTIONS) is sent once more if a kept connection turns out to be closed before anything
+   * has come back.
    *
    * @throws {TypeError} If it is no request that can be sent, or the client is closed.
    * @throws {FastCgiError} If the application breaks the protocol, refuses, or takes too long; `code` tells. After the
    * head it is reading the body that fails.
+   * @throws {Error} With the system's `code`, such as `"ECONNREFUSED"`, if there is no connecting; or what the signal
+   * was aborted with.
    */
   fetch(input: string | URL | Request, init?: FastCgiRequestInit): Promise<Response>;
   /**
