@@ -123,12 +123,16 @@ export class ClientExchange implements ResponseBodyHost {
   onStdout(content: Uint8Array): boolean {
     if (this.#over) return false;
     this.#answered = true;
-    this.#progressMs = performance.now();
-    if (this.#head !== undefined) return this.#addBody(content);
+    if (this.#head !== undefined) {
+      this.#progressMs = performance.now();
+      return this.#addBody(content);
+    }
     try {
       const found = this.#headReader.push(content);
+      // Half a head is no progress, or one that trickles in would never be late.
       if (found === undefined) return false;
       this.#head = found.head;
+      this.#progressMs = performance.now();
       return this.#addBody(content.subarray(found.bodyAt));
     } catch (error) {
       this.abort(error);
@@ -171,6 +175,7 @@ export class ClientExchange implements ResponseBodyHost {
     this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && !this.#answered && this.#replayable;
     if (failure === undefined) this.#body.end();
     this.#finish(failure);
+    if (this.#retriable) return;
     try {
       this.#onEnd?.({ appStatus });
     } catch (error) {

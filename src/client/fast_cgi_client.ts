@@ -79,6 +79,7 @@ export interface Client extends AsyncDisposable {
    * Asks the application what it can do, over a connection of its own.
    *
    * @throws {FastCgiError} If it does not answer.
+   * @throws {TypeError} If the client is closed.
    */
   capabilities(): Promise<ApplicationCapabilities>;
   /** Aborts the requests under way and closes all connections. */
@@ -98,7 +99,7 @@ export class FastCgiClient implements Client {
   readonly #settings: ClientSettings;
   readonly #connect: Connect;
   readonly #pool: ConnectionPool;
-  #closed: RequestAbortedError | undefined;
+  readonly #closing = new AbortController();
   /** FCGI_GET_VALUES has been asked, to know whether requests may share a connection. */
   #asked = false;
   #requests = 0;
@@ -111,7 +112,7 @@ export class FastCgiClient implements Client {
   }
 
   async fetch(input: string | URL | Request, init: FastCgiRequestInit = {}): Promise<Response> {
-    if (this.#closed !== undefined) throw new TypeError("Cannot fetch: the client is closed");
+    this.#checkOpen("fetch");
     const startedMs = performance.now();
     this.#requests++;
     const role = ROLES[init.role ?? "responder"];
@@ -120,6 +121,7 @@ export class FastCgiClient implements Client {
     const params = await this.#params(request, init, role);
     if (this.#settings.multiplex && !this.#asked) this.#ask();
     for (let fresh = false;; fresh = true) {
+      request.signal?.throwIfAborted();
       const { onEnd } = init;
       const parts = { settings: this.#settings, request, params, role, onEnd, startedMs };
       const exchange = new ClientExchange(parts, this.#pool);
@@ -134,13 +136,15 @@ export class FastCgiClient implements Client {
     }
   }
 
-  capabilities(): Promise<ApplicationCapabilities> {
-    return askCapabilities(this.#connect, this.#settings.headTimeoutMs);
+  async capabilities(): Promise<ApplicationCapabilities> {
+    this.#checkOpen("ask for capabilities");
+    return askCapabilities(this.#connect, this.#settings.headTimeoutMs, this.#closing.signal);
   }
 
   close(): Promise<void> {
-    this.#closed ??= new RequestAbortedError("The client was closed");
-    return this.#pool.close(this.#closed);
+    const { signal } = this.#closing;
+    if (!signal.aborted) this.#closing.abort(new RequestAbortedError("The client was closed"));
+    return this.#pool.close(signal.reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -157,6 +161,10 @@ export class FastCgiClient implements Client {
       requests: this.#requests,
       retries: this.#retries,
     };
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#closing.signal.aborted) throw new TypeError(`Cannot ${what}: the client is closed`);
   }
 
   /** Finds out whether requests may share connections; until it is known they do not. */

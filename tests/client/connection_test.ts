@@ -110,6 +110,17 @@ clientTest("fetch rejects after headTimeoutMs when no head comes", { headTimeout
   assertEquals(client.stats().connections, 0);
 });
 
+clientTest("fetch rejects after headTimeoutMs when the head trickles in", { headTimeoutMs: 80 }, async (connection) => {
+  await connection.untilSent();
+  for (let sent = 0; sent < 200 && !connection.over; sent++) {
+    connection.send(stdout(1, "X"));
+    await sleep(10);
+  }
+}, async ({ client }) => {
+  const error = await assertRejects(() => bounded(client.fetch("/"), "a rejection", 1000), LimitError);
+  assertEquals(error.limit, "headTimeoutMs");
+});
+
 clientTest(
   "fetch does not count the time in which its own body gives nothing",
   { headTimeoutMs: 60 },
@@ -251,6 +262,24 @@ clientTest(
     assertEquals(connections.length, 0);
   },
 );
+
+for (const documentRoot of [undefined, "/srv/www"]) {
+  const controller = new AbortController();
+  const isFile = (): Promise<boolean> => sleep(1).then(() => (controller.abort(), true));
+  clientTest(
+    `fetch sends nothing when the signal is aborted while ${documentRoot ? "the script is looked for" : "it begins"}`,
+    { ...(documentRoot ? { documentRoot, isFile } : {}) },
+    () => {},
+    async ({ client, connections }) => {
+      const fetched = client.fetch("/a.php", { signal: controller.signal });
+      fetched.catch(() => {});
+      if (documentRoot === undefined) controller.abort();
+      assertEquals(((await assertRejects(() => bounded(fetched, "a rejection"))) as Error).name, "AbortError");
+      await sleep(10);
+      assertEquals(connections.length, 0);
+    },
+  );
+}
 
 clientTest(
   "fetch leaves the queue when the signal is aborted",
@@ -492,6 +521,7 @@ clientTest("Client.close aborts what is under way", { maxConnections: 1 }, () =>
   await bounded(client.close(), "close");
   for (const fetched of [first, second]) await assertRejects(() => fetched, FastCgiError, "The client was closed");
   await assertRejects(() => client.fetch("/"), TypeError, "the client is closed");
+  await assertRejects(() => client.capabilities(), TypeError, "the client is closed");
   await bounded(client.close(), "close again");
 });
 
@@ -516,6 +546,16 @@ clientTest("Client.capabilities rejects when there is no answer", { headTimeoutM
 }, async ({ client }) => {
   await assertRejects(() => bounded(client.capabilities(), "a rejection"), ProtocolError, "closed the connection");
   await assertRejects(() => bounded(client.capabilities(), "a rejection"), LimitError, "headTimeoutMs");
+});
+
+clientTest("Client.close gives up asking for capabilities", {}, () => {}, async ({ client, connection }) => {
+  const asked = client.capabilities();
+  asked.catch(() => {});
+  const app = await connection();
+  await until(() => app.has(9, undefined, 0), "the question");
+  await client.close();
+  await assertRejects(() => bounded(asked, "a rejection"), FastCgiError, "The client was closed");
+  await app.untilOver();
 });
 
 Deno.test("fetch shares connections when the application promises that it can", async () => {
@@ -624,10 +664,12 @@ Deno.test("fetch sends a request elsewhere when the application refuses to share
   }, async ({ client }) => {
     await client.fetch("/");
     await sleep(50);
+    const ends: number[] = [];
+    const onEnd = ({ appStatus }: { appStatus: number }): void => void ends.push(appStatus);
     const texts = await Promise.all(
-      [1, 2, 3].map(async () => textOrError(await bounded(client.fetch("/"), "a response"))),
+      [1, 2, 3].map(async () => textOrError(await bounded(client.fetch("/", { onEnd }), "a response"))),
     );
-    assertEquals(texts, ["alone", "alone", "alone"]);
+    assertEquals([texts, ends], [["alone", "alone", "alone"], [0, 0, 0]]);
     assert(client.stats().retries > 0);
   });
 });
