@@ -430,6 +430,40 @@ for (const way of ["end", "reset"] as const) {
   });
 }
 
+// Each byte of each record's header but the padding's length and the reserved one, wrong in two ways.
+for (const flip of [0x01, 0xff]) {
+  Deno.test(`fetch tells no success when any byte of a record's header is wrong by ${flip}`, async () => {
+    const records = [
+      stderr(1, "a note"),
+      stdout(1, "Content-Length: 5\r\n\r\n"),
+      stdout(1, "hello"),
+      stdout(1),
+      end(1),
+    ];
+    const wrong = records.flatMap((_, which) =>
+      [0, 1, 2, 3, 4, 5]
+        // Neither is missed: what is on STDERR, and the end of STDOUT before END_REQUEST.
+        .filter((at) => !(at === 1 && (which === 0 || which === 3)))
+        .map((at) => {
+          const bytes = bytesOf(records);
+          bytes[bytesOf(records.slice(0, which)).length + at]! ^= flip;
+          return { bytes, what: `record ${which}, byte ${at}` };
+        })
+    );
+    await inClientScene({}, async (connection, index) => {
+      await connection.untilSent();
+      connection.sendBytes(wrong[index]!.bytes);
+      connection.end();
+    }, async ({ client }) => {
+      for (const { what } of wrong) {
+        const result = await bounded(client.fetch("/").then(textOrError, (error) => error as Error), what);
+        assertInstanceOf(result, FastCgiError, `${what}: ${String(result)}`);
+      }
+      assertEquals(client.stats().connections, 0);
+    });
+  });
+}
+
 clientTest("fetch quotes FCGI_STDERR in its error, and onStderr is told of it", {}, async (connection) => {
   await connection.untilSent();
   connection.send(stderr(1, "PHP Fatal: \xc3"), stderr(1, "\xa4\n"), end(1, 255));
