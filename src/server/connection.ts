@@ -76,6 +76,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #waiting: (() => void)[] = [];
   /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
   #receiving = false;
+  /** What has been written is sent when the handlers that are just ending have ended. */
+  #settling = false;
   #peerEnded = false;
   /** To be closed as soon as no request is under way. */
   #draining = false;
@@ -290,7 +292,14 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   end(exchange: Exchange, appStatus: number): void {
     this.#forget(exchange);
     this.#protocol.end(exchange.requestId, appStatus);
-    if (!this.#receiving) this.#settle();
+    if (this.#receiving || this.#settling) return;
+    if (this.#exchanges.size === 0) return this.#settle();
+    // The answers to requests that came in one read tend to be ready in one turn: then one write sends them all.
+    this.#settling = true;
+    queueMicrotask(() => {
+      this.#settling = false;
+      this.#settle();
+    });
   }
 
   breakOff(exchange: Exchange): void {

@@ -89,6 +89,21 @@ Deno.test("serve answers requests that come together in one write", async () => 
   ]);
 });
 
+Deno.test("serve sends answers that are ready in one turn in one write", async () => {
+  const all = gate();
+  let asked = 0;
+  const writes = await writesOf(
+    concat([1, 2, 3, 4].map((id) => requestBytes(id < 4, id))),
+    async () => {
+      if (++asked === 4) all.open();
+      await all.promise;
+      return new FastResponse("hello");
+    },
+  );
+  assertEquals(writes.length, 1);
+  assertEquals(recordsOf(writes[0]!).filter(({ type }) => type === FCGI_END_REQUEST).length, 4);
+});
+
 Deno.test("serve pads every record with zeros to a multiple of eight bytes", async () => {
   for (const length of [0, 1, 7, 8, 9, 20_001]) {
     const bytes = concat(await writesOf(requestBytes(false, 1), () => new Response("x".repeat(length))));
