@@ -20,6 +20,25 @@
  * await server.shutdown();
  * ```
  *
+ * @example Errors say which limit or rule it was
+ * ```ts
+ * import { serve } from "@webfcgi/webfcgi";
+ * import { createClient, LimitError } from "@webfcgi/webfcgi/client";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const server = serve({ port: 0, onListen: () => {} }, () => new Promise<Response>(() => {}));
+ * await server.ready;
+ * const { port } = server.addr as { port: number };
+ *
+ * const client = createClient({ port, headTimeoutMs: 50 });
+ * const error: unknown = await client.fetch("/").catch((error) => error);
+ * assert(error instanceof LimitError);
+ * assertEquals([error.code, error.limit, error.max], ["LIMIT", "headTimeoutMs", 50]);
+ *
+ * await client.close();
+ * await server.close();
+ * ```
+ *
  * @module
  */
 
@@ -50,9 +69,34 @@ export * from "./errors.ts";
  * @example PHP behind any JavaScript server
  * ```ts
  * import { createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
  *
  * const php = createClient("fcgi+unix:/run/php/php8.2-fpm.sock", { documentRoot: "/srv/www" });
  * const handler = (request: Request): Promise<Response> => php.fetch(request, { remoteAddr: "192.0.2.1" });
+ *
+ * assertEquals([typeof handler, php.stats().connections], ["function", 0]); // Deno.serve(handler)
+ * await php.close();
+ * ```
+ *
+ * @example What an application is told of a script
+ * ```ts
+ * import { serve } from "@webfcgi/webfcgi";
+ * import { createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const names = ["SCRIPT_FILENAME", "PATH_INFO", "REMOTE_ADDR", "COLOUR"];
+ * const server = serve({ port: 0, onListen: () => {} }, (_request, { params }) => {
+ *   return Response.json(names.map((name) => params.get(name)));
+ * });
+ * await server.ready;
+ * const { port } = server.addr as { port: number };
+ *
+ * const client = createClient({ port, documentRoot: "/srv/www", params: { COLOUR: "blue" } });
+ * const response = await client.fetch("/shop.php/cart", { remoteAddr: "192.0.2.1" });
+ * assertEquals(await response.json(), ["/srv/www/shop.php", "/cart", "192.0.2.1", "blue"]);
+ *
+ * await client.close();
+ * await server.shutdown();
  * ```
  */
 export function createClient(where: string | ClientOptions, options: ClientOptions = {}): Client {
