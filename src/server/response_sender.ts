@@ -104,15 +104,15 @@ export class ResponseSender {
       while (chunk !== undefined && this.#cancelled === undefined) {
         const next = this.#read();
         const last = await endsSoon(next);
+        // A cancelled stream ends too, but not because it is whole.
+        if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        if (last && !this.#headWritten) {
-          checkLength(sent, declared);
-          return this.#writeHead(parts, sent, chunk);
-        }
-        if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+        const whole = last && !this.#headWritten;
+        if (whole) checkLength(sent, declared);
+        else if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, first);
-        else this.#writeHead(parts, undefined, first);
+        else this.#writeHead(parts, whole ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
         chunk = await next;
