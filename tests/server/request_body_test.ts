@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { gate, inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
+import { inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
 import { type AskOptions, encode, latin1 } from "./web_server.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
