@@ -53,9 +53,6 @@ class StreamsTransport implements Transport {
         const { done, value } = await this.#reader.read();
         if (this.#gone) return;
         if (done) {
-          // As with a socket: what answers at once has done so before the end is told.
-          await new Promise((resolve) => setTimeout(resolve));
-          if (this.#gone) return;
           this.#ended.peer = true;
           this.#sink.ended();
           return this.#closeIfDone();

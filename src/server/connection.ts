@@ -223,9 +223,13 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   ended(): void {
     this.#peerEnded = true;
     this.#sinceMs = this.#host.nowMs;
-    const reason = new RequestAbortedError("The web server closed the connection");
-    for (const exchange of this.#exchanges) exchange.abort(reason);
-    this.#settle();
+    if (this.#exchanges.size === 0) return this.#settle();
+    // A request and the end behind it can come in one go: what is answered at once is answered first.
+    setTimeout(() => {
+      const reason = new RequestAbortedError("The web server closed the connection");
+      for (const exchange of this.#exchanges) exchange.abort(reason);
+      this.#settle();
+    });
   }
 
   drained(): void {

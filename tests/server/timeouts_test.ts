@@ -532,7 +532,7 @@ class Fake {
   }
 }
 
-Deno.test("a connection whose web server has ended its side is closed after 10 s when the handler never answers", () => {
+Deno.test("a connection whose web server has ended its side is closed after 10 s when the handler never answers", async () => {
   const reasons: unknown[] = [];
   const fake = new Fake({
     fetch(request) {
@@ -542,6 +542,7 @@ Deno.test("a connection whose web server has ended its side is closed after 10 s
   });
   fake.connection.received(requestBytes(true, 1));
   fake.connection.ended();
+  await sleep(2);
   assertEquals(reasons.length, 1);
   for (let i = 0; i < 9; i++) fake.tick(1000);
   assertEquals(fake.calls, []);
