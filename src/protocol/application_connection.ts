@@ -172,8 +172,10 @@ export class ApplicationConnection<Request> implements RecordSink {
 
   /** When the first of those began, as `receive` was told; undefined if there is none. */
   get unfinishedSinceMs(): number | undefined {
-    if (this.#unfinished === 0) return undefined;
-    for (const { params, begunMs } of this.#requests.values()) if (params !== null) return begunMs;
+    for (const { params, begunMs } of this.#requests.values()) {
+      if (params !== null) return begunMs;
+    }
+    return undefined;
   }
 
   /** Whether the web server is neither amid a record nor amid a request. */
