@@ -146,8 +146,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const { nowMs } = this.#host;
     const waitedMs = nowMs - this.#sinceMs;
     if (this.#blocked && writeTimeoutMs > 0 && nowMs - this.#blockedMs >= writeTimeoutMs) {
-      const what = "Cannot send response: the web server has taken nothing of it";
-      return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} for ${writeTimeoutMs} ms`));
+      const what = "Cannot send response: the web server has not taken what waits for it";
+      return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} in ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
       if (!this.#blocked && waitedMs >= drainTimeoutMs) this.#transport.close();

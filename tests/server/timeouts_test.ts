@@ -373,7 +373,7 @@ for (
     await until(() => errors.length > 0, "the error");
     await until(() => server.stats().connections === 0, "the connection to be closed");
     const { message } = takeLimit(errors, "writeTimeoutMs", 150);
-    assertEquals(message, "Cannot send response: the web server has taken nothing of it for 150 ms");
+    assertEquals(message, "Cannot send response: the web server has not taken what waits for it in 150 ms");
     await until(() => seen.length === (what === "bytes" ? 2 : 3), "all to be told");
     for (const reason of seen.splice(0)) {
       assertInstanceOf(reason, RequestAbortedError);
