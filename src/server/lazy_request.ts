@@ -6,6 +6,7 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
+import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
@@ -53,7 +54,7 @@ export class LazyRequest {
   static toNative(request: LazyRequest, withBody = true): Request {
     const body = withBody ? request.#source.body : null;
     if (body !== null && request.bodyUsed) throw used();
-    if (request.#native !== null) return request.#native;
+    if (request.#native !== null) return request.#withHeaders(request.#native);
     const { method, url, signal } = request.#source;
     const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
     if (body !== null) init.body = body.stream;
@@ -62,11 +63,9 @@ export class LazyRequest {
     return native;
   }
 
-  /** As `toNative`, for who has the body from now on: Bun's own classes would leave it to the request as well. */
-  static handOver(request: LazyRequest): Request {
-    const native = LazyRequest.toNative(request);
+  /** Someone else has the body from now on: Bun's own classes would leave it to the request as well. */
+  static handOver(request: LazyRequest): void {
     request.#handedOver = request.#source.body !== null;
-    return native;
   }
 
   get method(): string {
@@ -182,6 +181,15 @@ export class LazyRequest {
     return keepMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 
+  /** Gives the native request what has happened to the headers since it was made. */
+  #withHeaders(native: Request): Request {
+    if (this.#headers !== null) {
+      for (const [name] of [...native.headers]) native.headers.delete(name);
+      for (const [name, value] of this.#headers) native.headers.append(name, value);
+    }
+    return native;
+  }
+
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
   async #bytes(): Promise<Uint8Array> {
     if (this.#handedOver) throw used();
@@ -193,13 +201,17 @@ export class LazyRequest {
   }
 }
 
-// `instanceof Request`, `Object.prototype.toString` and `request.constructor` tell no difference.
-Object.setPrototypeOf(LazyRequest.prototype, NativeRequest.prototype);
-Object.defineProperty(LazyRequest.prototype, "constructor", {
-  value: NativeRequest,
-  configurable: true,
-  writable: true,
-});
+passFor(LazyRequest, NativeRequest);
+
+// For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
+const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
+if (!(inspectSymbol in NativeRequest.prototype)) {
+  Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
+    value(this: LazyRequest): Request {
+      return LazyRequest.toNative(this, false);
+    },
+  });
+}
 
 /** Bun makes GET of the methods that it does not know. */
 export function keepMethod(request: Request, method: string): Request {
