@@ -6,9 +6,11 @@
  * - `new Response("text")` and `Response.json(…)` set a Content-Type by the Fetch standard; Bun's set none, or another.
  *
  * Each stays what it was in every other way: `instanceof`, subclassing, its statics and its name. Done once, by the first
- * `serve`, and not at all where `nativeRequest` is set.
+ * `serve`, and not at all where `nativeRequest` is set. With the option `fastResponse`, `new Response("text")` makes one
+ * that keeps its text.
  */
 
+import { globalResponse, MemoryResponse } from "./fast_response.ts";
 import { keepMethod, LazyRequest } from "./lazy_request.ts";
 import { adoptClass, adoptPrototype } from "./pass_for.ts";
 
@@ -86,4 +88,15 @@ function adoptResponse(): void {
       get: (target, name, receiver): unknown => name === "json" ? json : Reflect.get(target, name, receiver),
     }),
   );
+}
+
+const fast = Symbol("webfcgi fast");
+
+/** Has the global `Response` make responses that are sent without a stream, unless it does; `native` as `globalResponse`. */
+export function adoptFastResponse(native: boolean): void {
+  if (fast in Response) return;
+  const FastGlobal = globalResponse(native);
+  Object.defineProperty(FastGlobal, fast, { value: true });
+  if (!native) adoptPrototype(Response, MemoryResponse, MemoryResponse.toNative);
+  adoptClass("Response", FastGlobal);
 }

@@ -6,6 +6,7 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
+import { copyHeaders } from "./header_pairs.ts";
 import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
 
@@ -54,7 +55,10 @@ export class LazyRequest {
   static toNative(request: LazyRequest, withBody = true): Request {
     const body = withBody ? request.#source.body : null;
     if (body !== null && request.bodyUsed) throw used();
-    if (request.#native !== null) return request.#withHeaders(request.#native);
+    if (request.#native !== null) {
+      if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
+      return request.#native;
+    }
     const { method, url, signal } = request.#source;
     const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
     if (body !== null) init.body = body.stream;
@@ -179,15 +183,6 @@ export class LazyRequest {
   clone(): Request {
     if (this.bodyUsed || this.body?.locked) throw used();
     return keepMethod(LazyRequest.toNative(this).clone(), this.method);
-  }
-
-  /** Gives the native request what has happened to the headers since it was made. */
-  #withHeaders(native: Request): Request {
-    if (this.#headers !== null) {
-      for (const [name] of [...native.headers]) native.headers.delete(name);
-      for (const [name, value] of this.#headers) native.headers.append(name, value);
-    }
-    return native;
   }
 
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
