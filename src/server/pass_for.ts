@@ -44,6 +44,6 @@ export function adoptPrototype<T>(Native: NativeClass, Own: OwnClass<T>, toNativ
 
 /** Puts a class in the place of a global one, whose instances call it their constructor. */
 export function adoptClass(name: "Request" | "Response", Class: NativeClass): void {
-  Object.defineProperty(globalThis, name, { value: Class });
+  Object.assign(globalThis, { [name]: Class });
   Object.defineProperty(Class.prototype, "constructor", { value: Class });
 }
