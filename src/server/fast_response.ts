@@ -46,8 +46,9 @@ export class MemoryResponse {
   /** What the response was made of, unless a native one has taken that over. */
   static parts(response: MemoryResponse): ResponseParts | undefined {
     if (response.#native !== null) return undefined;
-    const { status, statusText, headers } = response.#head;
-    return { status, statusText, headers: response.#headers ?? headers, body: response.#body };
+    // Not from #head: a handler can have defined a property of its own.
+    const { status, statusText } = response;
+    return { status, statusText, headers: response.#headers ?? response.#head.headers, body: response.#body };
   }
 
   /** The native response of the same contents, which has the body from now on. */
