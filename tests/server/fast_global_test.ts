@@ -1,7 +1,7 @@
 import { FastResponse, serve } from "@webfcgi/webfcgi";
 import { memoryParts } from "../../src/server/fast_response.ts";
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals, assertStrictEquals } from "../std/assert.ts";
-import { outcome } from "./outcome.ts";
+import { namesForIn, outcome } from "./outcome.ts";
 import { inScene, isBun } from "./scene.ts";
 import { encode } from "./web_server.ts";
 
@@ -79,11 +79,7 @@ const probes: Record<string, (R: typeof Response) => unknown> = {
     ["status", "ok", "headers", "body", "bodyUsed", "type", "url", "redirected", "text", "clone"].filter((name) =>
       name in new R()
     ),
-  "for in": (R) => {
-    const names = [];
-    for (const name in new R()) names.push(name);
-    return names.sort();
-  },
+  "for in": (R) => namesForIn(new R()).sort(),
   properties: (R) => {
     const { status, statusText, ok, type, url, redirected, bodyUsed, body } = new R("x", {
       status: 299,

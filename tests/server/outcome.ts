@@ -9,3 +9,11 @@ export async function outcome<T>(probe: (value: T) => unknown, value: T): Promis
     return `throws ${error instanceof Error ? error.name : String(error)}`;
   }
 }
+
+/** The names that `for in` gives, inherited ones too. */
+export function namesForIn(value: object): string[] {
+  const names: string[] = [];
+  // deno-lint-ignore guard-for-in
+  for (const name in value) names.push(name);
+  return names;
+}
