@@ -22,20 +22,20 @@ export function adoptGlobals(): void {
   Object.defineProperty(Request, adopted, { value: true });
   const AdoptedRequest = new Proxy(Request, {
     construct(target, [input, init]: ConstructorParameters<typeof Request>, newTarget): Request {
-      if (!LazyRequest.is(input)) {
-        return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
-      }
-      const request = passOn(input, init, (native): Request => Reflect.construct(target, [native, init], newTarget));
-      return init?.method === undefined ? keepMethod(request, input.method) : request;
+      const lazy = LazyRequest.behind(input);
+      if (lazy === undefined) return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
+      const request = passOn(lazy, init, (native): Request => Reflect.construct(target, [native, init], newTarget));
+      return init?.method === undefined ? keepMethod(request, lazy.method) : request;
     },
   });
   adoptPrototype(Request, LazyRequest, LazyRequest.toNative);
   adoptClass("Request", AdoptedRequest);
   globalThis.fetch = new Proxy(fetch, {
     apply(target, self, [input, ...rest]: Parameters<typeof fetch>): Promise<Response> {
-      if (!LazyRequest.is(input)) return Reflect.apply(target, self, [input, ...rest]);
+      const lazy = LazyRequest.behind(input);
+      if (lazy === undefined) return Reflect.apply(target, self, [input, ...rest]);
       try {
-        return passOn(input, rest[0], (native) => Reflect.apply(target, self, [native, ...rest]));
+        return passOn(lazy, rest[0], (native) => Reflect.apply(target, self, [native, ...rest]));
       } catch (error) {
         return Promise.reject(error);
       }
@@ -60,8 +60,10 @@ function adoptCaches(): void {
     const method = prototype?.[name];
     if (prototype === undefined || typeof method !== "function") continue;
     prototype[name] = new Proxy(method, {
-      apply: (target, self, [input, ...rest]): unknown =>
-        Reflect.apply(target, self, [LazyRequest.is(input) ? LazyRequest.toNative(input, false) : input, ...rest]),
+      apply(target, self, [input, ...rest]): unknown {
+        const lazy = LazyRequest.behind(input);
+        return Reflect.apply(target, self, [lazy === undefined ? input : LazyRequest.toNative(lazy, false), ...rest]);
+      },
     });
   }
 }

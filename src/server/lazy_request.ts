@@ -24,6 +24,7 @@ export interface RequestSource {
   readonly signal: AbortSignal;
 }
 
+const behind = Symbol("webfcgi request");
 const NativeRequest = Request;
 const NativeResponse = Response;
 
@@ -44,6 +45,13 @@ export class LazyRequest {
   /** Whether `value` is a LazyRequest, and not only looks like one. */
   static is(value: unknown): value is LazyRequest {
     return typeof value === "object" && value !== null && #source in value;
+  }
+
+  /** The LazyRequest that `value` is, or is a Proxy around: itty-router's handlers have one. */
+  static behind(value: unknown): LazyRequest | undefined {
+    if (LazyRequest.is(value)) return value;
+    const self = value instanceof NativeRequest ? (value as { readonly [behind]?: unknown })[behind] : undefined;
+    return LazyRequest.is(self) ? self : undefined;
   }
 
   /**
@@ -197,6 +205,12 @@ export class LazyRequest {
 }
 
 passFor(LazyRequest, NativeRequest);
+
+Object.defineProperty(LazyRequest.prototype, behind, {
+  get(): unknown {
+    return this;
+  },
+});
 
 // For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
 const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
