@@ -146,14 +146,24 @@ class TextResponse extends NativeResponse {
     return { status, statusText, headers, body: value.#text };
   }
 
-  /** Who has the stream may do anything with it. */
-  override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    this.#text = undefined;
-    return super.body;
+  /** Has it sent as its stream. */
+  static forget(response: TextResponse): void {
+    response.#text = undefined;
   }
 }
 
 passFor(TextResponse, NativeResponse);
+
+const nativeBody = Object.getOwnPropertyDescriptor(NativeResponse.prototype, "body");
+// Not in the class: to some declarations it is a field, to others an accessor.
+Object.defineProperty(TextResponse.prototype, "body", {
+  enumerable: true,
+  get(this: TextResponse): unknown {
+    // Who has the stream may do anything with it.
+    TextResponse.forget(this);
+    return nativeBody?.get?.call(this);
+  },
+});
 
 /** A class like the native one in every way, whose instances `make` makes where it can. */
 function responseClass(make: Make): typeof Response {
