@@ -6,6 +6,8 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
+import { copyHeaders } from "./header_pairs.ts";
+import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
@@ -22,6 +24,7 @@ export interface RequestSource {
   readonly signal: AbortSignal;
 }
 
+const behind = Symbol("webfcgi request");
 const NativeRequest = Request;
 const NativeResponse = Response;
 
@@ -44,6 +47,13 @@ export class LazyRequest {
     return typeof value === "object" && value !== null && #source in value;
   }
 
+  /** The LazyRequest that `value` is, or is a Proxy around: itty-router's handlers have one. */
+  static behind(value: unknown): LazyRequest | undefined {
+    if (LazyRequest.is(value)) return value;
+    const self = value instanceof NativeRequest ? (value as { readonly [behind]?: unknown })[behind] : undefined;
+    return LazyRequest.is(self) ? self : undefined;
+  }
+
   /**
    * The native Request of the same contents, for who looks behind the prototype. It has the body from now on; with
    * `withBody` false it is one without, and the body stays.
@@ -53,7 +63,10 @@ export class LazyRequest {
   static toNative(request: LazyRequest, withBody = true): Request {
     const body = withBody ? request.#source.body : null;
     if (body !== null && request.bodyUsed) throw used();
-    if (request.#native !== null) return request.#native;
+    if (request.#native !== null) {
+      if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
+      return request.#native;
+    }
     const { method, url, signal } = request.#source;
     const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
     if (body !== null) init.body = body.stream;
@@ -62,11 +75,9 @@ export class LazyRequest {
     return native;
   }
 
-  /** As `toNative`, for who has the body from now on: Bun's own classes would leave it to the request as well. */
-  static handOver(request: LazyRequest): Request {
-    const native = LazyRequest.toNative(request);
+  /** Someone else has the body from now on: Bun's own classes would leave it to the request as well. */
+  static handOver(request: LazyRequest): void {
     request.#handedOver = request.#source.body !== null;
-    return native;
   }
 
   get method(): string {
@@ -197,13 +208,23 @@ export class LazyRequest {
   }
 }
 
-// `instanceof Request`, `Object.prototype.toString` and `request.constructor` tell no difference.
-Object.setPrototypeOf(LazyRequest.prototype, NativeRequest.prototype);
-Object.defineProperty(LazyRequest.prototype, "constructor", {
-  value: NativeRequest,
-  configurable: true,
-  writable: true,
+passFor(LazyRequest, NativeRequest);
+
+Object.defineProperty(LazyRequest.prototype, behind, {
+  get(): unknown {
+    return this;
+  },
 });
+
+// For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
+const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
+if (!(inspectSymbol in NativeRequest.prototype)) {
+  Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
+    value(this: LazyRequest): Request {
+      return LazyRequest.toNative(this, false);
+    },
+  });
+}
 
 /** Bun makes GET of the methods that it does not know. */
 export function keepMethod(request: Request, method: string): Request {

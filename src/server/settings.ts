@@ -117,6 +117,27 @@ export interface ConnectionOptions {
    * @default {false}
    */
   nativeRequest?: boolean;
+  /**
+   * Has the global `Response` make responses that are sent as fast as {@linkcode FastResponse}, from now on and in the
+   * whole process: for frameworks that make responses themselves, as Hono's `c.text()` does.
+   *
+   * It stays what it was in every other way, and what the runtime's own functions take is still theirs.
+   *
+   * @default {false}
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@webfcgi/webfcgi";
+   * import { assert } from "@std/assert";
+   * import { Hono } from "hono";
+   *
+   * const app = new Hono().get("/", (context) => context.text("Hello"));
+   * await using server = serve({ port: 0, onListen: () => {}, fastResponse: true, fetch: app.fetch });
+   * await server.ready;
+   * assert(new Response("Hello") instanceof Response);
+   * ```
+   */
+  fastResponse?: boolean;
   /** Makes a response of an error. Without it the error is written to the console, and a plain 500 is sent. */
   onError?: ErrorHandler;
 }
