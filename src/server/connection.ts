@@ -81,6 +81,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #draining = false;
   /** Our last word has been written. */
   #shutDown = false;
+  /** The server is closed: the socket closes when the queue has gone out. */
+  #closing = false;
   #gone = false;
   /** A record or a request's PARAMS have begun and not ended. */
   #amidHead = true;
@@ -124,10 +126,14 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#settle();
   }
 
-  /** Gives up all requests, and closes. */
+  /** Gives up all requests, and closes as soon as what has been queued has gone out. */
   close(reason: RequestAbortedError): void {
+    const begun = [...this.#exchanges].some((exchange) => exchange.begun);
+    this.#closing = true;
     this.#abortAll(reason);
-    this.#transport.close();
+    if (begun) this.#shutBroken();
+    else this.#shutdown();
+    if (!this.#blocked) this.#transport.close();
   }
 
   ref(): void {
@@ -148,7 +154,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} for ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
-      if (!this.#blocked && waitedMs >= drainTimeoutMs) this.#transport.close();
+      if ((this.#closing || !this.#blocked) && waitedMs >= drainTimeoutMs) this.#drop();
       return;
     }
     for (const exchange of this.#exchanges) {
@@ -212,6 +218,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   drained(): void {
     this.#blocked = false;
     this.#backlog = 0;
+    if (this.#closing) return this.#transport.close();
     if (this.#shutDown) this.#sinceMs = this.#host.nowMs;
     this.#goOn();
     this.#steer();
@@ -298,10 +305,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#protocol.active > 1) {
       this.#protocol.end(exchange.requestId, 1);
     } else {
-      // Nothing that ends well can follow: nginx takes a mere close for the end of the response.
-      this.writer.take();
-      this.#transport.write([BROKEN_RECORD]);
-      this.#shutdown();
+      this.#shutBroken();
     }
     if (!this.#receiving) this.#settle();
   }
@@ -323,7 +327,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #break(error: unknown): void {
     this.#host.report(error);
     this.#abortAll(new RequestAbortedError("The web server broke the protocol", { cause: error }));
-    this.#transport.close();
+    this.#drop();
   }
 
   #abortAll(reason: RequestAbortedError): void {
@@ -355,6 +359,19 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#transport.write(pieces) || this.#blocked) return;
     this.#blocked = true;
     this.#blockedMs = this.#host.nowMs;
+  }
+
+  /** Closes at once; a reset, where the runtime has one, tells that what was queued is lost. */
+  #drop(): void {
+    if (this.#blocked) this.#transport.reset();
+    else this.#transport.close();
+  }
+
+  /** Ends our side such that what has been sent cannot be taken for whole, as nginx takes it after a mere close. */
+  #shutBroken(): void {
+    this.writer.take();
+    this.#transport.write([BROKEN_RECORD]);
+    this.#shutdown();
   }
 
   #shutdown(): void {

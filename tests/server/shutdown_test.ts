@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RequestAbortedError, serve } from "@webfcgi/webfcgi";
+import { FastResponse, RequestAbortedError, serve } from "@webfcgi/webfcgi";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { bounded, gate, inScene, sleep, until } from "./scene.ts";
-import { WebServer } from "./web_server.ts";
+import { concat, latin1, WebServer } from "./web_server.ts";
 
 Deno.test("Server.shutdown closes idle kept connections and accepts no more", async () => {
   await inScene({ fetch: () => new Response("hello") }, async ({ server, connect, addr }) => {
@@ -88,6 +88,62 @@ Deno.test("Server.close aborts everything at once", async () => {
     assertEquals(String(signal?.reason), "AbortError: The server was closed");
     await busy.untilEnded();
     await idle.untilEnded();
+  });
+});
+
+Deno.test("Server.close sends what is no record after a response that has begun", async () => {
+  await inScene({
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("a part")),
+        }),
+      ),
+  }, async ({ server, connect }) => {
+    const web = await connect({ raw: true });
+    web.ask();
+    const received = (): Uint8Array => concat(web.chunks);
+    await web.until(() => latin1(received()).includes("a part"), "the part");
+    await bounded(server.close(), "close", 1000);
+    await web.untilEnded();
+    assertEquals(received().slice(-8), new Uint8Array(8));
+  });
+});
+
+Deno.test("Server.close lets a response that is queued go out whole", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "serve-"));
+  try {
+    await inScene({
+      path: join(folder, "app.sock"),
+      // More than the kernel takes for a unix socket, and no more than we queue at once.
+      fetch: () => new FastResponse(new Uint8Array(400_000)),
+    }, async ({ server, connect }) => {
+      const web = await connect();
+      web.pause();
+      const asked = web.ask();
+      await until(() => server.stats().requests === 1 && server.stats().activeRequests === 0, "the response");
+      const closed = server.close();
+      await sleep(20);
+      web.resume();
+      assertEquals((await asked.answer()).body.length, 400_000);
+      await bounded(closed, "close", 1000);
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("Server.close waits no longer than drainTimeoutMs for a peer that takes nothing more", async () => {
+  const chunk = new Uint8Array(65_536);
+  await inScene({
+    drainTimeoutMs: 20,
+    fetch: () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) })),
+  }, async ({ server, connect }) => {
+    const web = await connect({ raw: true });
+    web.pause();
+    web.ask();
+    await sleep(100);
+    await bounded(server.close(), "close", 1000);
   });
 });
 
