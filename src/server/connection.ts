@@ -11,7 +11,7 @@ import { findMount, stripMount } from "../cgi/mount.ts";
 import { requestUrl } from "../cgi/request_url.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
-import { FCGI_STDOUT } from "../protocol/constants.ts";
+import { FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "../protocol/constants.ts";
 import { decodePairs } from "../protocol/name_value.ts";
 import type { RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
@@ -77,7 +77,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
   #receiving = false;
   #peerEnded = false;
-  /** To be closed as soon as no request is under way. */
+  /** To be closed after the next answer. */
   #draining = false;
   /** Our last word has been written. */
   #shutDown = false;
@@ -120,9 +120,13 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#steer();
   }
 
-  /** Closes the connection as soon as the requests under way have been answered. */
+  /** Closes the connection when the requests under way, or the next one, have been answered. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** Closes the connection if no request is under way; after `drain`. */
+  endIdle(): void {
     this.#settle();
   }
 
@@ -297,6 +301,11 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   end(exchange: Exchange, appStatus: number): void {
     this.#forget(exchange);
     this.#protocol.end(exchange.requestId, appStatus);
+    // nginx closes a connection on which it finds more than END_REQUEST. Left to hear of our closing, it may have sent
+    // the next request by then, and a POST is not tried again.
+    if (this.#draining && this.#protocol.active === 0 && exchange.params.get("SERVER_SOFTWARE")?.startsWith("nginx")) {
+      this.writer.record(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, new Uint8Array(0));
+    }
     if (!this.#receiving) this.#settle();
   }
 
