@@ -301,8 +301,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   end(exchange: Exchange, appStatus: number): void {
     this.#forget(exchange);
     this.#protocol.end(exchange.requestId, appStatus);
-    // nginx closes a connection on which it finds more than END_REQUEST. Left to hear of our closing, it may have sent
-    // the next request by then, and a POST is not tried again.
+    // nginx closes a connection that brings more than END_REQUEST. Left to hear of our closing, it may have sent the next
+    // request by then, and does not try a POST again.
     if (this.#draining && this.#protocol.active === 0 && exchange.params.get("SERVER_SOFTWARE")?.startsWith("nginx")) {
       this.writer.record(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, new Uint8Array(0));
     }

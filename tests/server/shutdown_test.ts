@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FastResponse, RequestAbortedError, serve } from "@webfcgi/webfcgi";
+import { FCGI_END_REQUEST, FCGI_GET_VALUES_RESULT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { bounded, gate, inScene, sleep, until } from "./scene.ts";
-import { concat, latin1, WebServer } from "./web_server.ts";
+import { concat, latin1, recordsOf, WebServer } from "./web_server.ts";
 
 Deno.test("Server.shutdown closes idle kept connections and accepts no more", async () => {
   await inScene({ fetch: () => new Response("hello") }, async ({ server, connect, addr }) => {
@@ -50,6 +51,23 @@ Deno.test("Server.shutdown answers a request that is on the wire", async () => {
     await bounded(shutdown, "shutdown", 3000);
   });
 });
+
+for (
+  const [software, last] of [["nginx/1.22.1", FCGI_GET_VALUES_RESULT], ["Apache/2.4.71", FCGI_END_REQUEST]] as const
+) {
+  Deno.test(`Server.shutdown sends a record of type ${last} last when ${software} keeps the connection`, async () => {
+    await inScene({ fetch: () => new Response("hello") }, async ({ server, connect }) => {
+      const web = await connect({ raw: true });
+      await until(() => server.stats().connections === 1, "the connection");
+      const shutdown = server.shutdown();
+      await sleep(50);
+      web.ask({ params: { SERVER_SOFTWARE: software } });
+      await web.untilEnded();
+      assertEquals(recordsOf(concat(web.chunks)).at(-1)?.type, last);
+      await bounded(shutdown, "shutdown", 3000);
+    });
+  });
+}
 
 Deno.test("Server.shutdown aborts what still runs at the deadline", async () => {
   let signal: AbortSignal | undefined;
