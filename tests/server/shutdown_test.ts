@@ -56,12 +56,18 @@ for (
   const [software, last] of [["nginx/1.22.1", FCGI_GET_VALUES_RESULT], ["Apache/2.4.71", FCGI_END_REQUEST]] as const
 ) {
   Deno.test(`Server.shutdown sends a record of type ${last} last when ${software} keeps the connection`, async () => {
-    await inScene({ fetch: () => new Response("hello") }, async ({ server, connect }) => {
+    const held = gate();
+    const fetch = async (): Promise<Response> => {
+      await held.promise;
+      return new Response("hello");
+    };
+    await inScene({ fetch }, async ({ server, connect }) => {
       const web = await connect({ raw: true });
-      await until(() => server.stats().connections === 1, "the connection");
+      web.ask({ params: { SERVER_SOFTWARE: software } });
+      await until(() => server.stats().activeRequests === 1, "the request");
       const shutdown = server.shutdown();
       await sleep(50);
-      web.ask({ params: { SERVER_SOFTWARE: software } });
+      held.open();
       await web.untilEnded();
       assertEquals(recordsOf(concat(web.chunks)).at(-1)?.type, last);
       await bounded(shutdown, "shutdown", 3000);
