@@ -69,7 +69,7 @@ export function createApp(): Handler {
           length += chunk.length;
         }
       } catch (error) {
-        if (entry.state === "waiting") entry.state = "failed";
+        entry.state = "failed";
         throw error;
       }
       entry.state = "done";

@@ -24,6 +24,8 @@ const MAX_PATH_BYTES = 107;
 
 /** A peer that connects faster than we accept must not keep a closing listener open: turns of the event loop. */
 const MAX_DRAIN_TURNS = 100;
+/** Turns without a new connection after which none waits in the kernel's queue: a busy Deno needs more than one. */
+const QUIET_TURNS = 4;
 
 const encoder = new TextEncoder();
 
@@ -121,10 +123,11 @@ class PathListener implements Listener {
       // What cannot be removed stays: a stale socket that the next listener replaces.
     }
     // Who has connected already waits in the kernel's queue, and would be reset by closing: a lost request on restart.
-    for (let turn = 0; turn < MAX_DRAIN_TURNS; turn++) {
-      const before = this.#accepted();
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (this.#accepted() === before) break;
+    let accepted = this.#accepted();
+    for (let turn = 0, quiet = 0; turn < MAX_DRAIN_TURNS && quiet < QUIET_TURNS; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      quiet = this.#accepted() === accepted ? quiet + 1 : 0;
+      accepted = this.#accepted();
     }
     await this.#listener.close();
   }

@@ -11,7 +11,7 @@ import { findMount, stripMount } from "../cgi/mount.ts";
 import { requestUrl } from "../cgi/request_url.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
-import { FCGI_STDOUT } from "../protocol/constants.ts";
+import { FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "../protocol/constants.ts";
 import { decodePairs } from "../protocol/name_value.ts";
 import type { RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
@@ -79,10 +79,12 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** What has been written is sent when the handlers that are just ending have ended. */
   #settling = false;
   #peerEnded = false;
-  /** To be closed as soon as no request is under way. */
+  /** To be closed after the next answer. */
   #draining = false;
   /** Our last word has been written. */
   #shutDown = false;
+  /** The server is closed: the socket closes when the queue has gone out. */
+  #closing = false;
   #gone = false;
   /** Not even a record has come yet. */
   #fresh = true;
@@ -122,16 +124,24 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#steer();
   }
 
-  /** Closes the connection as soon as the requests under way have been answered. */
+  /** Closes the connection when the requests under way, or the next one, have been answered. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** Closes the connection if no request is under way; after `drain`. */
+  endIdle(): void {
     this.#settle();
   }
 
-  /** Gives up all requests, and closes. */
+  /** Gives up all requests, and closes as soon as what has been queued has gone out. */
   close(reason: RequestAbortedError): void {
+    const begun = [...this.#exchanges].some((exchange) => exchange.begun);
+    this.#closing = true;
     this.#abortAll(reason);
-    this.#transport.close();
+    if (begun) this.#shutBroken();
+    else this.#shutdown();
+    if (!this.#blocked) this.#transport.close();
   }
 
   ref(): void {
@@ -152,7 +162,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} in ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
-      if (!this.#blocked && waitedMs >= drainTimeoutMs) this.#transport.close();
+      if ((this.#closing || !this.#blocked) && waitedMs >= drainTimeoutMs) this.#drop();
       return;
     }
     for (const exchange of this.#exchanges) {
@@ -237,6 +247,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   drained(): void {
     this.#blocked = false;
     this.#backlog = 0;
+    if (this.#closing) return this.#transport.close();
     if (this.#shutDown) this.#sinceMs = this.#host.nowMs;
     this.#goOn();
     this.#steer();
@@ -315,6 +326,11 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   end(exchange: Exchange, appStatus: number): void {
     this.#forget(exchange);
     this.#protocol.end(exchange.requestId, appStatus);
+    // nginx closes a connection that brings more than END_REQUEST. Left to hear of our closing, it may have sent the next
+    // request by then, and does not try a POST again.
+    if (this.#draining && this.#protocol.active === 0 && exchange.params.get("SERVER_SOFTWARE")?.startsWith("nginx")) {
+      this.writer.record(FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, new Uint8Array(0));
+    }
     if (this.#receiving || this.#settling) return;
     if (this.#exchanges.size === 0) return this.#settle();
     // The answers to requests that came in one read tend to be ready in one turn: then one write sends them all.
@@ -330,10 +346,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#protocol.active > 1) {
       this.#protocol.end(exchange.requestId, 1);
     } else {
-      // Nothing that ends well can follow: nginx takes a mere close for the end of the response.
-      this.writer.take();
-      this.#transport.write([BROKEN_RECORD]);
-      this.#shutdown();
+      this.#shutBroken();
     }
     if (!this.#receiving) this.#settle();
   }
@@ -355,7 +368,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #break(error: unknown): void {
     this.#host.report(error);
     this.#abortAll(new RequestAbortedError("The web server broke the protocol", { cause: error }));
-    this.#transport.close();
+    this.#drop();
   }
 
   #abortAll(reason: RequestAbortedError): void {
@@ -387,6 +400,19 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#transport.write(pieces) || this.#blocked) return;
     this.#blocked = true;
     this.#blockedMs = this.#host.nowMs;
+  }
+
+  /** Closes at once; a reset, where the runtime has one, tells that what was queued is lost. */
+  #drop(): void {
+    if (this.#blocked) this.#transport.reset();
+    else this.#transport.close();
+  }
+
+  /** Ends our side such that what has been sent cannot be taken for whole, as nginx takes it after a mere close. */
+  #shutBroken(): void {
+    this.writer.take();
+    this.#transport.write([BROKEN_RECORD]);
+    this.#shutdown();
   }
 
   #shutdown(): void {

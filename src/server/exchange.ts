@@ -126,6 +126,11 @@ export class Exchange implements RequestSource {
     return this.#completed;
   }
 
+  /** Whether a part of the response has been written, and its end has not. */
+  get begun(): boolean {
+    return this.#sender.headWritten && !this.#over;
+  }
+
   /** Has the handler answer; or answers what no handler can be asked. */
   run(handler: Handler, url: string | undefined): void {
     const expected = contentLength(this.params);

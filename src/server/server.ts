@@ -51,8 +51,8 @@ export interface Server extends AsyncDisposable {
 const MAX_TICK_MS = 1000;
 /** A timer of more milliseconds goes off at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** How long what has been sent before a shutdown may take to arrive on an idle connection, in milliseconds. */
-const ARRIVAL_MS = 20;
+/** How long a kept connection waits for one more request at a shutdown before it is closed, in milliseconds. */
+const LAST_REQUEST_MS = 100;
 
 /** A server under way. */
 export class FastCgiServer implements Server, ConnectionHost {
@@ -225,9 +225,12 @@ export class FastCgiServer implements Server, ConnectionHost {
     );
     this.#finished.then(deadline, deadline);
     await this.#listener?.close();
-    if (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, ARRIVAL_MS));
-    await this.#stop();
     for (const connection of this.#connections) connection.drain();
+    // A web server may send a request on a kept connection before it hears that we close it, and the request is lost. Of
+    // a connection in use that is likely, so that one is closed with an answer; of one that is not, hardly.
+    if (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, LAST_REQUEST_MS));
+    await this.#stop();
+    for (const connection of this.#connections) connection.endIdle();
   }
 
   #close(reason: RequestAbortedError): void {

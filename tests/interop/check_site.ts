@@ -352,7 +352,7 @@ const mainChecks: Readonly<Record<string, (visit: Visit) => Promise<void>>> = {
       await connection.send(pattern(0, 500_000));
       await watched(visit, key, (state) => state === "waiting");
     }
-    await watched(visit, key, (state) => state === "failed" || state === "aborted");
+    await watched(visit, key, (state) => state === "failed");
   },
 };
 

@@ -71,6 +71,11 @@ export class HttpConnection {
     while (bytes.length > 0) bytes = bytes.subarray(await this.#conn.write(bytes));
   }
 
+  /** Ends the own side; what the server answers can still be read. */
+  async endRequest(): Promise<void> {
+    await this.#conn.closeWrite();
+  }
+
   /** Sends a request and gives back the head of the response, which may come before the body has been sent. */
   async open(method: string, target: string, options: RequestOptions = {}): Promise<HttpResponseStream> {
     const { body } = options;

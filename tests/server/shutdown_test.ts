@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RequestAbortedError, serve } from "@webfcgi/webfcgi";
+import { FastResponse, RequestAbortedError, serve } from "@webfcgi/webfcgi";
+import { FCGI_END_REQUEST, FCGI_GET_VALUES_RESULT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { bounded, gate, inScene, sleep, until } from "./scene.ts";
-import { WebServer } from "./web_server.ts";
+import { concat, latin1, recordsOf, WebServer } from "./web_server.ts";
 
 Deno.test("Server.shutdown closes idle kept connections and accepts no more", async () => {
   await inScene({ fetch: () => new Response("hello") }, async ({ server, connect, addr }) => {
@@ -51,6 +52,29 @@ Deno.test("Server.shutdown answers a request that is on the wire", async () => {
   });
 });
 
+for (
+  const [software, last] of [["nginx/1.22.1", FCGI_GET_VALUES_RESULT], ["Apache/2.4.71", FCGI_END_REQUEST]] as const
+) {
+  Deno.test(`Server.shutdown sends a record of type ${last} last when ${software} keeps the connection`, async () => {
+    const held = gate();
+    const fetch = async (): Promise<Response> => {
+      await held.promise;
+      return new Response("hello");
+    };
+    await inScene({ fetch }, async ({ server, connect }) => {
+      const web = await connect({ raw: true });
+      web.ask({ params: { SERVER_SOFTWARE: software } });
+      await until(() => server.stats().activeRequests === 1, "the request");
+      const shutdown = server.shutdown();
+      await sleep(50);
+      held.open();
+      await web.untilEnded();
+      assertEquals(recordsOf(concat(web.chunks)).at(-1)?.type, last);
+      await bounded(shutdown, "shutdown", 3000);
+    });
+  });
+}
+
 Deno.test("Server.shutdown aborts what still runs at the deadline", async () => {
   let signal: AbortSignal | undefined;
   let completed = "";
@@ -88,6 +112,62 @@ Deno.test("Server.close aborts everything at once", async () => {
     assertEquals(String(signal?.reason), "AbortError: The server was closed");
     await busy.untilEnded();
     await idle.untilEnded();
+  });
+});
+
+Deno.test("Server.close sends what is no record after a response that has begun", async () => {
+  await inScene({
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("a part")),
+        }),
+      ),
+  }, async ({ server, connect }) => {
+    const web = await connect({ raw: true });
+    web.ask();
+    const received = (): Uint8Array => concat(web.chunks);
+    await web.until(() => latin1(received()).includes("a part"), "the part");
+    await bounded(server.close(), "close", 1000);
+    await web.untilEnded();
+    assertEquals(received().slice(-8), new Uint8Array(8));
+  });
+});
+
+Deno.test("Server.close lets a response that is queued go out whole", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "serve-"));
+  try {
+    await inScene({
+      path: join(folder, "app.sock"),
+      // More than the kernel takes for a unix socket, and no more than we queue at once.
+      fetch: () => new FastResponse(new Uint8Array(400_000)),
+    }, async ({ server, connect }) => {
+      const web = await connect();
+      web.pause();
+      const asked = web.ask();
+      await until(() => server.stats().requests === 1 && server.stats().activeRequests === 0, "the response");
+      const closed = server.close();
+      await sleep(20);
+      web.resume();
+      assertEquals((await asked.answer()).body.length, 400_000);
+      await bounded(closed, "close", 1000);
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("Server.close waits no longer than drainTimeoutMs for a peer that takes nothing more", async () => {
+  const chunk = new Uint8Array(65_536);
+  await inScene({
+    drainTimeoutMs: 20,
+    fetch: () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) })),
+  }, async ({ server, connect }) => {
+    const web = await connect({ raw: true });
+    web.pause();
+    web.ask();
+    await sleep(100);
+    await bounded(server.close(), "close", 1000);
   });
 });
 
