@@ -441,6 +441,22 @@ bridgeTest("bridge answers 501 when the method is not one of Fetch", {}, {}, asy
   assertEquals(asked, []);
 });
 
+bridgeTest("bridge answers 400 when the Host is no host, or the URL none", { "a.txt": "a" }, {}, async ({ root }) => {
+  const handler = bridge({ fetch: () => Promise.reject(new Error("asked")) }, { root });
+  // Made of Host as it is by Deno and Bun.
+  const ask = (host: string, url: string): Promise<Response> =>
+    handler(Object.defineProperty(new Request("http://h/", { headers: { host } }), "url", { value: url }));
+  for (const host of ["h/x", "h?x", "h#x", "user@h", "a b", "h\\x", "[::1", "a:b"]) {
+    assertEquals([host, (await ask(host, `http://h/a.txt`)).status], [host, 400]);
+  }
+  for (const url of ["/a.txt", "http://a:99999/a.txt", ""]) {
+    assertEquals([url, (await ask("h", url)).status], [url, 400]);
+  }
+  for (const host of ["", "h:80", "[::1]:8080", "192.0.2.1"]) {
+    assertEquals([host, (await ask(host, "http://h/a.txt")).status], [host, 200]);
+  }
+});
+
 for (
   const [error, status] of [
     [new ProtocolError("BAD_HEAD", "bad"), 502],
