@@ -31,6 +31,11 @@ const notPrintable = /[^!-~]/g;
 /** `^` besides: the URL standard has it encoded in paths since 2023, which Deno 2.9 and Node 22 do not know. */
 const notPrintableOrCaret = /[^!-~]|\^/g;
 
+/** Whether a Host field is `host[:port]` and nothing else; a URL made of any other may have another path, or user. */
+export function isHostAndPort(field: string): boolean {
+  return hostAndPort.test(field);
+}
+
 /** Whether the client came by TLS, as far as the web server says. */
 function requestScheme(params: Params): "http" | "https" {
   if (params.get("REQUEST_SCHEME")?.toLowerCase() === "https") return "https";

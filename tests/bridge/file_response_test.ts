@@ -1,7 +1,7 @@
 /** How files are read and closed, with a file system that tells. */
 
 import { fileResponse } from "../../src/bridge/file_response.ts";
-import type { Files } from "../../src/runtime/files.ts";
+import type { Files, OpenFile } from "../../src/runtime/files.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../std/assert.ts";
 
 /** A file of `size` bytes that has only `has` of them. */
@@ -112,6 +112,18 @@ Deno.test("fileResponse closes the file when there is no body", async () => {
     await (await file.get(init)).body?.cancel();
     assertEquals([file.opened, file.closed, file.reads], [1, 1, 0]);
   }
+});
+
+Deno.test("fileResponse leaves a long file to the runtime where that sends it better", async () => {
+  const file = new FakeFile(1_000_000);
+  const { files } = file;
+  const asked: unknown[] = [];
+  const blob = (from: number, to: number): Blob => (asked.push([from, to]), new Blob(["as a blob"]));
+  const open = async (path: string): Promise<OpenFile> => ({ ...await files.open(path), blob });
+  const request = new Request("http://localhost/a.bin", { headers: { range: "bytes=100000-299999" } });
+  const response = await fileResponse(request, { ...files, open }, "/a.bin");
+  assertEquals([await response.text(), asked, file.reads, file.closed], ["as a blob", [[100_000, 300_000]], 0, 1]);
+  assertEquals(response.headers.get("content-disposition"), "inline");
 });
 
 Deno.test("fileResponse breaks off when a file has become shorter", async () => {
