@@ -14,6 +14,7 @@
  * | `LIMIT` | LimitError | a limit was reached; `limit` names it |
  * | `ABORTED` | RequestAbortedError | the web server gave the request up |
  * | `REFUSED` | RequestRefusedError | the application refused the request |
+ * | `APP_STATUS` | AppStatusError | the application says that the request failed |
  */
 export type FastCgiErrorCode =
   | "BAD_VERSION"
@@ -24,7 +25,8 @@ export type FastCgiErrorCode =
   | "UNEXPECTED_END"
   | "LIMIT"
   | "ABORTED"
-  | "REFUSED";
+  | "REFUSED"
+  | "APP_STATUS";
 
 /**
  * The base of every error that a peer's doing can cause.
@@ -140,5 +142,30 @@ export class RequestRefusedError extends FastCgiError {
   constructor(protocolStatus: number, message: string) {
     super("REFUSED", message);
     this.protocolStatus = protocolStatus;
+  }
+}
+
+/**
+ * The application ended a request with an `appStatus` other than 0 (§5.5), and nothing vouches that its response is
+ * whole.
+ *
+ * @example
+ * ```ts
+ * import { AppStatusError } from "@webfcgi/webfcgi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AppStatusError(255, "The application failed").appStatus, 255);
+ * ```
+ */
+export class AppStatusError extends FastCgiError {
+  /** The name that consoles print. */
+  override name = "AppStatusError";
+  /** What the request came to, like a program's exit status. */
+  readonly appStatus: number;
+
+  /** Makes the error of the failing appStatus. */
+  constructor(appStatus: number, message: string) {
+    super("APP_STATUS", message);
+    this.appStatus = appStatus;
   }
 }

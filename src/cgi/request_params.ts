@@ -9,7 +9,7 @@ export interface ParamsSource {
   /** The method, as it is. */
   readonly method: string;
   /** The absolute URL. */
-  readonly url: string;
+  readonly url: string | URL;
   /** Pairs of name and value, as `Headers` gives them. */
   readonly headers: Iterable<readonly [string, string]>;
 }
@@ -95,7 +95,7 @@ function pathAfter(path: string, scriptName: string): string {
  * @throws {TypeError} If the URL is not an absolute one of http or https.
  */
 export function requestParams(request: ParamsSource, site: Site = {}): string[] {
-  const url = new URL(request.url);
+  const url = typeof request.url === "string" ? new URL(request.url) : request.url;
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new TypeError(`Cannot make parameters: URL ${request.url} is not one of http or https`);
   }

@@ -21,13 +21,19 @@ export interface ApplicationCapabilities {
 const ASK_AGAIN_MS = 250;
 
 /**
- * Asks, and closes the connection.
+ * Asks, and closes the connection; gives up when `signal` is aborted.
  *
  * @throws {LimitError} `headTimeoutMs`, if there is no answer.
  * @throws {ProtocolError} If the application closes the connection instead, or answers what cannot be read.
  */
-export async function askCapabilities(connect: Connect, headTimeoutMs: number): Promise<ApplicationCapabilities> {
+export async function askCapabilities(
+  connect: Connect,
+  headTimeoutMs: number,
+  signal: AbortSignal,
+): Promise<ApplicationCapabilities> {
   const question = new Question();
+  const onAbort = (): void => question.fail(signal.reason);
+  signal.addEventListener("abort", onAbort);
   const startedMs = performance.now();
   let asked = 1;
   const stopClock = startClock(() => {
@@ -43,6 +49,7 @@ export async function askCapabilities(connect: Connect, headTimeoutMs: number): 
     return await question.answer;
   } finally {
     stopClock();
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

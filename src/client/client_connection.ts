@@ -17,6 +17,8 @@ import { StrictConnection } from "./strict_connection.ts";
 export interface ClientConnectionHost {
   /** Whether connections are kept. */
   readonly keepConn: boolean;
+  /** Whether one waits for the application to take it, so that others must be given back to be taken again. */
+  readonly crowded: boolean;
   /** How long one may be idle, in milliseconds. 0: for ever. */
   readonly idleTimeoutMs: number;
   /** The connection can take a request, or one more. */
@@ -31,8 +33,9 @@ export interface ClientConnectionHost {
 const UNREAD_HIGH_WATER = 65_536;
 /** The same while several are: one slow reader must not block the others at once. */
 const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
-/** How long the application may take to end a request that was given up on a shared connection, in milliseconds. */
-const ABORT_MS = 10_000;
+
+/** How long an application that has time takes to answer on a new connection, in milliseconds. */
+const CROWDED_MS = 100;
 
 /** A connection under way. */
 export class ClientConnection implements TransportSink, WebServerEvents, RequestOutput, ExchangeOwner {
@@ -40,11 +43,13 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #host: ClientConnectionHost;
   readonly #transport: Transport;
   readonly #exchanges = new Map<number, ClientExchange>();
-  /** Requests given up that the application has not ended yet, and since when. */
-  readonly #abandoned = new Map<number, number>();
+  /** Requests given up. Go ends one at once, and then goes on writing what its handler has to say. */
+  readonly #abandoned = new Set<number>();
   /** Exchanges whose response may be made once all that has come is taken in. */
   #answered: ClientExchange[] = [];
   #used = false;
+  /** Something has come. */
+  #heard = false;
   #shared = false;
   #receiving = false;
   #blocked = false;
@@ -84,11 +89,16 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     return !this.#used;
   }
 
+  /** Whether nothing has come over it for so long that it may be one that no worker of the application has taken. */
+  waitsForWorker(nowMs: number): boolean {
+    return !this.#heard && this.#exchanges.size > 0 && nowMs - this.#idleSinceMs >= CROWDED_MS;
+  }
+
   /** Sends a request; with `shared`, others may be under way. */
   start(exchange: ClientExchange, shared: boolean): void {
     const { protocol } = this;
     let requestId = 1;
-    while (this.#exchanges.has(requestId) || this.#abandoned.has(requestId)) requestId++;
+    while (this.#exchanges.has(requestId)) requestId++;
     exchange.requestId = requestId;
     this.#exchanges.set(requestId, exchange);
     this.#shared = shared;
@@ -101,18 +111,15 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.flush();
   }
 
-  /** Ends all requests with `reason`, and closes. */
+  /** Ends all requests with `reason`, which there must be if there are any, and closes. */
   close(reason?: unknown): void {
-    this.#lose(reason ?? new ProtocolError("UNEXPECTED_END", "The connection was closed"));
+    this.#lose(reason);
     this.#transport.close();
   }
 
   /** Ends what has waited for too long; called now and then. */
   tick(nowMs: number): void {
     for (const exchange of this.#exchanges.values()) exchange.checkTime(nowMs);
-    for (const sinceMs of this.#abandoned.values()) {
-      if (nowMs - sinceMs >= ABORT_MS) this.#retired = true;
-    }
     const { idleTimeoutMs } = this.#host;
     if (this.#exchanges.size > 0 || this.#gone) return;
     if (this.#retired || idleTimeoutMs > 0 && nowMs - this.#idleSinceMs >= idleTimeoutMs) this.close();
@@ -122,6 +129,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   received(chunk: Uint8Array): boolean {
     if (this.#gone) return false;
+    this.#heard = true;
     this.#receiving = true;
     let kept = true;
     try {
@@ -147,13 +155,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   closed(error?: Error): void {
-    this.#lose(
-      new ProtocolError(
-        "UNEXPECTED_END",
-        "Cannot read response: the connection to the application broke",
-        error && { cause: error },
-      ),
-    );
+    if (!this.#gone) {
+      const message = "Cannot read response: the connection to the application broke";
+      this.#lose(new ProtocolError("UNEXPECTED_END", message, error && { cause: error }));
+    }
     this.#host.closed(this);
   }
 
@@ -172,11 +177,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   onEnd(requestId: number, end: EndRequestBody): void {
-    this.#abandoned.delete(requestId);
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
-    // What is left of a request that was answered early confuses applications that read on in it.
-    if (!exchange.sent && !this.#shared) this.#retired = true;
+    // An application may still wait for what is left of a request that it answered early.
+    if (!exchange.sent) this.#retired = true;
     exchange.end(end);
     this.#exchanges.delete(requestId);
   }
@@ -209,12 +213,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     if (!this.#exchanges.delete(requestId)) return;
     this.protocol.abort(requestId);
     this.flush();
-    if (this.#shared) {
-      this.#abandoned.set(requestId, performance.now());
-      this.#settle();
-    } else {
-      this.close();
-    }
+    this.#abandoned.add(requestId);
+    this.#retired = true;
+    if (this.#exchanges.size === 0) this.close();
+    else this.#steer();
   }
 
   /** This application cannot be followed any more. */
@@ -235,9 +237,9 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   /** Gives the connection back, or closes it, once it has nothing more to do. */
   #settle(): void {
     if (this.#gone || this.#receiving) return;
-    if (!this.#host.keepConn && this.#used && this.#exchanges.size === 0) return this.close();
     if (this.#exchanges.size === 0) {
-      if (this.#retired) return this.close();
+      const kept = this.#host.keepConn && !this.#host.crowded && !this.#retired;
+      if (this.#used && !kept) return this.close();
       this.#idleSinceMs = performance.now();
       if (!this.#unreffed) this.#transport.unref();
       this.#unreffed = true;

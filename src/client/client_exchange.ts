@@ -5,7 +5,7 @@
  * ended. It ends exactly once: with END_REQUEST, by being given up, or with its connection.
  */
 
-import { FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "../errors.ts";
+import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/bodies.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
@@ -123,12 +123,16 @@ export class ClientExchange implements ResponseBodyHost {
   onStdout(content: Uint8Array): boolean {
     if (this.#over) return false;
     this.#answered = true;
-    this.#progressMs = performance.now();
-    if (this.#head !== undefined) return this.#addBody(content);
+    if (this.#head !== undefined) {
+      this.#progressMs = performance.now();
+      return this.#addBody(content);
+    }
     try {
       const found = this.#headReader.push(content);
+      // Half a head is no progress, or one that trickles in would never be late.
       if (found === undefined) return false;
       this.#head = found.head;
+      this.#progressMs = performance.now();
       return this.#addBody(content.subarray(found.bodyAt));
     } catch (error) {
       this.abort(error);
@@ -171,6 +175,7 @@ export class ClientExchange implements ResponseBodyHost {
     this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && !this.#answered && this.#replayable;
     if (failure === undefined) this.#body.end();
     this.#finish(failure);
+    if (this.#retriable) return;
     try {
       this.#onEnd?.({ appStatus });
     } catch (error) {
@@ -258,25 +263,21 @@ export class ClientExchange implements ResponseBodyHost {
 
   /** What is wrong with a response that has ended now. */
   #incomplete(appStatus: number): FastCgiError | undefined {
+    const failed = (message: string): FastCgiError =>
+      appStatus === 0 ? new ProtocolError("UNEXPECTED_END", message) : new AppStatusError(appStatus, message);
     const ended = `the application ended the request with appStatus ${appStatus}`;
     if (this.#head === undefined) {
       const { length } = this.#headReader;
       const got = length === 0 ? "nothing" : `${length} bytes of a head that is not whole`;
-      return new ProtocolError("UNEXPECTED_END", `Cannot read response: ${ended} and ${got}`);
+      return failed(`Cannot read response: ${ended} and ${got}`);
     }
-    const { expected } = this.#head;
-    if (expected !== undefined && this.#received < expected && this.#head.hasBody) {
-      return new ProtocolError(
-        "UNEXPECTED_END",
-        `Cannot read response body: it ended after ${this.#received} of its ${expected} bytes`,
-      );
+    const { expected, hasBody } = this.#head;
+    if (hasBody && expected !== undefined && this.#received < expected) {
+      return failed(`Cannot read response body: ${ended} after ${this.#received} of its ${expected} bytes`);
     }
     // On a shared connection an application has no other way to say that the response broke off.
     if (appStatus !== 0 && expected === undefined) {
-      return new ProtocolError(
-        "UNEXPECTED_END",
-        `Cannot read response body: ${ended}, and no Content-Length vouches for it`,
-      );
+      return failed(`Cannot read response body: ${ended}, and no Content-Length vouches for it`);
     }
   }
 
@@ -309,6 +310,7 @@ function noted(error: unknown, note: string): unknown {
   if (error instanceof ProtocolError) return new ProtocolError(error.code, message, { cause: error.cause ?? error });
   if (error instanceof LimitError) return new LimitError(error.limit, error.max, message);
   if (error instanceof RequestRefusedError) return new RequestRefusedError(error.protocolStatus, message);
+  if (error instanceof AppStatusError) return new AppStatusError(error.appStatus, message);
   return error;
 }
 

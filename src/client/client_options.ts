@@ -32,8 +32,9 @@ export interface ClientOptions extends Site, Partial<ScriptRules> {
   /** Path of the application's unix socket, at most 107 bytes. */
   readonly path?: string;
   /**
-   * Whether connections are kept for further requests (FCGI_KEEP_CONN). A worker of PHP-FPM serves no one else while a
-   * connection to it is kept, so it is off unless asked for.
+   * Whether connections are kept for further requests (FCGI_KEEP_CONN), which costs half as much. A worker of PHP-FPM
+   * serves no one else while a connection to it is kept, so it is off unless asked for; requests of this client that wait
+   * for a worker still get their turn.
    *
    * @default {false}
    */

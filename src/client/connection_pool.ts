@@ -27,6 +27,7 @@ interface Opening {
 /** Connections under way. */
 export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   readonly keepConn: boolean;
+  crowded = false;
   readonly idleTimeoutMs: number;
   /** How many requests may share a connection at a time. */
   maxShared = 1;
@@ -213,6 +214,9 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
     const nowMs = performance.now();
     const { connectTimeoutMs } = this.#settings;
     for (const connection of [...this.#connections]) connection.tick(nowMs);
+    // A worker of PHP-FPM serves no other connection while one is kept, not even another one of ours.
+    this.crowded = [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
+    if (this.crowded) { for (const connection of this.#idle.slice()) connection.close(); }
     for (const exchange of this.#queue) exchange.checkTime(nowMs);
     if (connectTimeoutMs === 0) return;
     for (const opening of this.#openings) {

@@ -31,21 +31,55 @@ export interface ClientStats {
   readonly retries: number;
 }
 
-/** A client of one application. */
+/**
+ * A client of one application.
+ *
+ * @example
+ * ```ts
+ * import { allow, serve } from "@webfcgi/webfcgi";
+ * import { authorizerVariables, createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = serve({
+ *   port: 0,
+ *   onListen: () => {},
+ *   fetch: () => new Response("Hello"),
+ *   authorizer: () => allow({ REMOTE_USER: "anna" }),
+ * });
+ * await server.ready;
+ * const { port } = server.addr as { port: number };
+ *
+ * await using client = createClient({ port, keepConn: true });
+ * assertEquals((await client.capabilities()).multiplex, true);
+ * assertEquals(authorizerVariables(await client.fetch("/a", { role: "authorizer" })), { REMOTE_USER: "anna" });
+ * assertEquals(await (await client.fetch("/a", { signal: AbortSignal.timeout(5000) })).text(), "Hello");
+ * assertEquals([client.stats().requests, client.stats().idleConnections], [2, 1]);
+ *
+ * await client.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface Client extends AsyncDisposable {
   /**
    * Asks the application, as the global `fetch` asks a web server. The response's body is read from the application as
-   * it is read; redirects are not followed. A URL may be a path alone.
+   * it is read. Redirects are not followed, not even those that RFC 3875 §6.2.2 leaves to the web server: a Location
+   * without a Status is a 302. A URL may be a path alone.
+   *
+   * A safe request (GET, HEAD, OPTIONS) is sent once more if a kept connection turns out to be closed before anything
+   * has come back.
    *
    * @throws {TypeError} If it is no request that can be sent, or the client is closed.
    * @throws {FastCgiError} If the application breaks the protocol, refuses, or takes too long; `code` tells. After the
    * head it is reading the body that fails.
+   * @throws {Error} With the system's `code`, such as `"ECONNREFUSED"`, if there is no connecting; or what the signal
+   * was aborted with.
    */
   fetch(input: string | URL | Request, init?: FastCgiRequestInit): Promise<Response>;
   /**
    * Asks the application what it can do, over a connection of its own.
    *
    * @throws {FastCgiError} If it does not answer.
+   * @throws {TypeError} If the client is closed.
    */
   capabilities(): Promise<ApplicationCapabilities>;
   /** Aborts the requests under way and closes all connections. */
@@ -65,7 +99,7 @@ export class FastCgiClient implements Client {
   readonly #settings: ClientSettings;
   readonly #connect: Connect;
   readonly #pool: ConnectionPool;
-  #closed: RequestAbortedError | undefined;
+  readonly #closing = new AbortController();
   /** FCGI_GET_VALUES has been asked, to know whether requests may share a connection. */
   #asked = false;
   #requests = 0;
@@ -78,7 +112,7 @@ export class FastCgiClient implements Client {
   }
 
   async fetch(input: string | URL | Request, init: FastCgiRequestInit = {}): Promise<Response> {
-    if (this.#closed !== undefined) throw new TypeError("Cannot fetch: the client is closed");
+    this.#checkOpen("fetch");
     const startedMs = performance.now();
     this.#requests++;
     const role = ROLES[init.role ?? "responder"];
@@ -87,6 +121,7 @@ export class FastCgiClient implements Client {
     const params = await this.#params(request, init, role);
     if (this.#settings.multiplex && !this.#asked) this.#ask();
     for (let fresh = false;; fresh = true) {
+      request.signal?.throwIfAborted();
       const { onEnd } = init;
       const parts = { settings: this.#settings, request, params, role, onEnd, startedMs };
       const exchange = new ClientExchange(parts, this.#pool);
@@ -101,13 +136,15 @@ export class FastCgiClient implements Client {
     }
   }
 
-  capabilities(): Promise<ApplicationCapabilities> {
-    return askCapabilities(this.#connect, this.#settings.headTimeoutMs);
+  async capabilities(): Promise<ApplicationCapabilities> {
+    this.#checkOpen("ask for capabilities");
+    return askCapabilities(this.#connect, this.#settings.headTimeoutMs, this.#closing.signal);
   }
 
   close(): Promise<void> {
-    this.#closed ??= new RequestAbortedError("The client was closed");
-    return this.#pool.close(this.#closed);
+    const { signal } = this.#closing;
+    if (!signal.aborted) this.#closing.abort(new RequestAbortedError("The client was closed"));
+    return this.#pool.close(signal.reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -126,6 +163,10 @@ export class FastCgiClient implements Client {
     };
   }
 
+  #checkOpen(what: string): void {
+    if (this.#closing.signal.aborted) throw new TypeError(`Cannot ${what}: the client is closed`);
+  }
+
   /** Finds out whether requests may share connections; until it is known they do not. */
   #ask(): void {
     this.#asked = true;
@@ -136,14 +177,15 @@ export class FastCgiClient implements Client {
 
   async #params(request: OutgoingRequest, init: FastCgiRequestInit, role: number): Promise<string[]> {
     const { site: ofClient, scripts, maxParamsBytes } = this.#settings;
+    const { method, headers } = request;
+    const url = new URL(request.url);
     const documentRoot = init.documentRoot ?? ofClient.documentRoot;
-    const { pathname } = new URL(request.url);
     const extra: Record<string, string> = {};
     let site: Site = { ...ofClient, ...init };
     const scriptFilename = init.scriptFilename ?? ofClient.scriptFilename;
     if (documentRoot !== undefined && scriptFilename === undefined) {
-      const script = await findScript(pathname, documentRoot, scripts);
-      if (script === undefined) throw new TypeError(`Cannot fetch: no script answers ${JSON.stringify(pathname)}`);
+      const script = await findScript(url.pathname, documentRoot, scripts);
+      if (script === undefined) throw new TypeError(`Cannot fetch: no script answers ${JSON.stringify(url.pathname)}`);
       if (script.pathInfo !== "") extra.PATH_TRANSLATED = withoutSlash(documentRoot) + script.pathInfo;
       site = { ...site, ...script };
     } else if (scriptFilename !== undefined) {
@@ -158,7 +200,6 @@ export class FastCgiClient implements Client {
         extra.FCGI_DATA_LAST_MOD = String(Math.floor(dataLastModified.getTime() / 1000));
       }
     }
-    const { method, url, headers } = request;
     const params = requestParams(
       { method, url, headers },
       { ...site, params: { ...extra, ...ofClient.params, ...init.params } },

@@ -84,7 +84,9 @@ export async function readRequest(
   const url = request?.url ?? absolute(String(input));
   const signal = init.signal === null ? undefined : init.signal ?? request?.signal;
   signal?.throwIfAborted();
-  const headers = new Headers(init.headers ?? request?.headers);
+  // Only the type of a new body is ever added to them.
+  const ownHeaders = init.headers === undefined && init.body === undefined ? request?.headers : undefined;
+  const headers = ownHeaders ?? new Headers(init.headers ?? request?.headers);
   let body = await readContent(init.body, headers);
   if (init.body === undefined && request?.body) {
     if (request.bodyUsed || request.body.locked) {

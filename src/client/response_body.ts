@@ -26,6 +26,7 @@ export class ResponseBody {
   #weight = 0;
   #state: "open" | "ended" | "failed" | "cancelled" = "open";
   #error: unknown;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Goes on with the read that waits for more. */
   #wake: (() => void) | null = null;
 
@@ -60,6 +61,8 @@ export class ResponseBody {
     this.#state = "failed";
     this.#error = error;
     this.#drop();
+    // At once, as the runtimes' own fetch does it: what the stream itself still holds is not read either.
+    this.#controller?.error(error);
     this.#wake?.();
   }
 
@@ -67,6 +70,7 @@ export class ResponseBody {
   take(): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> {
     if (this.#state === "ended") return this.#takeAll() as Uint8Array<ArrayBuffer>;
     return new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#controller = controller),
       pull: (controller) => this.#pull(controller),
       cancel: (reason) => {
         if (this.#state !== "open") return this.#drop();

@@ -6,7 +6,8 @@
 
 // A decoder labelled "latin1" is windows-1252 by the Encoding Standard (some releases of Node read it as ISO-8859-1):
 // native and fast, and wrong for 27 of the bytes 0x80 to 0x9F, which are put right afterwards.
-const decoder = new TextDecoder("latin1");
+const latin1 = new TextDecoder("latin1");
+const utf8 = new TextDecoder();
 const foreign = /[^\0-\xFF]/;
 const everyForeign = /[^\0-\xFF]/g;
 const windows1252 =
@@ -26,7 +27,11 @@ const byteOf = (character: string): string => String.fromCharCode(0x80 + windows
  * ```
  */
 export function decodeLatin1(bytes: Uint8Array): string {
-  const text = decoder.decode(bytes);
+  // Nearly all is ASCII, for which Deno decodes UTF-8 six times as fast. As many characters as bytes, none of them a
+  // replacement: no byte was above 127.
+  const ascii = utf8.decode(bytes);
+  if (ascii.length === bytes.length && !ascii.includes("\uFFFD")) return ascii;
+  const text = latin1.decode(bytes);
   return foreign.test(text) ? text.replace(everyForeign, byteOf) : text;
 }
 

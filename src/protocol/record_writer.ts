@@ -2,8 +2,8 @@
  * Writes records (§3.3) into memory that is handed over in one go.
  *
  * Owns the bytes written since the last `take`, and nothing else. Small content is copied, so that a whole response is
- * one piece of memory and one write; large content goes by reference between the headers. Memory once taken is never
- * touched again, because a socket may still be sending it.
+ * one piece of memory and one write; large content goes by reference between the headers. What has been taken is
+ * never touched again, because a socket may still be sending it.
  */
 
 import { FCGI_HEADER_LEN, FCGI_MAX_CONTENT_LENGTH, FCGI_VERSION_1 } from "./constants.ts";
@@ -13,7 +13,9 @@ import { writeLatin1 } from "./latin1.ts";
 export const MAX_STREAM_CONTENT = 65_528;
 /** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
 const BY_REFERENCE = 16_384;
-const FIRST_ALLOCATION = 512;
+/** What is made first, enough for a small response; each time twice as much, up to the memory for some ten of them. */
+const MIN_ALLOCATION = 512;
+const MAX_ALLOCATION = 2048;
 const utf8 = new TextEncoder();
 
 /**
@@ -37,6 +39,7 @@ const utf8 = new TextEncoder();
 export class RecordWriter {
   #pieces: Uint8Array[] = [];
   #memory: Uint8Array = empty;
+  #allocation = MIN_ALLOCATION;
   /** Where in `#memory` the next byte goes. */
   #used = 0;
   /** Bytes of `#memory` that are in `#pieces` already. */
@@ -49,13 +52,15 @@ export class RecordWriter {
     return this.#used === this.#taken && this.#pieces.length === 0;
   }
 
-  /** Hands over what has been written, in order. The memory is the caller's from now on. */
+  /** Hands over what has been written, in order. These bytes are the caller's from now on. */
   take(): Uint8Array[] {
     this.#cut();
     const pieces = this.#pieces;
     this.#pieces = [];
-    this.#memory = empty;
-    this.#used = this.#taken = 0;
+    if (this.#memory.length > MAX_ALLOCATION) {
+      this.#memory = empty;
+      this.#used = this.#taken = 0;
+    }
     return pieces;
   }
 
@@ -152,9 +157,10 @@ export class RecordWriter {
 
   /** Makes room for `length` more bytes; an open record stays in one piece. */
   #reserve(length: number): void {
-    const needed = this.#used - this.#taken + length;
     if (this.#used + length <= this.#memory.length) return;
-    const memory = new Uint8Array(Math.max(FIRST_ALLOCATION, 2 * needed));
+    const needed = this.#used - this.#taken + length;
+    const memory = new Uint8Array(Math.max(this.#allocation, 2 * needed));
+    this.#allocation = Math.min(2 * this.#allocation, MAX_ALLOCATION);
     memory.set(this.#memory.subarray(this.#taken, this.#used));
     this.#memory = memory;
     this.#record -= this.#taken;

@@ -20,6 +20,7 @@ const LISTEN_HINTS: Readonly<Record<string, string>> = {
 const CONNECT_HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
   ENOENT: "nothing is there; is the application running?",
+  EAGAIN: "too many connections wait there to be accepted; the application is too busy",
   EACCES: "permission denied; the socket's mode or its folder keeps this user out",
 };
 

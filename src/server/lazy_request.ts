@@ -159,33 +159,30 @@ export class LazyRequest {
     return "";
   }
 
-  async text(): Promise<string> {
-    const bytes = await this.#bytes();
-    return utf8.decode(bytes);
+  text(): Promise<string> {
+    return this.#read((bytes) => utf8.decode(bytes));
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  json(): Promise<unknown> {
+    return this.#read((bytes) => JSON.parse(utf8.decode(bytes)));
   }
 
-  async bytes(): Promise<Uint8Array> {
-    const bytes = await this.#bytes();
-    // The caller's own memory: it may be transferred.
-    return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  bytes(): Promise<Uint8Array> {
+    return this.#read(owned);
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer as ArrayBuffer;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#read((bytes) => owned(bytes).buffer);
   }
 
-  async blob(): Promise<Blob> {
+  blob(): Promise<Blob> {
     const type = this.headers.get("content-type") ?? "";
-    return new Blob([await this.bytes() as Uint8Array<ArrayBuffer>], { type });
+    return this.#read((bytes) => new Blob([owned(bytes)], { type }));
   }
 
-  async formData(): Promise<FormData> {
+  formData(): Promise<FormData> {
     const headers = { "content-type": this.headers.get("content-type") ?? "" };
-    return new NativeResponse(await this.bytes() as Uint8Array<ArrayBuffer>, { headers }).formData();
+    return this.#read((bytes) => new NativeResponse(owned(bytes), { headers }).formData());
   }
 
   clone(): Request {
@@ -193,12 +190,19 @@ export class LazyRequest {
     return keepMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 
+  /** Reads the body. A handler that answers without waiting for it must not leave an unhandled rejection behind. */
+  #read<T>(make: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
+    const reading = this.#bytes().then(make);
+    reading.catch(() => {});
+    return reading;
+  }
+
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
   async #bytes(): Promise<Uint8Array> {
     if (this.#handedOver) throw used();
     if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
     const body = this.#source.body;
-    if (body === null) return none;
+    if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
     return join(await body.collect());
   }
@@ -228,8 +232,13 @@ export function keepMethod(request: Request, method: string): Request {
   return request;
 }
 
-const none = new Uint8Array(0);
 const utf8 = new TextDecoder();
+
+/** Memory of the caller's own: it may be transferred. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = bytes.length === bytes.buffer.byteLength;
+  return (whole ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>;
+}
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;

@@ -110,6 +110,17 @@ clientTest("fetch rejects after headTimeoutMs when no head comes", { headTimeout
   assertEquals(client.stats().connections, 0);
 });
 
+clientTest("fetch rejects after headTimeoutMs when the head trickles in", { headTimeoutMs: 80 }, async (connection) => {
+  await connection.untilSent();
+  for (let sent = 0; sent < 200 && !connection.over; sent++) {
+    connection.send(stdout(1, "X"));
+    await sleep(10);
+  }
+}, async ({ client }) => {
+  const error = await assertRejects(() => bounded(client.fetch("/"), "a rejection", 1000), LimitError);
+  assertEquals(error.limit, "headTimeoutMs");
+});
+
 clientTest(
   "fetch does not count the time in which its own body gives nothing",
   { headTimeoutMs: 60 },
@@ -252,6 +263,24 @@ clientTest(
   },
 );
 
+for (const documentRoot of [undefined, "/srv/www"]) {
+  const controller = new AbortController();
+  const isFile = (): Promise<boolean> => sleep(1).then(() => (controller.abort(), true));
+  clientTest(
+    `fetch sends nothing when the signal is aborted while ${documentRoot ? "the script is looked for" : "it begins"}`,
+    { ...(documentRoot ? { documentRoot, isFile } : {}) },
+    () => {},
+    async ({ client, connections }) => {
+      const fetched = client.fetch("/a.php", { signal: controller.signal });
+      fetched.catch(() => {});
+      if (documentRoot === undefined) controller.abort();
+      assertEquals(((await assertRejects(() => bounded(fetched, "a rejection"))) as Error).name, "AbortError");
+      await sleep(10);
+      assertEquals(connections.length, 0);
+    },
+  );
+}
+
 clientTest(
   "fetch leaves the queue when the signal is aborted",
   { maxConnections: 1 },
@@ -309,6 +338,23 @@ for (const way of ["signal", "cancel"] as const) {
   );
 }
 
+clientTest(
+  "Response body fails at once when the signal is aborted, whatever has come of it",
+  {},
+  () => {},
+  async ({ client, connection }) => {
+    const controller = new AbortController();
+    const fetched = client.fetch("/", { signal: controller.signal });
+    const app = await connection();
+    await app.untilSent();
+    app.send(stdout(1, "X: y\r\n\r\nab"), stdout(1, "cd"), stdout(1, "ef"));
+    const reader = (await fetched).body!.getReader();
+    assertEquals((await reader.read()).value, latin1("ab"));
+    controller.abort();
+    assertEquals(((await assertRejects(() => reader.read())) as Error).name, "AbortError");
+  },
+);
+
 clientTest("fetch cancels its body when it is aborted", {}, () => {}, async ({ client, connection }) => {
   const controller = new AbortController();
   const cancelled = gate<unknown>();
@@ -346,6 +392,28 @@ clientTest(
     await app.untilOver();
   },
 );
+
+Deno.test("fetch sends nothing over a shared connection any more when it was answered before its body was sent", async () => {
+  const apps: AppConnection[] = [];
+  await inClientScene({ multiplex: true, maxConnections: 2 }, async (connection) => {
+    await connection.until(() => connection.records.length > 0, "a record");
+    if (connection.records[0]?.type === 9) return connection.send(getValuesResult("FCGI_MPXS_CONNS", "1"));
+    apps.push(connection);
+    const name = `from ${apps.length}`;
+    await connection.untilSent();
+    connection.send(...answer("X: y", name));
+    await connection.until(() => connection.stream(5) === "abc", "the first part");
+    connection.send(...answer("X: y", name));
+  }, async ({ client }) => {
+    const ask = async (init = {}): Promise<string> => (await bounded(client.fetch("/", init), "an answer")).text();
+    assertEquals(await ask(), "from 1");
+    await sleep(50);
+    const body = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(latin1("abc")) });
+    assertEquals(await ask({ method: "POST", body, headers: { "content-length": "9" } }), "from 1");
+    assertEquals(await ask(), "from 2");
+    assertEquals(client.stats().retries, 0);
+  });
+});
 
 clientTest(
   "fetch sends a safe request once more when a kept connection turns out to be stale",
@@ -453,6 +521,7 @@ clientTest("Client.close aborts what is under way", { maxConnections: 1 }, () =>
   await bounded(client.close(), "close");
   for (const fetched of [first, second]) await assertRejects(() => fetched, FastCgiError, "The client was closed");
   await assertRejects(() => client.fetch("/"), TypeError, "the client is closed");
+  await assertRejects(() => client.capabilities(), TypeError, "the client is closed");
   await bounded(client.close(), "close again");
 });
 
@@ -479,6 +548,16 @@ clientTest("Client.capabilities rejects when there is no answer", { headTimeoutM
   await assertRejects(() => bounded(client.capabilities(), "a rejection"), LimitError, "headTimeoutMs");
 });
 
+clientTest("Client.close gives up asking for capabilities", {}, () => {}, async ({ client, connection }) => {
+  const asked = client.capabilities();
+  asked.catch(() => {});
+  const app = await connection();
+  await until(() => app.has(9, undefined, 0), "the question");
+  await client.close();
+  await assertRejects(() => bounded(asked, "a rejection"), FastCgiError, "The client was closed");
+  await app.untilOver();
+});
+
 Deno.test("fetch shares connections when the application promises that it can", async () => {
   await inClientScene({ multiplex: true, maxConnections: 2 }, serveShared, async ({ client, connections }) => {
     await client.fetch("/");
@@ -496,7 +575,7 @@ Deno.test("fetch shares connections when the application promises that it can", 
 
 Deno.test("fetch aborts one request and no other on a shared connection", async () => {
   const apps: AppConnection[] = [];
-  await inClientScene({ multiplex: true, maxConnections: 1 }, async (connection) => {
+  await inClientScene({ multiplex: true, maxConnections: 2 }, async (connection) => {
     await connection.until(() => connection.records.length > 0, "a record");
     if (connection.records[0]?.type === 9) connection.send(getValuesResult("FCGI_MPXS_CONNS", "1"));
     else apps.push(connection);
@@ -517,14 +596,15 @@ Deno.test("fetch aborts one request and no other on a shared connection", async 
     controller.abort();
     assertEquals((await textOrError(one) as Error).name, "AbortError");
     await until(() => app.has(2, "", 1), "ABORT_REQUEST");
-    // What still comes of it is dropped; its id is not used before its end.
+    // Go ends it at once and still writes what its handler says: none of it may come to a later request.
+    app.send(end(1), stdout(1, "late"), stdout(2, "c"));
     const third = client.fetch("/3");
-    await app.untilSent(3);
-    app.send(stdout(1, "late"), stdout(2, "cd"), end(1), stdout(2), end(2));
+    await until(() => apps.length === 2 && apps[1]!.has(5, ""), "the third request, on a connection of its own");
+    app.send(stdout(1, "later"), end(1), stdout(2, "d"), stdout(2), end(2));
     assertEquals(await two.text(), "abcd");
-    app.send(...answer("X: y", "3", 3));
+    apps[1]!.send(...answer("X: y", "3"));
     assertEquals(await (await third).text(), "3");
-    assertEquals([client.stats().connections, apps.length], [1, 1]);
+    await app.untilOver();
   });
 });
 
@@ -584,10 +664,12 @@ Deno.test("fetch sends a request elsewhere when the application refuses to share
   }, async ({ client }) => {
     await client.fetch("/");
     await sleep(50);
+    const ends: number[] = [];
+    const onEnd = ({ appStatus }: { appStatus: number }): void => void ends.push(appStatus);
     const texts = await Promise.all(
-      [1, 2, 3].map(async () => textOrError(await bounded(client.fetch("/"), "a response"))),
+      [1, 2, 3].map(async () => textOrError(await bounded(client.fetch("/", { onEnd }), "a response"))),
     );
-    assertEquals(texts, ["alone", "alone", "alone"]);
+    assertEquals([texts, ends], [["alone", "alone", "alone"], [0, 0, 0]]);
     assert(client.stats().retries > 0);
   });
 });

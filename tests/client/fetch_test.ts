@@ -1,5 +1,12 @@
 import { decodePairs } from "@webfcgi/webfcgi/codec";
-import { createClient, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
+import {
+  AppStatusError,
+  createClient,
+  FastCgiError,
+  LimitError,
+  ProtocolError,
+  RequestRefusedError,
+} from "@webfcgi/webfcgi/client";
 import {
   assert,
   assertEquals,
@@ -291,7 +298,7 @@ clientTest("fetch stops reading when the body is not read", {}, () => {}, async 
 for (
   const [what, answered, code, message] of [
     ["END alone", [end(1)], "UNEXPECTED_END", "appStatus 0 and nothing"],
-    ["END with appStatus", [end(1, 7)], "UNEXPECTED_END", "appStatus 7 and nothing"],
+    ["END with appStatus", [end(1, 7)], "APP_STATUS", "appStatus 7 and nothing"],
     ["half a head", [stdout(1, "Status: 200\r\n"), end(1)], "UNEXPECTED_END", "13 bytes of a head that is not whole"],
     ["no header", [stdout(1, "hello\r\n\r\n"), end(1)], "BAD_HEAD", "has no colon"],
     ["HTTP", [stdout(1, "HTTP/1.1 200 OK\r\n\r\n"), end(1)], "BAD_HEAD", "is a status line"],
@@ -317,7 +324,8 @@ for (
   clientTest(`fetch rejects when the answer is ${what}`, {}, always(...answered), async ({ client }) => {
     const error = await assertRejects(() => bounded(client.fetch("/"), "an error"), FastCgiError, message);
     assertEquals(error.code, code);
-    if (code === "REFUSED") assertInstanceOf(error, RequestRefusedError);
+    if (error instanceof RequestRefusedError) assertEquals([code, error.protocolStatus > 0], ["REFUSED", true]);
+    else if (error instanceof AppStatusError) assertEquals([code, error.appStatus], ["APP_STATUS", 7]);
     else assertInstanceOf(error, ProtocolError);
     assertEquals(client.stats().activeRequests, 0);
   });
@@ -358,8 +366,9 @@ clientTest("fetch takes a head of exactly maxHeadBytes, and not one more", { max
 for (
   const [what, answered, code] of [
     ["shorter than Content-Length", answer("Content-Length: 9", "short"), "UNEXPECTED_END"],
+    ["shorter and ended with an appStatus", [stdout(1, "Content-Length: 9\r\n\r\nabc"), end(1, 1)], "APP_STATUS"],
     ["longer than Content-Length", answer("Content-Length: 3", "longer"), "BAD_LENGTH"],
-    ["ended with an appStatus and no Content-Length", [stdout(1, "X: y\r\n\r\nabc"), end(1, 1)], "UNEXPECTED_END"],
+    ["ended with an appStatus and no Content-Length", [stdout(1, "X: y\r\n\r\nabc"), end(1, 1)], "APP_STATUS"],
     ["followed by a refusal", [stdout(1, "X: y\r\n\r\nabc"), end(1, 0, 2)], "REFUSED"],
     ["followed by garbage", [stdout(1, "X: y\r\n\r\nabc"), { ...end(1), version: 0 }], undefined],
   ] as readonly [string, WireRecord[], string | undefined][]
@@ -421,11 +430,46 @@ for (const way of ["end", "reset"] as const) {
   });
 }
 
+// Each byte of each record's header but the padding's length and the reserved one, wrong in two ways.
+for (const flip of [0x01, 0xff]) {
+  Deno.test(`fetch tells no success when any byte of a record's header is wrong by ${flip}`, async () => {
+    const records = [
+      stderr(1, "a note"),
+      stdout(1, "Content-Length: 5\r\n\r\n"),
+      stdout(1, "hello"),
+      stdout(1),
+      end(1),
+    ];
+    const wrong = records.flatMap((_, which) =>
+      [0, 1, 2, 3, 4, 5]
+        // Neither is missed: what is on STDERR, and the end of STDOUT before END_REQUEST.
+        .filter((at) => !(at === 1 && (which === 0 || which === 3)))
+        .map((at) => {
+          const bytes = bytesOf(records);
+          bytes[bytesOf(records.slice(0, which)).length + at]! ^= flip;
+          return { bytes, what: `record ${which}, byte ${at}` };
+        })
+    );
+    await inClientScene({}, async (connection, index) => {
+      await connection.untilSent();
+      connection.sendBytes(wrong[index]!.bytes);
+      connection.end();
+    }, async ({ client }) => {
+      for (const { what } of wrong) {
+        const result = await bounded(client.fetch("/").then(textOrError, (error) => error as Error), what);
+        assertInstanceOf(result, FastCgiError, `${what}: ${String(result)}`);
+      }
+      assertEquals(client.stats().connections, 0);
+    });
+  });
+}
+
 clientTest("fetch quotes FCGI_STDERR in its error, and onStderr is told of it", {}, async (connection) => {
   await connection.untilSent();
   connection.send(stderr(1, "PHP Fatal: \xc3"), stderr(1, "\xa4\n"), end(1, 255));
 }, async ({ client }) => {
-  const error = await assertRejects(() => client.fetch("/a"), ProtocolError);
+  const error = await assertRejects(() => client.fetch("/a"), AppStatusError);
+  assertEquals(error.appStatus, 255);
   assertMatch(error.message, /appStatus 255 and nothing; it wrote to FCGI_STDERR: PHP Fatal: ä$/);
 });
 

@@ -1,6 +1,6 @@
 /** Runs a real PHP-FPM in the foreground, in a folder of its own that goes when it is stopped; on every runtime. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,9 +34,12 @@ const program = folders.flatMap((folder) => names.map((name) => join(folder, nam
 
 /** Whether there is none here: prints why tests are left out, or throws where `CI` is set. */
 export function isPhpMissing(): boolean {
-  if (program !== undefined) return false;
-  if (process.env.CI) throw new Error("Cannot test against PHP: php-fpm is not installed");
-  console.log("skipped: the tests against PHP-FPM (php-fpm is not installed)");
+  const hasSqlite = program !== undefined &&
+    spawnSync(program, ["-m"], { encoding: "utf8" }).stdout.includes("pdo_sqlite");
+  if (hasSqlite) return false;
+  const missing = program === undefined ? "php-fpm" : "its module pdo_sqlite";
+  if (process.env.CI) throw new Error(`Cannot test against PHP: ${missing} is not installed`);
+  console.log(`skipped: the tests against PHP-FPM (${missing} is not installed)`);
   return true;
 }
 

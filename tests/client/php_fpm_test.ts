@@ -289,6 +289,16 @@ phpTest("fetch rejects after headTimeoutMs when PHP-FPM's workers stay taken", {
   assertEquals(await text("/hello.php"), "Hello, World!");
 });
 
+phpTest("fetch rejects at once when PHP-FPM's queue of connections is full", {
+  fpm: { workers: 1, backlog: 1 },
+}, async ({ text }) => {
+  const all = Array.from({ length: 8 }, () => text("/slow.php").catch((error) => (error as { code?: string }).code));
+  const refused = (await Promise.all(all)).filter((result) => !/^\d+$/.test(String(result)));
+  // Bun knows no EAGAIN.
+  assert(refused.length > 0 && refused.every((code) => code === "EAGAIN" || code === "ECONNREFUSED"), String(refused));
+  assertEquals(await text("/hello.php"), "Hello, World!");
+});
+
 for (const way of ["signal", "cancel"] as const) {
   phpTest(
     `PHP-FPM's script ends when its response is given up by ${way}`,
@@ -330,6 +340,17 @@ phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
   } finally {
     await other.close();
   }
+});
+
+phpTest("PHP-FPM's few workers take turns between all kept connections", {
+  keepConn: true,
+  fpm: { workers: 2 },
+}, async ({ text }) => {
+  const answered = new Set<number>();
+  const busy = Array.from({ length: 6 }, async (_, at) => {
+    for (; answered.size < 6; answered.add(at)) assertEquals(await text("/hello.php"), "Hello, World!");
+  });
+  await bounded(Promise.all(busy), "every one to be answered");
 });
 
 phpTest("Client.capabilities tells that PHP-FPM does not share connections", {}, async ({ client }) => {

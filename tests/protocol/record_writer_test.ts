@@ -34,14 +34,26 @@ Deno.test("RecordWriter.empty says whether something waits to be taken", () => {
   assertEquals(writer.empty, true);
 });
 
-Deno.test("RecordWriter.take gives memory away for good", () => {
+Deno.test("RecordWriter.take gives bytes away for good", () => {
   const writer = new RecordWriter();
-  const buffers = new Set<ArrayBufferLike>();
-  for (let count = 0; count < 3; count++) {
-    writer.streamEnd(6, 1);
-    for (const { buffer } of writer.take()) buffers.add(buffer);
+  const taken: Uint8Array[] = [];
+  for (let count = 0; count < 200; count++) {
+    writer.record(6, count, latin1("x".repeat(count)));
+    taken.push(...writer.take());
   }
-  assertEquals(buffers.size, 3);
+  const records = Array.from({ length: 200 }, (_, count) => stdout(count, "x".repeat(count)));
+  assertEquals(taken.map(text).join(""), expected(...records));
+});
+
+Deno.test("RecordWriter keeps little memory for what comes next", () => {
+  const writer = new RecordWriter();
+  const sizes = new Set<number>();
+  for (let count = 0; count < 200; count++) {
+    writer.record(6, 1, new Uint8Array(count % 10 === 0 ? 16_000 : 100));
+    for (const { buffer } of writer.take()) sizes.add(buffer.byteLength);
+  }
+  assertEquals([...sizes].filter((size) => size < 16_000), [2048]);
+  for (const { buffer } of (writer.streamEnd(6, 1), writer.take())) assertEquals(buffer.byteLength, 2048);
 });
 
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {

@@ -1,0 +1,93 @@
+/** Builds applications by other FastCGI libraries and runs them, each in a folder of its own that goes when it is stopped. */
+
+import { findProgram } from "./web_server.ts";
+
+/** The libraries that there are applications of. */
+export type PeerKind = "Go" | "libfcgi";
+
+/** An application that listens. */
+export interface Peer {
+  /** Its unix socket. */
+  readonly path: string;
+  /** The text of a file that it has written beside its socket; `""` as long as there is none. */
+  written(ending: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+function source(name: string): string {
+  return decodeURI(new URL(`peers/${name}`, import.meta.url).pathname);
+}
+
+/** What is needed to build one, and is not here. */
+function missingFor(kind: PeerKind): string | undefined {
+  if (kind === "Go") return findProgram(["go"]) === undefined ? "go" : undefined;
+  if (findProgram(["gcc"]) === undefined) return "gcc";
+  const folders = ["/usr/include", "/usr/local/include"];
+  const isThere = (folder: string): boolean => {
+    try {
+      return Deno.statSync(`${folder}/fcgiapp.h`).isFile;
+    } catch {
+      return false;
+    }
+  };
+  return folders.some(isThere) ? undefined : "libfcgi's header files";
+}
+
+/** Whether the tests of a library are to be left out: prints why, or throws where `CI` is set. */
+export function isPeerMissing(kind: PeerKind): boolean {
+  const missing = missingFor(kind);
+  if (missing === undefined) return false;
+  if (Deno.env.get("CI")) throw new Error(`Cannot test against ${kind}: ${missing} is not installed`);
+  console.log(`skipped: the tests against ${kind} (${missing} is not installed)`);
+  return true;
+}
+
+/** Builds an application and starts it, and waits until it listens. */
+export async function startPeer(kind: PeerKind): Promise<Peer> {
+  const folder = await Deno.makeTempDir({ prefix: "webfcgi-peer-" });
+  const program = `${folder}/app`;
+  const path = `${folder}/app.sock`;
+  try {
+    const command = kind === "Go"
+      ? ["go", "build", "-o", program, source("go_app.go")]
+      : ["gcc", "-O1", "-Wall", "-o", program, source("libfcgi_app.c"), "-lfcgi"];
+    const built = await new Deno.Command(findProgram([command[0]!])!, { args: command.slice(1), cwd: folder }).output();
+    if (!built.success) {
+      throw new Error(`Cannot build ${kind}'s application: ${new TextDecoder().decode(built.stderr)}`);
+    }
+    const process = new Deno.Command(program, { args: [path], stdin: "null", stdout: "null", stderr: "null" }).spawn();
+    let ended = false;
+    const status = process.status.finally(() => ended = true);
+    const stop = async (): Promise<void> => {
+      if (!ended) process.kill("SIGKILL");
+      await status;
+      await Deno.remove(folder, { recursive: true });
+    };
+    for (const deadline = Date.now() + 10_000; !await answers(path);) {
+      if (!ended && Date.now() < deadline) continue;
+      await stop();
+      throw new Error(`Cannot start ${kind}'s application: it ${ended ? "ended" : "does not listen"}`);
+    }
+    const written = (ending: string): string => {
+      try {
+        return Deno.readTextFileSync(path + ending);
+      } catch {
+        return "";
+      }
+    };
+    return { path, written, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return false;
+  }
+}
