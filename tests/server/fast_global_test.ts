@@ -29,7 +29,7 @@ fastTest("Response is another, once", async (native) => {
 });
 
 fastTest("Response sends what native ones send", async (native) => {
-  const makes: ((R: typeof Response) => Response)[] = [
+  const makes: ((R: typeof Response) => Response | Promise<Response>)[] = [
     (R) => new R("hello"),
     (R) => new R(null, { status: 204 }),
     (R) => new R("", { status: 404, statusText: "Gone Fishing", headers: { "x-a": "1" } }),
@@ -43,10 +43,25 @@ fastTest("Response sends what native ones send", async (native) => {
     (R) => new R(new R("stream").body),
     (R) => new R("again").clone(),
     (R) => new R("x", new R("y", { status: 500, headers: { "x-a": "1" } })),
+    async (R) => {
+      const read = new R("x");
+      await read.text();
+      return read;
+    },
+    (R) => {
+      const locked = new R("x");
+      locked.body?.getReader();
+      return locked;
+    },
+    async (R) => {
+      const passed = new R("x");
+      await passed.body?.pipeTo(new WritableStream());
+      return passed;
+    },
   ];
   let R = native;
   let turn = 0;
-  await inScene({ fetch: () => makes[turn]!(R) }, async ({ connect }) => {
+  await inScene({ fetch: () => makes[turn]!(R) }, async ({ connect, errors }) => {
     const web = await connect();
     for (turn = 0; turn < makes.length; turn++) {
       R = native;
@@ -55,6 +70,8 @@ fastTest("Response sends what native ones send", async (native) => {
       const { head, text } = await web.ask().answer();
       assertEquals([fields(head), text], [fields(expected.head), expected.text]);
     }
+    // The last three have been read, both times.
+    assertEquals(errors.splice(0).length, 6);
   });
 });
 
