@@ -1,12 +1,10 @@
 /**
- * The main job with nothing else installed: a FastCGI application, and a small HTTP door on a free local port that
- * speaks FastCGI to it over a real socket, as a web server would.
+ * The main job with nothing else installed: a FastCGI application, and an HTTP server on a free local port that speaks
+ * FastCGI to it over a real socket, as a web server would.
  */
 
-import { serve } from "../mod.ts";
-import { detectRuntime } from "../src/runtime/detect.ts";
-import type { NetAddr } from "../src/runtime/transport.ts";
-import { httpDoor } from "./http_door.ts";
+import { type NetAddr, serve } from "../mod.ts";
+import { bridge, createClient } from "../src/client.ts";
 
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
@@ -25,16 +23,16 @@ th,td{border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:anywhere}cod
 });
 await application.ready;
 
-const address = application.addr as NetAddr;
-const door = httpDoor(await detectRuntime(), address);
+const { hostname, port } = application.addr as NetAddr;
+const client = createClient({ hostname, port, serverSoftware: "webfcgi demo" });
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
-  onListen: ({ port }) =>
+  onListen: (door) =>
     console.log(`
-  Open      http://localhost:${port}/
-  It is     a FastCGI application on ${address.hostname}:${address.port}, behind a small HTTP door
-  Next      put nginx or Apache in the door's place: the README has both, ready to copy
+  Open      http://localhost:${door.port}/
+  It is     a FastCGI application on ${hostname}:${port}, behind Deno.serve and a FastCGI client
+  Next      put nginx or Apache in their place: the README has both, ready to copy
   Stop      Ctrl-C
 `),
-}, door);
+}, bridge(client));

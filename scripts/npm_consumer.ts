@@ -1,6 +1,7 @@
 /** A program as users of the npm package write it: `check_npm.ts` has TypeScript check it against the packed types. */
 
 import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
+import { authorizerVariables, bridge, type BridgeInfo, type Client, createClient } from "@webfcgi/webfcgi/client";
 import { decodePairs, FCGI_PARAMS, type FcgiRecord, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
 
 const handler: Handler = async (request, info) => {
@@ -34,4 +35,15 @@ export async function paramsOf(readable: ReadableStream<Uint8Array>): Promise<st
   const { value } = await reader.read();
   const record: FcgiRecord | undefined = value;
   return record?.type === FCGI_PARAMS ? decodePairs(record.content) : [];
+}
+
+export function phpSite(onError: (error: unknown) => void): (request: Request, info?: BridgeInfo) => Promise<Response> {
+  const php: Client = createClient("fcgi+unix:/run/php/php8.2-fpm.sock", { keepConn: true });
+  return bridge(php, { root: new URL("file:///srv/www"), frontController: null, onError });
+}
+
+export async function mayPass(request: Request): Promise<Record<string, string> | undefined> {
+  await using client = createClient({ port: 9000, documentRoot: "/srv/www" });
+  const response = await client.fetch(request, { role: "authorizer", remoteAddr: "192.0.2.1" });
+  return authorizerVariables(response);
 }

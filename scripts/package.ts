@@ -30,7 +30,7 @@ export const packageJson: { name: string } & Record<string, unknown> = {
   version: config.version,
   description: "Puts a fetch handler, (request) => Response, behind nginx, Apache and every web server that speaks " +
     "FastCGI. For Node, Bun and Deno; no dependencies.",
-  keywords: ["fastcgi", "fcgi", "cgi", "fetch", "handler", "server", "nginx", "apache", "deno", "bun", "node"],
+  keywords: ["fastcgi", "fcgi", "cgi", "fetch", "handler", "server", "nginx", "apache", "deno", "bun", "node", "php"],
   license: config.license,
   type: "module",
   // Node versions in which require() takes an ES module.

@@ -1,9 +1,9 @@
 /** Puts the parts together: picks the runtime's sockets, and serves what comes over them. */
 
-import { detectRuntime } from "./runtime/detect.ts";
+import { detectRuntime, wantsNativeResponses } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams.ts";
 import type { Accept, Addr, Listener, ListenOptions, Runtime, Transport, TransportSink } from "./runtime/transport.ts";
-import { adoptGlobals } from "./server/globals.ts";
+import { adoptFastResponse, adoptGlobals } from "./server/globals.ts";
 import type { Handler } from "./server/handler.ts";
 import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
@@ -104,6 +104,7 @@ function makeServer(
   const byRole = handlersByRole(handlers);
   const settings = resolveSettings(options);
   if (!settings.nativeRequest) adoptGlobals();
+  if (options.fastResponse) adoptFastResponse(wantsNativeResponses());
   return new FastCgiServer(settings, byRole, options.signal, listen);
 }
 

@@ -69,7 +69,7 @@ export async function findScript(
 }
 
 /** The decoded path, if nothing in it could make another path of it. */
-function safePath(pathname: string): string | undefined {
+export function safePath(pathname: string): string | undefined {
   let path: string;
   try {
     path = decodeURIComponent(pathname);

@@ -50,7 +50,7 @@ export interface ApplicationEvents<Request> {
   onData(request: Request, content: Uint8Array): boolean;
   /** DATA has ended. */
   onDataEnd(request: Request): void;
-  /** The web server gives the request up; it still wants an END_REQUEST (§5.4). */
+  /** The web server gives the request up; it still wants an END_REQUEST (§5.4). Told once a request. */
   onAbort(request: Request): void;
 }
 
@@ -80,6 +80,9 @@ interface ActiveRequest<Request> {
   context: Request | undefined;
   stdinEnded: boolean;
   dataEnded: boolean;
+  aborted: boolean;
+  /** When it began, by the caller's clock. */
+  readonly begunMs: number;
   /** PARAMS went past `maxParamsBytes`: nothing more of it is read, even if `end` is called later. */
   skipped: boolean;
 }
@@ -142,6 +145,7 @@ export class ApplicationConnection<Request> implements RecordSink {
   #closing = false;
   /** Whether an event's taker has kept a part of the chunk now being received. */
   #kept = false;
+  #nowMs = 0;
   // The record that is being read:
   #type = 0;
   #requestId = 0;
@@ -166,6 +170,14 @@ export class ApplicationConnection<Request> implements RecordSink {
     return this.#unfinished;
   }
 
+  /** When the first of those began, as `receive` was told; undefined if there is none. */
+  get unfinishedSinceMs(): number | undefined {
+    for (const { params, begunMs } of this.#requests.values()) {
+      if (params !== null) return begunMs;
+    }
+    return undefined;
+  }
+
   /** Whether the web server is neither amid a record nor amid a request. */
   get idle(): boolean {
     return this.#requests.size === 0 && this.#parser.atBoundary;
@@ -178,11 +190,13 @@ export class ApplicationConnection<Request> implements RecordSink {
 
   /**
    * Reads bytes from the web server; they are lent, unless `true` is returned: then a part of them has been kept.
+   * `nowMs` is the time by whatever clock `unfinishedSinceMs` is to be told by.
    *
    * @throws {ProtocolError} If the peer breaks the protocol. The connection must then be closed.
    */
-  receive(chunk: Uint8Array): boolean {
+  receive(chunk: Uint8Array, nowMs = 0): boolean {
     this.#kept = false;
+    this.#nowMs = nowMs;
     this.#parser.push(chunk);
     this.#discrete.own();
     if (this.#unfinished > 0) { for (const request of this.#requests.values()) request.params?.own(); }
@@ -304,6 +318,8 @@ export class ApplicationConnection<Request> implements RecordSink {
       context: undefined,
       stdinEnded: false,
       dataEnded: false,
+      aborted: false,
+      begunMs: this.#nowMs,
       skipped: false,
     });
     this.#unfinished++;
@@ -312,8 +328,10 @@ export class ApplicationConnection<Request> implements RecordSink {
 
   #abort(request: ActiveRequest<Request>): void {
     // HAProxy begins and aborts requests that it cannot encode, without any PARAMS: no one has seen them.
-    if (request.params !== null) this.end(request.requestId);
-    else this.#events.onAbort(request.context!);
+    if (request.params !== null) return this.end(request.requestId);
+    if (request.aborted) return;
+    request.aborted = true;
+    this.#events.onAbort(request.context!);
   }
 
   #manage(): void {

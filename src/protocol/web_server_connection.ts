@@ -92,9 +92,11 @@ export class WebServerConnection implements RecordSink {
     return this.#active.size === 0 && this.#parser.atBoundary;
   }
 
-  /** Begins a request (§5.1). @throws {RangeError} If the id is not 1 to 65535, or in use. */
+  /** Begins a request (§5.1). @throws {RangeError} If the id is no integer from 1 to 65535, or in use. */
   begin(requestId: number, role: number, keepConn: boolean): void {
-    if (!(requestId >= 1 && requestId <= 65_535)) throw new RangeError(`Cannot begin request: id is ${requestId}`);
+    if (!Number.isInteger(requestId) || requestId < 1 || requestId > 65_535) {
+      throw new RangeError(`Cannot begin request: id is ${requestId}`);
+    }
     if (this.#active.has(requestId)) throw new RangeError(`Cannot begin request: id ${requestId} is in use`);
     this.#active.add(requestId);
     this.writer.record(FCGI_BEGIN_REQUEST, requestId, encodeBeginRequest({ role, keepConn }));

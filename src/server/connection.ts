@@ -84,17 +84,19 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** Our last word has been written. */
   #shutDown = false;
   #gone = false;
-  /** A record or a request's PARAMS have begun and not ended. */
-  #amidHead = true;
+  /** Not even a record has come yet. */
+  #fresh = true;
   /** Since when, on the server's clock, the connection has been in the state that it is in. */
   #sinceMs: number;
+  /** Since when it has been read from. */
+  #readMs: number;
 
   constructor(transport: Transport, host: ConnectionHost) {
     this.#host = host;
     this.settings = host.settings;
     this.#transport = transport;
     this.peerAddr = transport.remoteAddr;
-    this.#sinceMs = host.nowMs;
+    this.#sinceMs = this.#readMs = host.nowMs;
     const { maxConnections, maxRequests, maxParamsBytes, maxUnfinishedRequests, multiplex } = this.settings;
     this.#protocol = new ApplicationConnection<Exchange>(this, {
       roles: [...host.handlers.keys()],
@@ -146,8 +148,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const { nowMs } = this.#host;
     const waitedMs = nowMs - this.#sinceMs;
     if (this.#blocked && writeTimeoutMs > 0 && nowMs - this.#blockedMs >= writeTimeoutMs) {
-      const what = "Cannot send response: the web server has taken nothing of it";
-      return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} for ${writeTimeoutMs} ms`));
+      const what = "Cannot send response: the web server has not taken what waits for it";
+      return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} in ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
       if (!this.#blocked && waitedMs >= drainTimeoutMs) this.#transport.close();
@@ -157,21 +159,36 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       if (requestTimeoutMs > 0 && nowMs - exchange.startedMs >= requestTimeoutMs) exchange.timeOut(requestTimeoutMs);
       else this.#tickBody(exchange);
     }
-    if (this.#held) return;
+    if (this.#held) {
+      if (headTimeoutMs === 0 || waitedMs < headTimeoutMs) return;
+      const { maxConnections } = this.settings;
+      const what = `Cannot serve connection: ${maxConnections} others have been open for ${headTimeoutMs} ms`;
+      return this.#break(new LimitError("maxConnections", maxConnections, what));
+    }
+    const headMs = this.#headSinceMs;
     if (this.#peerEnded) {
       // Its answer would be welcome, but a handler that does not end must not hold the socket for ever.
       if (waitedMs >= HALF_CLOSED_MS) this.#transport.close();
-    } else if (this.#amidHead) {
-      if (headTimeoutMs === 0 || waitedMs < headTimeoutMs) return;
-      const what = "Cannot read request: its parameters have not come whole";
-      if (this.#protocol.idle) this.#shutdown();
-      else this.#break(new LimitError("headTimeoutMs", headTimeoutMs, `${what} after ${headTimeoutMs} ms`));
     } else if (this.#paused) {
       if (this.#probing < MAX_PROBE_BYTES) this.#probing += PROBE_BYTES;
       this.#steer();
+    } else if (headMs !== undefined) {
+      if (headTimeoutMs === 0 || nowMs - headMs < headTimeoutMs) return;
+      const what = "Cannot read request: its parameters have not come whole";
+      if (this.#protocol.idle) this.#shutdown();
+      else this.#break(new LimitError("headTimeoutMs", headTimeoutMs, `${what} after ${headTimeoutMs} ms`));
     } else if (this.#exchanges.size === 0 && idleTimeoutMs > 0 && waitedMs >= idleTimeoutMs) {
       this.#shutdown();
     }
+  }
+
+  /** Since when the head of a request has been under way; undefined if none is. */
+  get #headSinceMs(): number | undefined {
+    const { active, idle, unfinishedSinceMs } = this.#protocol;
+    const underWay = active === 0 && (this.#fresh || !idle);
+    const sinceMs = unfinishedSinceMs ?? (underWay ? this.#sinceMs : undefined);
+    // While it was we who did not read, the web server could not send.
+    return sinceMs === undefined ? undefined : Math.max(sinceMs, this.#readMs);
   }
 
   #tickBody(exchange: Exchange): void {
@@ -189,16 +206,18 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#receiving = true;
     let kept = false;
     try {
-      kept = this.#protocol.receive(plainBytes(chunk));
+      kept = this.#protocol.receive(plainBytes(chunk), this.#host.nowMs);
     } catch (error) {
       this.#receiving = false;
       this.#break(error);
       return false;
     }
     this.#receiving = false;
-    const amidHead = !this.#protocol.idle && (this.#protocol.unfinished > 0 || this.#protocol.active === 0);
-    if (!amidHead || !this.#amidHead) this.#sinceMs = this.#host.nowMs;
-    this.#amidHead = amidHead;
+    // Amid a record the time goes on, however many times a byte of it comes.
+    if (this.#protocol.active > 0 || this.#protocol.idle) {
+      this.#fresh = false;
+      this.#sinceMs = this.#host.nowMs;
+    }
     this.#settle();
     return kept;
   }
@@ -206,9 +225,13 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   ended(): void {
     this.#peerEnded = true;
     this.#sinceMs = this.#host.nowMs;
-    const reason = new RequestAbortedError("The web server closed the connection");
-    for (const exchange of this.#exchanges) exchange.abort(reason);
-    this.#settle();
+    if (this.#exchanges.size === 0) return this.#settle();
+    // A request and the end behind it can come in one go: what is answered at once is answered first.
+    setTimeout(() => {
+      const reason = new RequestAbortedError("The web server closed the connection");
+      for (const exchange of this.#exchanges) exchange.abort(reason);
+      this.#settle();
+    });
   }
 
   drained(): void {
@@ -254,7 +277,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   onStdin(exchange: Exchange, content: Uint8Array): boolean {
-    exchange.bodyMs = this.#host.nowMs;
+    exchange.bodyMoved(content.length, this.#host.nowMs);
     return exchange.body?.push(content) ?? false;
   }
 
@@ -263,7 +286,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   onData(exchange: Exchange, content: Uint8Array): boolean {
-    exchange.bodyMs = this.#host.nowMs;
+    exchange.bodyMoved(content.length, this.#host.nowMs);
     return exchange.data?.push(content) ?? false;
   }
 
@@ -387,8 +410,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       (this.#held || this.#unread > highWater + this.#probing || this.#backlog > MAX_BACKLOG);
     if (full === this.#paused) return;
     this.#paused = full;
-    if (full) this.#transport.pause();
-    else this.#transport.resume();
+    if (full) return this.#transport.pause();
+    this.#readMs = this.#host.nowMs;
+    this.#transport.resume();
   }
 
   #goOn(): void {

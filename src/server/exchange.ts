@@ -39,6 +39,8 @@ export interface ExchangeHost extends ResponseOutput {
 
 /** Greatest amount of text that waits for the head to be sent before it, in characters. */
 const MAX_LOG_LENGTH = 65_536;
+/** A body's time begins anew with so many bytes, not with each: single ones, each just in time, would last for ever. */
+const BODY_PROGRESS_BYTES = 1024;
 /** Methods that no Request can have (Fetch standard, "forbidden method"). */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 
@@ -54,8 +56,10 @@ export class Exchange implements RequestSource {
   readonly host: ExchangeHost;
   /** When it began, on the server's clock. */
   readonly startedMs: number;
-  /** When its body last moved, on the server's clock. */
+  /** When its body last got on, on the server's clock. */
   bodyMs: number;
+  /** Bytes of its body since then. */
+  #bodyBytes = 0;
   readonly body: RequestBody | null;
   readonly data: RequestBody | null;
   readonly #sender: ResponseSender;
@@ -67,7 +71,7 @@ export class Exchange implements RequestSource {
   #failed = false;
   #over = false;
   /** Why the response was never sent whole. */
-  #failure: unknown;
+  #failure: { readonly reason: unknown } | undefined;
   #completion: { resolve(): void; reject(reason: unknown): void } | undefined;
   #completed: Promise<void> | undefined;
   #log = "";
@@ -160,15 +164,24 @@ export class Exchange implements RequestSource {
 
   /** After `abort`: nothing is sent any more. The caller ends the request. */
   giveUp(): void {
-    if (!this.#over) this.#finish(this.#abortReason);
+    if (!this.#over) this.#finish({ reason: this.#abortReason });
+  }
+
+  /** A part of its body has come. */
+  bodyMoved(bytes: number, nowMs: number): void {
+    this.#bodyBytes += bytes;
+    if (this.#bodyBytes < BODY_PROGRESS_BYTES) return;
+    this.#bodyBytes = 0;
+    this.bodyMs = nowMs;
   }
 
   /** Its body has paused for longer than it may. */
   timeOutBody(bodyTimeoutMs: number): void {
+    const what = this.#bodyBytes === 0 ? "none" : `only ${this.#bodyBytes} bytes`;
     const error = new LimitError(
       "bodyTimeoutMs",
       bodyTimeoutMs,
-      `Cannot read request body: none for ${bodyTimeoutMs} ms`,
+      `Cannot read request body: ${what} for ${bodyTimeoutMs} ms`,
     );
     this.body?.fail(error);
     this.data?.fail(error);
@@ -209,6 +222,7 @@ export class Exchange implements RequestSource {
       const sending = this.#send(takeApart(response));
       sending?.catch((error) => this.#fail(error));
     } catch (error) {
+      discard(response);
       this.#fail(error);
     }
   }
@@ -232,7 +246,8 @@ export class Exchange implements RequestSource {
 
   async #fail(error: unknown): Promise<void> {
     if (this.#over) return;
-    const aborted = error === this.#abortReason;
+    // A handler may throw undefined too.
+    const aborted = this.#abortReason !== undefined && error === this.#abortReason;
     const response = aborted ? undefined : await this.host.report(error, this.#request, this.#info);
     if (this.#over) return discard(response);
     if (this.#sender.headWritten) return this.#breakOff(error);
@@ -241,20 +256,20 @@ export class Exchange implements RequestSource {
       this.#failed = true;
       return this.#respond(response);
     }
-    if (!aborted) this.log(error instanceof Error ? error.stack ?? error.message : String(error));
+    if (!aborted) this.log(textOf(error));
     this.refuse(statusOf(error));
   }
 
   #breakOff(error: unknown): void {
-    this.#finish(error);
+    this.#finish({ reason: error });
     this.host.breakOff(this);
   }
 
   /** Nothing is read or sent from now on. */
-  #finish(failure: unknown): void {
+  #finish(failure: { readonly reason: unknown } | undefined): void {
     this.#over = true;
     this.#failure = failure;
-    this.#sender.stop();
+    this.#sender.stop(failure?.reason ?? this.#abortReason);
     this.body?.uncount();
     this.data?.uncount();
     if (this.body?.open || this.data?.open) {
@@ -268,7 +283,7 @@ export class Exchange implements RequestSource {
 
   #complete(): void {
     if (this.#failure === undefined) this.#completion?.resolve();
-    else this.#completion?.reject(this.#failure);
+    else this.#completion?.reject(this.#failure.reason);
   }
 
   #writeLog(): void {
@@ -276,6 +291,15 @@ export class Exchange implements RequestSource {
     this.host.writer.stream(FCGI_STDERR, this.requestId, new TextEncoder().encode(this.#log));
     this.#log = "";
     this.#logged = true;
+  }
+}
+
+/** An error for people, whatever was thrown: not every value can be made a string of. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.stack ?? error.message) : String(error);
+  } catch {
+    return "an error that cannot be written";
   }
 }
 
@@ -287,7 +311,11 @@ function statusOf(error: unknown): number {
 
 /** No one will read this response. */
 function discard(response: unknown): void {
-  if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
-    response.body?.cancel().catch(() => {});
+  try {
+    if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
+      response.body?.cancel().catch(() => {});
+    }
+  } catch {
+    // A Response only by name.
   }
 }

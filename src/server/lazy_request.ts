@@ -6,6 +6,8 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
+import { copyHeaders } from "./header_pairs.ts";
+import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
@@ -22,6 +24,7 @@ export interface RequestSource {
   readonly signal: AbortSignal;
 }
 
+const behind = Symbol("webfcgi request");
 const NativeRequest = Request;
 const NativeResponse = Response;
 
@@ -44,6 +47,13 @@ export class LazyRequest {
     return typeof value === "object" && value !== null && #source in value;
   }
 
+  /** The LazyRequest that `value` is, or is a Proxy around: itty-router's handlers have one. */
+  static behind(value: unknown): LazyRequest | undefined {
+    if (LazyRequest.is(value)) return value;
+    const self = value instanceof NativeRequest ? (value as { readonly [behind]?: unknown })[behind] : undefined;
+    return LazyRequest.is(self) ? self : undefined;
+  }
+
   /**
    * The native Request of the same contents, for who looks behind the prototype. It has the body from now on; with
    * `withBody` false it is one without, and the body stays.
@@ -53,7 +63,10 @@ export class LazyRequest {
   static toNative(request: LazyRequest, withBody = true): Request {
     const body = withBody ? request.#source.body : null;
     if (body !== null && request.bodyUsed) throw used();
-    if (request.#native !== null) return request.#native;
+    if (request.#native !== null) {
+      if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
+      return request.#native;
+    }
     const { method, url, signal } = request.#source;
     const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
     if (body !== null) init.body = body.stream;
@@ -62,11 +75,9 @@ export class LazyRequest {
     return native;
   }
 
-  /** As `toNative`, for who has the body from now on: Bun's own classes would leave it to the request as well. */
-  static handOver(request: LazyRequest): Request {
-    const native = LazyRequest.toNative(request);
+  /** Someone else has the body from now on: Bun's own classes would leave it to the request as well. */
+  static handOver(request: LazyRequest): void {
     request.#handedOver = request.#source.body !== null;
-    return native;
   }
 
   get method(): string {
@@ -148,33 +159,30 @@ export class LazyRequest {
     return "";
   }
 
-  async text(): Promise<string> {
-    const bytes = await this.#bytes();
-    return utf8.decode(bytes);
+  text(): Promise<string> {
+    return this.#read((bytes) => utf8.decode(bytes));
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  json(): Promise<unknown> {
+    return this.#read((bytes) => JSON.parse(utf8.decode(bytes)));
   }
 
-  async bytes(): Promise<Uint8Array> {
-    const bytes = await this.#bytes();
-    // The caller's own memory: it may be transferred.
-    return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  bytes(): Promise<Uint8Array> {
+    return this.#read(owned);
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer as ArrayBuffer;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#read((bytes) => owned(bytes).buffer);
   }
 
-  async blob(): Promise<Blob> {
+  blob(): Promise<Blob> {
     const type = this.headers.get("content-type") ?? "";
-    return new Blob([await this.bytes() as Uint8Array<ArrayBuffer>], { type });
+    return this.#read((bytes) => new Blob([owned(bytes)], { type }));
   }
 
-  async formData(): Promise<FormData> {
+  formData(): Promise<FormData> {
     const headers = { "content-type": this.headers.get("content-type") ?? "" };
-    return new NativeResponse(await this.bytes() as Uint8Array<ArrayBuffer>, { headers }).formData();
+    return this.#read((bytes) => new NativeResponse(owned(bytes), { headers }).formData());
   }
 
   clone(): Request {
@@ -182,24 +190,41 @@ export class LazyRequest {
     return keepMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 
+  /** Reads the body. A handler that answers without waiting for it must not leave an unhandled rejection behind. */
+  #read<T>(make: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
+    const reading = this.#bytes().then(make);
+    reading.catch(() => {});
+    return reading;
+  }
+
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
   async #bytes(): Promise<Uint8Array> {
     if (this.#handedOver) throw used();
     if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
     const body = this.#source.body;
-    if (body === null) return none;
+    if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
     return join(await body.collect());
   }
 }
 
-// `instanceof Request`, `Object.prototype.toString` and `request.constructor` tell no difference.
-Object.setPrototypeOf(LazyRequest.prototype, NativeRequest.prototype);
-Object.defineProperty(LazyRequest.prototype, "constructor", {
-  value: NativeRequest,
-  configurable: true,
-  writable: true,
+passFor(LazyRequest, NativeRequest);
+
+Object.defineProperty(LazyRequest.prototype, behind, {
+  get(): unknown {
+    return this;
+  },
 });
+
+// For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
+const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
+if (!(inspectSymbol in NativeRequest.prototype)) {
+  Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
+    value(this: LazyRequest): Request {
+      return LazyRequest.toNative(this, false);
+    },
+  });
+}
 
 /** Bun makes GET of the methods that it does not know. */
 export function keepMethod(request: Request, method: string): Request {
@@ -207,8 +232,13 @@ export function keepMethod(request: Request, method: string): Request {
   return request;
 }
 
-const none = new Uint8Array(0);
 const utf8 = new TextDecoder();
+
+/** Memory of the caller's own: it may be transferred. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = bytes.length === bytes.buffer.byteLength;
+  return (whole ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>;
+}
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;

@@ -124,19 +124,25 @@ export class RequestBody {
 
   /** The body as a stream that reads from the socket only what is read from it. */
   get stream(): ReadableStream<Uint8Array> {
-    return this.#stream ??= new ReadableStream<Uint8Array>({
-      pull: (controller) => this.#pull(controller),
-      cancel: () => {
-        this.#disturbed = true;
-        this.discard();
-      },
-    }, { highWaterMark: 0 });
+    if (this.#stream === null) {
+      this.#stream = new ReadableStream<Uint8Array>({
+        pull: (controller) => this.#pull(controller),
+        cancel: () => {
+          this.#disturbed = true;
+          this.discard();
+        },
+      }, { highWaterMark: 0 });
+      if (this.#collecting) this.#stream.getReader();
+    }
+    return this.#stream;
   }
 
   /** All parts, once the last has come; without a stream. The parts may share memory with others. */
   async collect(): Promise<Uint8Array[]> {
     this.#disturbed = true;
     this.#collecting = true;
+    // Who has the stream, or asks for it now, must not take what has been read for the end of it.
+    this.#stream?.getReader();
     this.uncount();
     while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
     if (this.#state === "failed") throw this.#error;

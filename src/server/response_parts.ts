@@ -1,6 +1,7 @@
 /** What of a response is sent, read from whatever a handler has returned. */
 
 import { memoryParts } from "./fast_response.ts";
+import { headerPairs } from "./header_pairs.ts";
 
 /** A response, taken apart for sending. */
 export interface ResponseParts {
@@ -26,7 +27,7 @@ export function takeApart(response: unknown): ResponseParts {
   if (status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
   }
-  return headers instanceof Headers ? { ...parts, headers: cookiesLast(headers) } : parts;
+  return headers instanceof Headers ? { ...parts, headers: headerPairs(headers) } : parts;
 }
 
 function nativeParts(value: unknown): ResponseParts {
@@ -50,14 +51,6 @@ function asRead(headers: Headers): Headers {
   fields.delete("content-encoding");
   fields.delete("content-length");
   return fields;
-}
-
-/** The runtimes' Headers differ in where Set-Cookie comes. */
-function cookiesLast(headers: Headers): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (const pair of headers) if (pair[0] !== "set-cookie") pairs.push(pair);
-  if (headers.has("set-cookie")) { for (const cookie of headers.getSetCookie()) pairs.push(["set-cookie", cookie]); }
-  return pairs;
 }
 
 function describe(value: unknown): string {

@@ -52,15 +52,16 @@ export class ResponseSender {
 
   /** Stops sending a stream, and tells it that no one wants it; `send` then fails with `reason`. */
   cancel(reason: unknown): void {
-    if (this.#reader === null) return;
+    if (this.#reader === null || this.#cancelled !== undefined) return;
     this.#cancelled = { reason };
     this.#reader.cancel(reason).catch(() => {});
     this.#stopWaiting?.();
   }
 
-  /** Writes no more: the request has ended. */
-  stop(): void {
+  /** Writes no more: the request has ended. A stream that has not is told why. */
+  stop(reason: unknown): void {
     this.#stopped = true;
+    this.cancel(reason);
     this.#stopWaiting?.();
   }
 
@@ -97,27 +98,34 @@ export class ResponseSender {
     declared: number | undefined,
   ): Promise<void> {
     this.#reader = body.getReader();
-    let chunk = await this.#read();
-    let sent = 0;
-    while (chunk !== undefined && this.#cancelled === undefined) {
-      const next = this.#read();
-      const last = await endsSoon(next);
-      sent += chunk.length;
-      if (last && !this.#headWritten) {
-        checkLength(sent, declared);
-        return this.#writeHead(parts, sent, chunk);
+    try {
+      let chunk = await this.#read();
+      let sent = 0;
+      while (chunk !== undefined && this.#cancelled === undefined) {
+        const next = this.#read();
+        const last = await endsSoon(next);
+        // A cancelled stream ends too, but not because it is whole.
+        if (this.#cancelled !== undefined) break;
+        sent += chunk.length;
+        const whole = last && !this.#headWritten;
+        if (whole) checkLength(sent, declared);
+        else if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+        const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
+        if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, first);
+        else this.#writeHead(parts, whole ? sent : undefined, first);
+        if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
+        if (!last && !this.#output.flush()) await this.#writable();
+        chunk = await next;
       }
-      if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
-      const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
-      if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, first);
-      else this.#writeHead(parts, undefined, first);
-      if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
-      if (!last && !this.#output.flush()) await this.#writable();
-      chunk = await next;
+      if (this.#cancelled !== undefined) throw this.#cancelled.reason;
+      checkLength(sent, declared);
+      if (!this.#headWritten) this.#writeHead(parts, 0, none);
+    } catch (error) {
+      this.#reader.cancel(error).catch(() => {});
+      throw error;
+    } finally {
+      this.#reader = null;
     }
-    if (this.#cancelled !== undefined) throw this.#cancelled.reason;
-    checkLength(sent, declared);
-    if (!this.#headWritten) this.#writeHead(parts, 0, none);
   }
 
   /** Writes the slices from index `at` on, each when the socket has room; the last is left to be flushed. */
@@ -143,9 +151,7 @@ export class ResponseSender {
       const { done, value } = await this.#reader!.read();
       if (done) return undefined;
       if (!(value instanceof Uint8Array)) {
-        const error = new TypeError(`Cannot send response: its stream gave a ${typeof value}, not a Uint8Array`);
-        this.#reader!.cancel(error).catch(() => {});
-        throw error;
+        throw new TypeError(`Cannot send response: its stream gave a ${typeof value}, not a Uint8Array`);
       }
       if (value.length > 0) return value;
     }

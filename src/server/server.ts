@@ -49,6 +49,8 @@ export interface Server extends AsyncDisposable {
 
 /** Greatest time between two ticks of the clock, in milliseconds; less where a time-out asks for it. */
 const MAX_TICK_MS = 1000;
+/** A timer of more milliseconds goes off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long what has been sent before a shutdown may take to arrive on an idle connection, in milliseconds. */
 const ARRIVAL_MS = 20;
 
@@ -196,14 +198,11 @@ export class FastCgiServer implements Server, ConnectionHost {
   async report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
     this.#errors++;
     const { onError } = this.settings;
-    if (onError === undefined) {
-      console.error("webfcgi:", error);
-      return undefined;
-    }
+    if (onError === undefined) return writeError("webfcgi:", error);
     try {
       return await onError(error, request, info) ?? undefined;
     } catch (thrown) {
-      console.error("webfcgi: onError failed:", thrown);
+      writeError("webfcgi: onError failed:", thrown);
     }
   }
 
@@ -222,7 +221,7 @@ export class FastCgiServer implements Server, ConnectionHost {
   async #shutdown(): Promise<void> {
     const deadline = startClock(
       () => this.#close(new RequestAbortedError("The server was shut down")),
-      Math.max(1, this.settings.shutdownTimeoutMs),
+      Math.min(MAX_TIMER_MS, Math.max(1, this.settings.shutdownTimeoutMs)),
     );
     this.#finished.then(deadline, deadline);
     await this.#listener?.close();
@@ -255,5 +254,14 @@ export class FastCgiServer implements Server, ConnectionHost {
       this.nowMs = performance.now();
       for (const connection of this.#connections) connection.tick();
     }, Math.min(MAX_TICK_MS, Math.max(1, shortest / 4)));
+  }
+}
+
+/** Writes to the console what a handler has thrown, which may be something that no console can write. */
+function writeError(what: string, error: unknown): undefined {
+  try {
+    console.error(what, error);
+  } catch {
+    console.error(what, "an error that cannot be written");
   }
 }

@@ -64,7 +64,7 @@ export interface ConnectionOptions {
   maxUnreadBytes?: number;
   /**
    * How long the parameters of a request may take to come, and the first request on a new connection, in milliseconds;
-   * then the connection is closed. 0: for ever.
+   * then the connection is closed. No time passes while unread bodies keep the connection from being read. 0: for ever.
    *
    * @default {30000}
    */
@@ -77,14 +77,16 @@ export interface ConnectionOptions {
    */
   idleTimeoutMs?: number;
   /**
-   * How long a body may pause, in milliseconds; then reading it fails, which is a 408 unless the handler says otherwise.
-   * 0: for ever.
+   * How long the next 1,024 bytes of a body, or its end, may take to come, in milliseconds; then reading it fails, which
+   * is a 408 unless the handler says otherwise. No time passes while what has come waits to be read. 0: for ever, for
+   * applications that converse in single bytes.
    *
    * @default {60000}
    */
   bodyTimeoutMs?: number;
   /**
-   * How long a web server may take nothing of what is sent, in milliseconds; then the connection is closed. 0: for ever.
+   * How long a web server may take for the next 256 KiB of what is sent, in milliseconds; then the connection is closed.
+   * 0: for ever.
    *
    * @default {120000}
    */
@@ -115,6 +117,27 @@ export interface ConnectionOptions {
    * @default {false}
    */
   nativeRequest?: boolean;
+  /**
+   * Has the global `Response` make responses that are sent as fast as {@linkcode FastResponse}, from now on and in the
+   * whole process: for frameworks that make responses themselves, as Hono's `c.text()` does.
+   *
+   * It stays what it was in every other way, and what the runtime's own functions take is still theirs.
+   *
+   * @default {false}
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@webfcgi/webfcgi";
+   * import { assert } from "@std/assert";
+   * import { Hono } from "hono";
+   *
+   * const app = new Hono().get("/", (context) => context.text("Hello"));
+   * await using server = serve({ port: 0, onListen: () => {}, fastResponse: true, fetch: app.fetch });
+   * await server.ready;
+   * assert(new Response("Hello") instanceof Response);
+   * ```
+   */
+  fastResponse?: boolean;
   /** Makes a response of an error. Without it the error is written to the console, and a plain 500 is sent. */
   onError?: ErrorHandler;
 }
@@ -166,7 +189,7 @@ export interface ServeOptions extends ConnectionOptions {
    */
   reusePort?: boolean;
   /**
-   * Connections served at a time; the ones beyond wait, unread, until another ends.
+   * Connections served at a time; the ones beyond wait, unread, until another ends, or are closed after `headTimeoutMs`.
    *
    * @default {1024}
    */

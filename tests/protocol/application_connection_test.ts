@@ -82,6 +82,34 @@ Deno.test("ApplicationConnection counts active and unfinished requests", () => {
   assertEquals(connection.idle, false);
 });
 
+Deno.test("ApplicationConnection tells since when the oldest request's parameters are under way", () => {
+  const connection = connect();
+  assertEquals(connection.unfinishedSinceMs, undefined);
+  connection.receive(bytesOf([...opened(1), begin(2, 1, 1)]).subarray(0, -1), 10);
+  assertEquals(connection.unfinishedSinceMs, undefined);
+  connection.receive(bytesOf([begin(2, 1, 1)]).subarray(-1), 20);
+  assertEquals(connection.unfinishedSinceMs, 20);
+  connection.receive(bytesOf([params(2, "\0\0"), begin(3, 1, 1)]), 30);
+  assertEquals(connection.unfinishedSinceMs, 20);
+  connection.receive(bytesOf([params(2)]), 40);
+  assertEquals(connection.unfinishedSinceMs, 30);
+  connection.end(3);
+  assertEquals(connection.unfinishedSinceMs, undefined);
+  connection.receive(bytesOf([begin(4, 1, 1)]));
+  assertEquals(connection.unfinishedSinceMs, 0);
+});
+
+Deno.test("ApplicationConnection tells of an abort once, however often it comes", () => {
+  const aborted: number[] = [];
+  const connection = connect({ onAbort: (requestId) => aborted.push(requestId) });
+  const abort = { ...stdin(1), type: 2 };
+  connection.receive(bytesOf([...opened(1), abort, abort, stdin(1, "x"), abort]));
+  assertEquals([aborted, connection.active], [[1], 1]);
+  connection.end(1);
+  connection.receive(bytesOf([abort, ...opened(1), abort]));
+  assertEquals(aborted, [1, 1]);
+});
+
 Deno.test("ApplicationConnection.end writes END_REQUEST once, and nothing for an id not active", () => {
   const connection = connect();
   connection.receive(bytesOf(opened(1)));

@@ -74,7 +74,7 @@ Deno.test("WebServerConnection writes what a web server sends", () => {
 
 Deno.test("WebServerConnection.begin refuses an id when it is no id, or in use", () => {
   const { connection } = connect();
-  for (const id of [0, -1, 65_536, NaN]) {
+  for (const id of [0, -1, 65_536, 1.5, 65_535.5, NaN]) {
     const error = assertThrows(() => connection.begin(id, 1, true), RangeError);
     assertEquals(error.message, `Cannot begin request: id is ${id}`);
   }

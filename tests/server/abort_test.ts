@@ -1,7 +1,8 @@
-import { type HandlerInfo, RequestAbortedError } from "@webfcgi/webfcgi";
+import { FastResponse, type HandlerInfo, RequestAbortedError } from "@webfcgi/webfcgi";
+import { FCGI_STDIN } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "../std/assert.ts";
-import { gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { encode, type WebServer } from "./web_server.ts";
+import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
+import { concat, encode, recordBytes, type WebServer } from "./web_server.ts";
 
 /** How a web server gives a request up. */
 const ways: readonly (readonly [name: string, giveUp: (web: WebServer) => unknown])[] = [
@@ -21,6 +22,8 @@ class Watch {
   completed = "";
   notes: string[] = [];
   cancelled: unknown[] = [];
+  /** What ends the record that was under way. */
+  rest = new Uint8Array(0);
 
   see(request: Request, info: HandlerInfo): void {
     this.request = request;
@@ -46,6 +49,7 @@ function abortTest(
           const { server, connect, ask, errors } = scene;
           const web = await connect({ node: true });
           await reach(scene, watch, web);
+          if (name === "sends ABORT_REQUEST" && watch.rest.length > 0) await web.send(watch.rest);
           await giveUp(web);
           await until(() => watch.reasons.length > 0, "the signal");
           await until(() => watch.completed !== "", "completed to settle");
@@ -203,6 +207,143 @@ abortTest("while a response waits for a web server that does not read", (watch) 
   await until(() => watch.cancelled.length > 0, "the stream to be cancelled");
   assertEquals(watch.cancelled.length, 1);
 });
+
+abortTest("before the body", (watch) => ({
+  async fetch(request, info) {
+    if (ok(request)) return new Response("ok");
+    watch.see(request, info);
+    const error = await assertRejects(() => request.text());
+    watch.notes.push(error === request.signal.reason ? "the reason" : String(error));
+    throw error;
+  },
+}), async (_, watch, web) => {
+  web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
+  await web.flush();
+  await until(() => watch.request !== undefined, "the handler");
+}, async (watch) => {
+  await until(() => watch.notes.length > 0, "the body to fail");
+  assertEquals(watch.notes.length, 1);
+});
+
+abortTest("amid a record of the body", (watch) => ({
+  async fetch(request, info) {
+    if (ok(request)) return new Response("ok");
+    watch.see(request, info);
+    watch.notes.push(String(await assertRejects(() => request.arrayBuffer())));
+    return new Response("late");
+  },
+}), async (_, watch, web) => {
+  web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
+  const record = recordBytes(FCGI_STDIN, 1, "0123456789");
+  await web.flush();
+  await web.send(record.slice(0, 12));
+  await until(() => watch.request !== undefined, "the handler");
+  await sleep(5);
+  watch.rest = record.slice(12);
+}, async (watch) => {
+  await until(() => watch.notes.length > 0, "the body to fail");
+  assertEquals(watch.notes.length, 1);
+});
+
+abortTest("while two streams of the body are read", (watch) => ({
+  async fetch(request, info) {
+    if (ok(request)) return new Response("ok");
+    watch.see(request, info);
+    for (const body of request.body!.tee()) {
+      new Response(body).text().catch((error) => watch.notes.push(String(error)));
+    }
+    await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    return new Response("late");
+  },
+}), async (_, watch, web) => {
+  web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
+  await web.stdin(1, "half");
+  await until(() => watch.request !== undefined, "the handler");
+}, async (watch) => {
+  await until(() => watch.notes.length === 2, "both to fail");
+});
+
+for (const [name, giveUp] of ways) {
+  for (const cut of [3, 8, 16, 20, 60, -8, -3]) {
+    const aborts = name === "sends ABORT_REQUEST";
+    // Amid a record there is no place for another.
+    if (aborts && cut !== 16 && cut !== -8) continue;
+    Deno.test(`serve forgets a request when the web server ${name} after ${cut} bytes of its head`, async () => {
+      let calls = 0;
+      const fetch = (): Response => {
+        calls++;
+        return new Response("ok");
+      };
+      await inScene({ fetch }, async ({ connect, ask, server, errors }) => {
+        const web = await connect({ node: true });
+        web.begin();
+        const head = concat(web.protocol.writer.take());
+        await web.send(head.slice(0, cut));
+        await sleep(5);
+        await giveUp(web);
+        if (aborts) await web.until(() => web.protocol.active === 0, "END_REQUEST");
+        else await until(() => server.stats().connections === 0, "the connection to end");
+        assertEquals([calls, server.stats().activeRequests], [0, 0]);
+        assertEquals((await bounded(ask(), "an answer at once", 1000)).text, "ok");
+        assertEquals(errors, []);
+      });
+    });
+  }
+}
+
+for (
+  const [what, make] of [
+    ["a Response", () => new Response("ready")],
+    ["a FastResponse", () => new FastResponse("ready")],
+    ["a promise of one", () => Promise.resolve(new Response("ready"))],
+    ["a stream in memory", () => new Response(new Response("ready").body)],
+    ["an error's", () => Promise.reject(new Error("on purpose"))],
+  ] as const
+) {
+  Deno.test(`serve sends ${what} when the web server ends its side right behind the request`, async () => {
+    await inScene({ fetch: make, onError: () => new Response("ready") }, async ({ connect, server }) => {
+      for (const keepConn of [true, false]) {
+        const web = await connect();
+        const asked = web.ask({ keepConn });
+        web.halfClose();
+        assertEquals((await asked.answer()).text, "ready");
+        await web.untilEnded();
+        await until(() => server.stats().connections === 0, "the connection to go");
+      }
+    });
+  });
+}
+
+// All that the kernel holds lies before the end that the web server sends.
+for (const [name, giveUp] of ways.filter(([name]) => name !== "sends ABORT_REQUEST")) {
+  Deno.test(`request.signal fires when the web server ${name} behind a body that fills all buffers`, async () => {
+    const watch = new Watch();
+    await inScene({
+      // The clock ticks every 2 ms, and reads 64 KiB of what waits.
+      bodyTimeoutMs: 8,
+      async fetch(request, info) {
+        if (ok(request)) return new Response("ok");
+        watch.see(request, info);
+        await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+        return new Response("late");
+      },
+    }, async ({ connect, ask, server }) => {
+      const web = await connect({ node: true });
+      web.begin({ method: "POST", params: { CONTENT_LENGTH: String(2 ** 30) } });
+      await web.flush();
+      await until(() => watch.request !== undefined, "the handler");
+      for (let i = 0; i < 40; i++) web.stdin(1, new Uint8Array(100_000));
+      await sleep(5);
+      await giveUp(web);
+      await until(() => watch.reasons.length > 0, "the signal");
+      assertInstanceOf(watch.reasons[0], RequestAbortedError);
+      await web.close();
+      assertEquals((await bounded(ask({ uri: "/ok" }), "an answer at once", 1000)).text, "ok");
+      await until(() => server.stats().connections === 0, "the connections to go");
+      assertEquals(watch.reasons.length, 1);
+    });
+  });
+}
 
 Deno.test("request.signal is aborted already when it is first read after the abort", async () => {
   const held = gate();

@@ -124,11 +124,12 @@ serveTest("serve drops the rest of an upload on a connection that is not kept", 
   assertEquals((await asked.answer()).text, "early");
 });
 
-serveTest("serve echoes 16 MiB while they come", {
+serveTest("serve echoes 64 MiB while they come, and holds little of them", {
   fetch: (request) => new Response(request.body),
 }, async ({ connect }) => {
   const web = await connect();
-  const total = 16 * MiB;
+  const before = rss();
+  const total = 64 * MiB;
   const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(total) }, discard: true });
   const half = await upload(web, 1, total / 2);
   await web.until(() => asked.length >= half, "the first half");
@@ -136,6 +137,7 @@ serveTest("serve echoes 16 MiB while they come", {
   web.stdinEnd(1);
   await asked.answer();
   assertEquals(asked.length, total + "Status: 200 OK\r\n\r\n".length);
+  await assertGrowthBelow(40, before);
 });
 
 serveTest("serve uploads and downloads 8 MiB whole", {

@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { gate, inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
+import { inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
 import { type AskOptions, encode, latin1 } from "./web_server.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
@@ -330,49 +330,6 @@ serveTest("serve answers 413 without asking the handler when CONTENT_LENGTH is p
   const web = await connect();
   assertEquals((await web.ask({ method: "POST", body: "hello!" }).answer()).status, 413);
   assertEquals((await web.ask({ method: "POST", body: "hello" }).answer()).text, "hello");
-});
-
-serveTest("serve answers 431 when the parameters go past maxParamsBytes", {
-  maxParamsBytes: 1000,
-  fetch: () => new Response("hello"),
-}, async ({ connect }) => {
-  const web = await connect();
-  assertEquals((await web.ask().answer()).text, "hello");
-  const answer = await web.ask({ method: "POST", body: "skipped", params: { X: "y".repeat(1000) } }).answer();
-  assertEquals([answer.status, answer.text], [431, "Request Header Fields Too Large\n"]);
-  assertEquals((await web.ask().answer()).text, "hello");
-});
-
-Deno.test("serve answers 503 with Retry-After when maxRequests are under way", async () => {
-  const held = gate();
-  await inScene({
-    maxRequests: 1,
-    async fetch() {
-      await held.promise;
-      return new Response("hello");
-    },
-  }, async ({ connect }) => {
-    const web = await connect();
-    const first = web.ask({ requestId: 1 });
-    const second = await web.ask({ requestId: 2 }).answer();
-    assertEquals([second.status, second.headers.get("retry-after")], [503, "1"]);
-    held.open();
-    assertEquals((await first.answer()).text, "hello");
-    assertEquals((await web.ask({ requestId: 2 }).answer()).text, "hello");
-  });
-});
-
-Deno.test("serve holds connections past maxConnections until another ends", async () => {
-  await inScene({ maxConnections: 1, fetch: () => new Response("hello") }, async ({ connect }) => {
-    const first = await connect();
-    assertEquals((await first.ask().answer()).text, "hello");
-    const second = await connect();
-    const asked = second.ask();
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    assertEquals(asked.end, undefined);
-    await first.close();
-    assertEquals((await asked.answer()).text, "hello");
-  });
 });
 
 serveTest("serve reads on after bodies that no one has read", {

@@ -162,6 +162,17 @@ requestTest("request can be wrapped in a Proxy that binds its methods", async (r
   assertEquals([proxy.url, proxy.headers.get("x-a"), await proxy.text()], [URL_SENT, "1", "hello"]);
 });
 
+serveTest("new Request(request) and fetch(request) see through a Proxy", {
+  async fetch(request) {
+    const proxy = new Proxy(request, { get: (target, name): unknown => Reflect.get(target, name, target) });
+    const copy = new Request(proxy.clone.call(request), { headers: { "x-b": "1" } });
+    const added = new Request(proxy, { headers: copy.headers });
+    assertEquals([added.url, added.headers.get("x-b"), await added.text()], [URL_SENT, "1", "hello"]);
+    await assertRejects(() => fetch(proxy), TypeError);
+    return new Response("done");
+  },
+}, async ({ ask }) => assertEquals((await ask({ method: "POST", uri: "/a?b", body: "hello" })).text, "done"));
+
 requestTest("request can be a key of a WeakMap", (request) => {
   assertEquals(new WeakMap([[request, 1]]).get(request), 1);
 });

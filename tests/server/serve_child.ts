@@ -22,12 +22,7 @@ async function globals(nativeRequest: boolean): Promise<void> {
   const BeforeResponse = Response;
   let isNative = false;
   const server = serve({ ...quiet, nativeRequest }, (request) => {
-    try {
-      isNative = Reflect.get(BeforeRequest.prototype, "url", request) === request.url;
-    } catch {
-      // A native property of a request that only looks native.
-      isNative = false;
-    }
+    isNative = Object.getPrototypeOf(request) === BeforeRequest.prototype;
     return new Response("ok");
   });
   await server.ready;

@@ -1,0 +1,356 @@
+import { LimitError, serve, type ServeOptions } from "@webfcgi/webfcgi";
+import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
+import { assertEquals, assertInstanceOf, assertThrows } from "../std/assert.ts";
+import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
+import { type Asked, concat, encode, recordBytes, requestPairs, type WebServer } from "./web_server.ts";
+
+/** Defines a test whose server must answer at once when all is over. */
+function limitTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
+  Deno.test(name, () =>
+    inScene(options, async (scene) => {
+      await body(scene);
+      const answer = await bounded(scene.ask(), "an answer at once", 1000);
+      assertEquals(answer.status, 200);
+    }));
+}
+
+const hello = (): Response => new Response("hello");
+/** Parameters that a request needs to be one. */
+const least = ["REQUEST_METHOD", "GET", "REQUEST_URI", "/", "HTTP_HOST", "example.com"];
+
+/** The least parameters and one that makes them so many bytes in all. */
+function paramsOf(bytes: number): string[] {
+  const size = (pairs: string[]): number => encodePairs(pairs).length;
+  return [...least, "X", "y".repeat(bytes - size([...least, "X", "y".repeat(1000)]) + 1000)];
+}
+
+/** Asks with exactly these parameters; resolves to the status of the answer. */
+async function statusOf(web: WebServer, pairs: readonly string[]): Promise<number> {
+  const asked = web.beginWith(pairs);
+  web.protocol.stdin(1, encode("skipped, if the request is refused"));
+  web.stdinEnd(1);
+  return (await asked.answer()).status;
+}
+
+for (const [maxParamsBytes, options] of [[2000, { maxParamsBytes: 2000 }], [262_144, {}]] as const) {
+  limitTest(`serve answers 431 when parameters are ${maxParamsBytes + 1} bytes, and no sooner`, {
+    ...options,
+    fetch: hello,
+  }, async ({ connect, server }) => {
+    const web = await connect();
+    for (const [more, status] of [[0, 200], [1, 431], [0, 200], [100_000, 431], [-1, 200]] as const) {
+      const pairs = paramsOf(maxParamsBytes + more);
+      assertEquals(encodePairs(pairs).length, maxParamsBytes + more);
+      assertEquals(await statusOf(web, pairs), status);
+    }
+    assertEquals(server.stats().activeRequests, 0);
+    const answer = web.beginWith(paramsOf(maxParamsBytes + 1), { keepConn: false });
+    web.flush();
+    assertEquals((await answer.answer()).text, "Request Header Fields Too Large\n");
+    await web.untilEnded();
+  });
+}
+
+for (const [maxParams, options] of [[20, { maxParams: 20 }], [1024, {}]] as const) {
+  limitTest(`serve answers 431 when there are ${maxParams + 1} parameters, and no sooner`, {
+    ...options,
+    fetch: (_, { params }) => new Response(String(params.size)),
+  }, async ({ connect, server }) => {
+    const web = await connect();
+    for (const [more, status] of [[0, 200], [1, 431], [500, 431], [-1, 200]] as const) {
+      const pairs = [...least];
+      while (pairs.length < 2 * (maxParams + more)) pairs.push("", "");
+      assertEquals(await statusOf(web, pairs), status);
+    }
+    assertEquals(server.stats().activeRequests, 0);
+  });
+}
+
+for (const how of ["text", "stream"] as const) {
+  for (const nativeRequest of [false, true]) {
+    const suffix = nativeRequest ? ` as ${how} (nativeRequest)` : ` as ${how}`;
+    limitTest(`serve answers 413 when a body is one byte past maxBodyBytes, and no sooner, read${suffix}`, {
+      nativeRequest,
+      maxBodyBytes: 100,
+      fetch: async (request) => {
+        asked++;
+        const text = how === "text" ? request.text() : new Response(request.body).text();
+        return new Response(String((await text).length));
+      },
+    }, async ({ connect, errors }) => {
+      const web = await connect();
+      for (const known of [true, false]) {
+        const params = known ? {} : { CONTENT_LENGTH: undefined };
+        const most = await web.ask({ method: "POST", body: "x".repeat(100), params }).answer();
+        assertEquals([most.status, most.text], [200, "100"]);
+        asked = 0;
+        const past = await web.ask({ method: "POST", body: "x".repeat(101), params }).answer();
+        assertEquals([past.status, past.text], [413, "Content Too Large\n"]);
+        // A length that is told spares the handler.
+        assertEquals(asked, known ? 0 : 1);
+        for (const error of errors.splice(0)) {
+          assertInstanceOf(error, LimitError);
+          assertEquals([known, error.limit, error.max], [false, "maxBodyBytes", 100]);
+        }
+      }
+      // The part that goes past it is not the first.
+      const late = web.begin({ method: "POST", params: { CONTENT_LENGTH: undefined } });
+      await web.stdin(1, "x".repeat(100));
+      await sleep(2);
+      await web.stdin(1, "y");
+      assertEquals((await late.answer()).status, 413);
+      assertEquals(errors.splice(0).length, 1);
+      web.stdinEnd(1);
+    });
+  }
+}
+let asked = 0;
+
+limitTest("serve lets a body be empty when maxBodyBytes is 0, and no longer", {
+  maxBodyBytes: 0,
+  fetch: async (request) => new Response(await request.text()),
+}, async ({ connect, errors }) => {
+  const web = await connect();
+  for (const params of [{}, { CONTENT_LENGTH: undefined }]) {
+    assertEquals((await web.ask({ method: "POST", params }).answer()).status, 200);
+    assertEquals((await web.ask({ method: "POST", body: "x", params }).answer()).status, 413);
+  }
+  assertEquals(errors.splice(0).length, 1);
+});
+
+/** A server whose handlers wait, and the requests that have been asked of it. */
+function holdTest(name: string, options: SceneOptions, body: (scene: Scene, open: () => void) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const held = gate();
+    const fetch = async (): Promise<Response> => {
+      await held.promise;
+      return hello();
+    };
+    await inScene({ ...options, fetch }, async (scene) => {
+      await body(scene, held.open);
+      assertEquals((await bounded(scene.ask(), "an answer at once", 1000)).status, 200);
+      assertEquals(scene.errors, []);
+    });
+  });
+}
+
+/** The statuses of requests, in order. */
+async function statuses(asked: readonly Asked[]): Promise<number[]> {
+  return (await Promise.all(asked.map((one) => one.answer()))).map(({ status }) => status);
+}
+
+holdTest("serve answers 503 with Retry-After to the first request past maxRequests, and no sooner", {
+  maxRequests: 3,
+}, async ({ connect, server }, open) => {
+  const [one, two] = [await connect(), await connect()];
+  const most = [one.ask({ requestId: 1 }), one.ask({ requestId: 2 }), two.ask({ requestId: 1 })];
+  await until(() => server.stats().activeRequests === 3, "three requests");
+  for (const web of [one, two, await connect()]) {
+    const past = await web.ask({ requestId: 9 }).answer();
+    assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
+    assertEquals([past.text, past.end.protocolStatus], ["Service Unavailable\n", 0]);
+  }
+  assertEquals(server.stats().activeRequests, 3);
+  open();
+  assertEquals(await statuses(most), [200, 200, 200]);
+  assertEquals((await one.ask({ requestId: 9 }).answer()).status, 200);
+  assertEquals([server.stats().activeRequests, server.stats().requests], [0, 7]);
+});
+
+holdTest("serve answers 503 to the first request past maxRequestsPerConnection, and no sooner", {
+  maxRequestsPerConnection: 2,
+}, async ({ connect, server }, open) => {
+  const [one, two] = [await connect(), await connect()];
+  const most = [one, two].flatMap((web) => [web.ask({ requestId: 1 }), web.ask({ requestId: 2 })]);
+  await until(() => server.stats().activeRequests === 4, "four requests");
+  const past = await one.ask({ requestId: 3 }).answer();
+  assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
+  open();
+  assertEquals(await statuses(most), [200, 200, 200, 200]);
+  assertEquals((await one.ask({ requestId: 3 }).answer()).status, 200);
+});
+
+Deno.test("serve reads from maxConnections connections, and from the next when one has ended", async () => {
+  await inScene({ maxConnections: 3, fetch: hello }, async ({ connect, server }) => {
+    const most = [await connect(), await connect(), await connect()];
+    for (const web of most) assertEquals((await web.ask().answer()).text, "hello");
+    const past = [await connect(), await connect()];
+    await until(() => server.stats().connections === 5, "all connections");
+    const asked = past.map((web) => web.ask());
+    await sleep(30);
+    assertEquals(asked.map(({ end }) => end), [undefined, undefined]);
+    // The ones that are served are served on.
+    for (const web of most) assertEquals((await web.ask().answer()).text, "hello");
+    await most[0]!.close();
+    assertEquals((await asked[0]!.answer()).text, "hello");
+    await sleep(30);
+    assertEquals(asked[1]!.end, undefined);
+    // One that has waited and leaves makes room for no one, nor takes any.
+    await past[0]!.close();
+    assertEquals((await asked[1]!.answer()).text, "hello");
+    assertEquals(server.stats().connections, 3);
+  });
+});
+
+Deno.test("serve forgets a connection that leaves while it waits for maxConnections", async () => {
+  await inScene({ maxConnections: 1, fetch: hello }, async ({ connect, server }) => {
+    const first = await connect();
+    assertEquals((await first.ask().answer()).text, "hello");
+    const [gone, next] = [await connect(), await connect()];
+    await until(() => server.stats().connections === 3, "all connections");
+    await gone.close();
+    const asked = next.ask();
+    await first.close();
+    assertEquals((await asked.answer()).text, "hello");
+    await until(() => server.stats().connections === 1, "the one that left to go");
+  });
+});
+
+for (const [maxUnfinishedRequests, options] of [[2, { maxUnfinishedRequests: 2 }], [128, {}]] as const) {
+  limitTest(`serve refuses a request with FCGI_OVERLOADED when ${maxUnfinishedRequests} have not sent all parameters`, {
+    ...options,
+    fetch: hello,
+  }, async ({ connect }) => {
+    const web = await connect();
+    const begun = Array.from({ length: maxUnfinishedRequests + 1 }, (_, i) => web.begin({ requestId: i + 1 }));
+    const records = concat(web.protocol.writer.take());
+    const each = records.length / begun.length;
+    // All but the record that ends the parameters.
+    await web.send(...begun.map((_, i) => records.slice(i * each, (i + 1) * each - 8)));
+    const past = begun.at(-1)!;
+    await web.until(() => past.end !== undefined, "the refusal");
+    assertEquals([past.end?.protocolStatus, past.length], [FCGI_OVERLOADED, 0]);
+    assertEquals(begun.filter(({ end }) => end !== undefined).length, 1);
+    // One that has all makes room for one more.
+    await web.send(recordBytes(FCGI_PARAMS, 1));
+    assertEquals((await begun[0]!.answer()).text, "hello");
+    assertEquals((await web.ask({ requestId: 1000 }).answer()).text, "hello");
+    for (const { requestId } of begun.slice(1, -1)) await web.send(recordBytes(FCGI_PARAMS, requestId));
+    for (const one of begun.slice(1, -1)) assertEquals((await one.answer()).text, "hello");
+  });
+}
+
+/** No tick of the clock, at which a paused connection is read from a little, comes amid the test. */
+const slowClock = { drainTimeoutMs: 60_000 };
+
+for (
+  const [what, limit, siblings, options] of [
+    ["maxUnreadBytes with others on the connection", 100_000, 1, { maxUnreadBytes: 100_000 }],
+    ["64 KiB with none", 65_536, 0, {}],
+    ["maxUnreadBytes with none when that is less", 5000, 0, { maxUnreadBytes: 5000 }],
+  ] as const
+) {
+  Deno.test(`serve reads no more from a connection when a body has one unread byte past ${what}`, async () => {
+    const held = gate();
+    const begun: string[] = [];
+    const fetch = async (request: Request): Promise<Response> => {
+      begun.push(new URL(request.url).pathname);
+      if (!request.url.endsWith("/next")) await held.promise;
+      return new Response(String((await request.arrayBuffer()).byteLength));
+    };
+    await inScene({ ...slowClock, ...options, fetch }, async ({ connect, ask }) => {
+      const webs = [await connect(), await connect()];
+      const answers: [Asked, string][] = [];
+      for (const [i, web] of webs.entries()) {
+        for (let id = 0; id < siblings; id++) answers.push([web.ask({ requestId: 100 + id, uri: "/sibling" }), "0"]);
+        const body = new Uint8Array(limit + i);
+        const params = { CONTENT_LENGTH: String(body.length) };
+        answers.push([web.begin({ method: "POST", uri: `/${i}`, params }), String(body.length)]);
+        await web.stdin(1, body);
+        await until(() => begun.includes(`/${i}`), "the handler");
+        // Time for all that has been sent to be read.
+        await sleep(50);
+        web.stdinEnd(1);
+        answers.push([web.ask({ requestId: 2, uri: "/next" }), "0"]);
+      }
+      await until(() => begun.includes("/next"), "the next request on the first connection");
+      await sleep(50);
+      assertEquals(begun.filter((path) => path === "/next").length, 1);
+      // Others notice nothing.
+      assertEquals((await ask({ uri: "/next" })).text, "0");
+      held.open();
+      for (const [asked, text] of answers) assertEquals((await asked.answer()).text, text);
+    });
+  });
+}
+
+Deno.test("serve lets bodies under way share maxUnreadBytes", async () => {
+  const held = gate();
+  let begun = 0;
+  const fetch = async (request: Request): Promise<Response> => {
+    begun++;
+    await held.promise;
+    return new Response(String((await request.arrayBuffer()).byteLength));
+  };
+  await inScene({ ...slowClock, maxUnreadBytes: 90_000, fetch }, async ({ connect }) => {
+    const web = await connect();
+    const params = { CONTENT_LENGTH: "30000" };
+    const asked = [1, 2, 3, 4, 5].map((requestId) => web.begin({ requestId, method: "POST", params }));
+    await web.flush();
+    await until(() => begun === 5, "the handlers");
+    for (const { requestId } of asked.slice(0, 3)) await web.stdin(requestId, new Uint8Array(30_000));
+    await web.send(recordBytes(FCGI_STDIN, 4, "x"));
+    await sleep(50);
+    const sixth = web.ask({ requestId: 6, method: "POST", body: "x" });
+    await sleep(50);
+    assertEquals(begun, 5);
+    held.open();
+    assertEquals((await sixth.answer()).text, "1");
+    await web.stdin(4, new Uint8Array(29_999));
+    await web.stdin(5, new Uint8Array(30_000));
+    for (const { requestId } of asked) web.stdinEnd(requestId);
+    for (const one of asked) assertEquals((await one.answer()).text, "30000");
+  });
+});
+
+Deno.test("serve refuses a limit that is none", () => {
+  const least: readonly (readonly [name: keyof ServeOptions, least: number])[] = [
+    ["maxConnections", 1],
+    ["maxRequests", 1],
+    ["maxRequestsPerConnection", 1],
+    ["maxUnfinishedRequests", 1],
+    ["maxParamsBytes", 1],
+    ["maxParams", 1],
+    ["maxBodyBytes", 0],
+    ["maxUnreadBytes", 1],
+    ["headTimeoutMs", 0],
+    ["bodyTimeoutMs", 0],
+    ["writeTimeoutMs", 0],
+    ["requestTimeoutMs", 0],
+    ["idleTimeoutMs", 0],
+    ["drainTimeoutMs", 0],
+    ["shutdownTimeoutMs", 0],
+  ];
+  for (const [name, value] of least) {
+    for (const wrong of [value - 1, NaN]) {
+      const error = assertThrows(() => serve({ port: 0, [name]: wrong }, hello), RangeError);
+      assertEquals(error.message, `Cannot serve: ${name} is ${wrong}, less than ${value}`);
+    }
+  }
+});
+
+Deno.test("serve works when every limit is the least that it can be", async () => {
+  const options = {
+    maxConnections: 1,
+    maxRequests: 1,
+    maxRequestsPerConnection: 1,
+    maxUnfinishedRequests: 1,
+    maxUnreadBytes: 1,
+    maxBodyBytes: 5,
+    drainTimeoutMs: 0,
+  };
+  const fetch = async (request: Request): Promise<Response> => new Response(await request.text());
+  await inScene({ ...options, fetch }, async ({ connect, server }) => {
+    const web = await connect();
+    for (let i = 0; i < 3; i++) {
+      assertEquals((await web.ask({ method: "POST", body: "hello" }).answer()).text, "hello");
+    }
+    await web.send(recordBytes(FCGI_BEGIN_REQUEST, 7, [0, 1, 1, 0, 0, 0, 0, 0]));
+    const second = web.ask({ requestId: 8 });
+    await web.until(() => second.end !== undefined, "the refusal");
+    assertEquals(second.end?.protocolStatus, FCGI_OVERLOADED);
+    await web.send(recordBytes(FCGI_PARAMS, 7, [...encodePairs(requestPairs({}))]), recordBytes(FCGI_PARAMS, 7));
+    await until(() => server.stats().requests === 4 && server.stats().activeRequests === 0, "the first");
+    assertEquals((await web.ask({ requestId: 9, method: "POST", body: "again" }).answer()).text, "again");
+  });
+});
