@@ -51,27 +51,26 @@ function spoil(records: WireRecord[], random: Random): Uint8Array {
 /** A connection that answers with `bytes` in pieces, and then ends in some way. */
 function answering(bytes: Uint8Array, random: Random) {
   return (open: Accept): Promise<Transport> => {
-    let sink: TransportSink | undefined;
     let closed = false;
     let answered = false;
     const ignore = (): void => {};
     const close = (): void => {
       if (closed) return;
       closed = true;
-      queueMicrotask(() => sink!.closed());
+      queueMicrotask(() => sink.closed());
     };
     const answer = async (): Promise<void> => {
       for (let at = 0; at < bytes.length && !closed;) {
         const size = 1 + random.below(random.pick([1, 20, 200_000]));
         await Promise.resolve();
-        if (!closed) sink!.received(bytes.slice(at, at + size));
+        if (!closed) sink.received(bytes.slice(at, at + size));
         at += size;
       }
       await Promise.resolve();
       if (closed) return;
-      if (random.once(2)) return sink!.ended();
+      if (random.once(2)) return sink.ended();
       closed = true;
-      sink!.closed(new Error("reset"));
+      sink.closed(new Error("reset"));
     };
     const write = (): boolean => {
       if (!answered) answer();
@@ -88,7 +87,7 @@ function answering(bytes: Uint8Array, random: Random) {
       close,
       reset: close,
     };
-    sink = open(transport);
+    const sink: TransportSink = open(transport);
     return Promise.resolve(transport);
   };
 }
