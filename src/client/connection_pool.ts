@@ -215,7 +215,8 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
     const { connectTimeoutMs } = this.#settings;
     for (const connection of [...this.#connections]) connection.tick(nowMs);
     // A worker of PHP-FPM serves no other connection while one is kept, not even another one of ours.
-    this.crowded = [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
+    this.crowded = this.maxShared === 1 &&
+      [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
     if (this.crowded) { for (const connection of this.#idle.slice()) connection.close(); }
     for (const exchange of this.#queue) exchange.checkTime(nowMs);
     if (connectTimeoutMs === 0) return;

@@ -12,13 +12,12 @@ function slowToConnect(connectTimeoutMs: number) {
     sockets.opening++;
     await connected.promise;
     const ignore = (): void => {};
-    let sink: TransportSink | undefined;
     let closed = false;
     const close = (): void => {
       if (closed) return;
       closed = true;
       sockets.closed++;
-      queueMicrotask(() => sink?.closed());
+      queueMicrotask(() => sink.closed());
     };
     const transport: Transport = {
       remoteAddr: { transport: "unix", path: "" },
@@ -31,7 +30,7 @@ function slowToConnect(connectTimeoutMs: number) {
       close,
       reset: close,
     };
-    sink = open(transport);
+    const sink: TransportSink = open(transport);
     return transport;
   };
   const client = new FastCgiClient(resolveClient({ connectTimeoutMs }), connect);

@@ -51,7 +51,12 @@ export async function startPeer(kind: PeerKind): Promise<Peer> {
     const command = kind === "Go"
       ? ["go", "build", "-o", program, source("go_app.go")]
       : ["gcc", "-O1", "-Wall", "-o", program, source("libfcgi_app.c"), "-lfcgi"];
-    const built = await new Deno.Command(findProgram([command[0]!])!, { args: command.slice(1), cwd: folder }).output();
+    const built = await new Deno.Command(findProgram([command[0]!])!, {
+      args: command.slice(1),
+      cwd: folder,
+      // Go keeps what it has built in the home folder, and does nothing without one.
+      env: Deno.env.has("HOME") ? {} : { GOCACHE: `${folder}/cache` },
+    }).output();
     if (!built.success) {
       throw new Error(`Cannot build ${kind}'s application: ${new TextDecoder().decode(built.stderr)}`);
     }
