@@ -1,0 +1,141 @@
+/** The servers under test: ours and the runtimes' own, on every runtime, and the FastCGI servers of others. */
+
+import { findProgram } from "../../tests/interop/web_server.ts";
+import { findRuntimes } from "../../tests/runtimes.ts";
+import { root } from "../list_files.ts";
+import type { Address } from "./server_process.ts";
+
+/** Something that can be started and loaded. */
+export interface BenchServer {
+  /** The column of its figures. */
+  readonly name: string;
+  readonly version: string;
+  /** Whether it keeps connections when it is asked to. */
+  readonly keeps: boolean;
+  /** The command that has it listen. */
+  command(addr: Address): readonly string[];
+}
+
+/** A runtime, with what runs on it. */
+export interface RuntimePrograms {
+  readonly name: string;
+  readonly version: string;
+  /** The command that runs `app.ts` or `codec.ts` with arguments. */
+  command(module: "app" | "codec", ...args: readonly (string | Address)[]): readonly string[];
+}
+
+const PHP_WORKERS = 16;
+const NODE_FASTCGI = "node-fastcgi@2.0.0";
+const folderOf = (path: string): string => decodeURI(new URL(path, root).pathname);
+/** Where the sources of the others are; a document root for PHP, too. */
+export const peersFolder: string = folderOf("scripts/bench/peers");
+
+/** Finds the runtimes; `folder` takes the programs, as JavaScript, for Node 20 cannot run TypeScript. */
+export async function findRuntimePrograms(folder: string): Promise<RuntimePrograms[]> {
+  for (const module of ["app", "codec"]) {
+    const source = folderOf(`scripts/bench/${module}.ts`);
+    await output([Deno.execPath(), "bundle", "--quiet", "--no-lock", "--output", `${folder}/${module}.mjs`, source]);
+  }
+  const found = (await findRuntimes()).map(({ name, version, command }): RuntimePrograms => ({
+    name: name.replace(/^node/, "Node ").replace("deno", "Deno").replace("bun", "Bun"),
+    version: version.replace(/^v/, ""),
+    command: (module, ...args) => [...command, `${folder}/${module}.mjs`, ...args.map(String)],
+  }));
+  const order = ["Node 24", "Node 22", "Node 20", "Deno", "Bun"];
+  return found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+}
+
+/** Finds and builds the others in `folder`; what is not installed is a printed skip. */
+export async function findPeers(folder: string, node: RuntimePrograms | undefined): Promise<BenchServer[]> {
+  const found: BenchServer[] = [];
+  for (const [name, find] of Object.entries({ libfcgi, Go: go, "PHP-FPM": phpFpm, "node-fastcgi": nodeFastCgi })) {
+    try {
+      found.push(await find(folder, node));
+    } catch (error) {
+      console.log(`skipped: ${name} (${(error as Error).message.split("\n")[0]})`);
+    }
+  }
+  return found;
+}
+
+async function libfcgi(folder: string): Promise<BenchServer> {
+  const program = `${folder}/libfcgi`;
+  const packaged = await output(["dpkg-query", "-W", "-f", "${Version}", "libfcgi-dev"]).catch(() => "");
+  await output(["gcc", "-O2", "-o", program, `${peersFolder}/libfcgi.c`, "-lfcgi", "-lpthread"]);
+  return {
+    name: "libfcgi",
+    version: packaged.replace(/-.*/, ""),
+    keeps: true,
+    command: (addr) => [program, typeof addr === "string" ? addr : `:${addr}`, "16"],
+  };
+}
+
+async function go(folder: string): Promise<BenchServer> {
+  const program = `${folder}/fcgi`;
+  const env = { GOCACHE: folderOf(".cache/go"), GOFLAGS: "-mod=mod" };
+  await output(["go", "build", "-o", program, `${peersFolder}/fcgi.go`], env);
+  const version = /go([\d.]+)/.exec(await output(["go", "version"]))?.[1] ?? "";
+  return { name: "Go", version, keeps: true, command: (addr) => [program, String(addr)] };
+}
+
+async function phpFpm(folder: string): Promise<BenchServer> {
+  const program = findProgram(["php-fpm", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2"]) ?? "php-fpm";
+  const version = /PHP ([\d.]+)/.exec(await output([program, "-v"]))?.[1] ?? "";
+  return { name: "PHP-FPM", version, keeps: true, command: (addr) => phpCommand(program, folder, addr) };
+}
+
+function phpCommand(program: string, folder: string, addr: Address): readonly string[] {
+  const isRoot = Deno.uid() === 0;
+  const config = `${folder}/php-fpm.conf`;
+  Deno.writeTextFileSync(
+    config,
+    [
+      "[global]",
+      `error_log = ${folder}/php-fpm.log`,
+      "daemonize = no",
+      "[www]",
+      ...isRoot ? ["user = root", "group = root"] : [],
+      `listen = ${typeof addr === "string" ? addr : `127.0.0.1:${addr}`}`,
+      "listen.backlog = 1024",
+      "pm = static",
+      `pm.max_children = ${PHP_WORKERS}`,
+      // Uploads are read by the script, as they are by the other servers' handlers.
+      "php_admin_flag[enable_post_data_reading] = off",
+      "",
+    ].join("\n"),
+  );
+  return [program, "-F", "-y", config, ...isRoot ? ["-R"] : [], "-d", "opcache.enable=1"];
+}
+
+async function nodeFastCgi(_folder: string, node: RuntimePrograms | undefined): Promise<BenchServer> {
+  if (node === undefined) throw new Error("Node is not installed");
+  const folder = folderOf(".cache/node-fastcgi");
+  await Deno.mkdir(folder, { recursive: true });
+  const options = ["--prefix", folder, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await output(["npm", "install", ...options, NODE_FASTCGI]);
+  const [program = ""] = node.command("app");
+  return {
+    name: "node-fastcgi",
+    version: NODE_FASTCGI.replace(/.*@/, ""),
+    keeps: false,
+    command: (addr) => [program, `${peersFolder}/node_fastcgi.cjs`, folder, String(addr)],
+  };
+}
+
+/** What a command prints; rejects if it fails. */
+export async function output(
+  [program = "", ...args]: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const path = program.includes("/") ? program : findProgram([program]);
+  if (path === undefined) throw new Error(`${program} is not installed`);
+  const { success, stdout, stderr } = await new Deno.Command(path, {
+    args,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    signal: AbortSignal.timeout(120_000),
+  }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`${program} ${args[0]} failed: ${decoder.decode(stderr).trim()}`);
+  return decoder.decode(stdout) + decoder.decode(stderr);
+}
