@@ -107,13 +107,15 @@ function measureBeforePhp(
 
 try {
   const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[02]/.test(name));
-  const peers = await findPeers(folder, runtimes.find(({ name }) => name.startsWith("Node")));
+  const isPeerWanted = (name: string): boolean =>
+    Object.values(rows).some((row) => only.test(`${row}: ${name}`)) || name === "PHP-FPM" && only.test(rows.client);
+  const peers = await findPeers(folder, runtimes.find(({ name }) => name.startsWith("Node")), isPeerWanted);
   const has = { nginx: findProgram(["nginx"]) !== undefined, caddy: findProgram(["caddy"]) !== undefined };
   for (const [name, isThere] of Object.entries(has)) if (!isThere) console.log(`skipped: ${name} (not installed)`);
 
   for (const runtime of runtimes) {
     if (!only.test(`codec: ${runtime.name}`)) continue;
-    figures.codec.set(runtime.name, JSON.parse(await output(runtime.command("codec", seconds / 4))));
+    figures.codec.set(runtime.name, JSON.parse(await output(runtime.command("codec", Math.min(0.5, seconds)))));
     console.log(`codec: ${runtime.name}: done`);
   }
 

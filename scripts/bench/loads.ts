@@ -47,11 +47,11 @@ export const rows = {
   upload: "1 MiB upload through `request.body`",
   streamDown: "1 GiB download, a stream",
   streamUp: "1 GiB upload through `request.body`",
-  nginx: "hello behind nginx, `fastcgi_pass`, kept connections",
-  proxy: "hello behind nginx, `proxy_pass`, kept connections: the same handler on the runtime's own HTTP server",
-  bare: "hello behind nginx, `proxy_pass`, kept connections: `node:http` without Request and Response",
-  client: "PHP behind the runtime's own HTTP server and our client",
-  clientKept: "PHP behind the runtime's own HTTP server and our client with `keepConn`",
+  nginx: "hello behind nginx, kept connections",
+  proxy: "the same handler on the runtime's own HTTP server behind nginx",
+  bare: "`node:http` without Request and Response behind nginx",
+  client: "PHP behind our client on the runtime's own HTTP server",
+  clientKept: "the same with `keepConn`",
 } as const;
 
 /** The row of the same with the runtime's own Response. */

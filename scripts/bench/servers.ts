@@ -45,12 +45,16 @@ export async function findRuntimePrograms(folder: string): Promise<RuntimeProgra
   return found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
-/** Finds and builds the others in `folder`; what is not installed is a printed skip. */
-export async function findPeers(folder: string, node: RuntimePrograms | undefined): Promise<BenchServer[]> {
+/** Finds and builds in `folder` those of the others that are wanted; what is not installed is a printed skip. */
+export async function findPeers(
+  folder: string,
+  node: RuntimePrograms | undefined,
+  wanted: (name: string) => boolean,
+): Promise<BenchServer[]> {
   const found: BenchServer[] = [];
   for (const [name, find] of Object.entries({ libfcgi, Go: go, "PHP-FPM": phpFpm, "node-fastcgi": nodeFastCgi })) {
     try {
-      found.push(await find(folder, node));
+      if (wanted(name)) found.push(await find(folder, node));
     } catch (error) {
       console.log(`skipped: ${name} (${(error as Error).message.split("\n")[0]})`);
     }

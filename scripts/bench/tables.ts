@@ -38,7 +38,7 @@ const MiB = 1 << 20;
 /** A result in a line of progress. */
 export function describe({ cpu, perSecond, p50, p99, idleBytes, peakBytes, requests }: Result): string {
   return [
-    `${cpu.map((of) => digits(of ?? NaN)).join(" and ")} µs of CPU`,
+    `${cpu.map((of) => digits(of ?? NaN) || "?").join(" and ")} µs of CPU`,
     `${digits(perSecond)}/s`,
     `p50 ${digits(p50)} µs, p99 ${digits(p99)} µs`,
     ...idleBytes === null ? [] : [`${digits(idleBytes / 1024)} KiB an idle connection`],
@@ -50,57 +50,38 @@ export function describe({ cpu, perSecond, p50, p99, idleBytes, peakBytes, reque
 export function tables(figures: Figures, runtimes: readonly Column[], peers: readonly Column[]): string {
   const names = runtimes.map(({ name }) => name);
   const all = [...names, ...peers.map(({ name }) => name), "Caddy"];
-  const cpuRows = Object.values(rows).filter((row) => row !== rows.streamDown && row !== rows.streamUp)
+  const timed = Object.values(rows)
+    .filter((row) => row !== rows.streamDown && row !== rows.streamUp)
     .flatMap((row) => [row, responseRow(row)]);
-  const cells = (of: (column: string) => number, columns: readonly string[]): number[] => columns.map(of);
   const versions = [...runtimes, ...peers].map(({ name, version }) => `${name.replace(/ \d+$/, "")} ${version}`);
   return [
     `${versions.join(", ")}; ${Deno.build.os} ${Deno.osRelease()}, ${navigator.hardwareConcurrency} cores.\n`,
-    table("CPU µs a request", all, cpuRows.map((row) => [row, cells((of) => figures.cpu(row, of), all)])),
-    table(
-      "nginx's own CPU µs a request",
-      all,
-      [rows.nginx, rows.proxy].map((row) => {
-        return [row, cells((of) => figures.cpu(row, of, 1), all)];
-      }),
-    ),
-    table(
-      "requests a second, with the load generator beside",
-      all,
-      cpuRows.map((row) => {
-        return [row, cells((of) => figures.of(row, of)?.perSecond ?? NaN, all)];
-      }),
-    ),
-    table(
-      "µs to the response, half of them / 99 of 100",
-      all,
-      cpuRows.map((row) => {
-        return [row, cells((of) => figures.of(row, of)?.p50 ?? NaN, all)];
-      }),
-    ),
-    table(
-      "ratio of CPU time",
-      names,
-      ratios.map(([title, row, [otherRow, other]]) => {
-        return [title, cells((of) => figures.cpu(row, of) / figures.cpu(otherRow, other ?? of), names)];
-      }),
-      (ratio) => ratio.toFixed(2),
-    ),
-    table("memory", names, [
-      ["an idle kept connection, KiB", cells((of) => (figures.of(rows.many, of)?.idleBytes ?? NaN) / 1024, names)],
-      ...[rows.streamDown, rows.streamUp].map((row): [string, number[]] => {
-        return [`${row}, MiB at most`, cells((of) => (figures.of(row, of)?.peakBytes ?? NaN) / MiB, names)];
-      }),
-    ]),
-    table(
-      "codec",
-      names,
-      Object.keys([...figures.codec.values()][0] ?? {}).map((row) => {
-        return [row, cells((of) => figures.codec.get(of)?.[row] ?? NaN, names)];
-      }),
-    ),
+    table("CPU µs a request", all, timed, (row, column) => digits(figures.cpu(row, column))),
+    table("nginx's own CPU µs a request", all, [rows.nginx, rows.proxy], (row, column) => {
+      return digits(figures.cpu(row, column, 1));
+    }),
+    table("requests a second; ms to the response, half of them / 99 of 100", all, timed, (row, column) => {
+      const result = figures.of(row, column);
+      return result && `${digits(result.perSecond)}; ${digits(result.p50 / 1000)} / ${digits(result.p99 / 1000)}`;
+    }),
+    table("ratio of CPU time", names, ratios, ([, row, beside], column) => {
+      const ratio = figures.cpu(row, column) / figures.cpu(beside[0], beside[1] ?? column);
+      return Number.isNaN(ratio) ? undefined : ratio.toFixed(2);
+    }, ([title]) => title),
+    table("memory", names, memory, ([, row, what, unit], column) => {
+      return digits((figures.of(row, column)?.[what] ?? NaN) / unit);
+    }, ([title]) => title),
+    table("codec", names, Object.keys([...figures.codec.values()][0] ?? {}), (row, column) => {
+      return digits(figures.codec.get(column)?.[row] ?? NaN);
+    }),
   ].filter((text) => text !== "").join("\n");
 }
+
+const memory = [
+  ["an idle kept connection, KiB", rows.many, "idleBytes", 1024],
+  [`${rows.streamDown}, MiB more than idle at most`, rows.streamDown, "peakBytes", MiB],
+  [`${rows.streamUp}, MiB more than idle at most`, rows.streamUp, "peakBytes", MiB],
+] as const;
 
 /** What is put beside what: a row, and another of the same column, or of another. */
 const ratios: readonly (readonly [title: string, row: string, beside: readonly [row: string, column?: string]])[] = [
@@ -120,27 +101,25 @@ const ratios: readonly (readonly [title: string, row: string, beside: readonly [
   [`${rows.client}, beside Caddy`, rows.client, [rows.client, "Caddy"]],
 ];
 
-/** A Markdown table of the rows and columns that have any figure; none if there is no such row. */
-function table(
+/** A Markdown table of the rows and columns that have any cell; nothing if there is none. */
+function table<Row>(
   title: string,
   columns: readonly string[],
-  rows: readonly (readonly [title: string, figures: readonly number[]])[],
-  cell: (figure: number) => string = digits,
+  rows: readonly Row[],
+  cell: (row: Row, column: string) => string | undefined,
+  titleOf: (row: Row) => string = String,
 ): string {
-  const filled = rows.filter(([, figures]) => !figures.every(Number.isNaN));
-  const shown = columns.map((_, at) => at).filter((at) => filled.some(([, figures]) => !Number.isNaN(figures[at])));
+  const filled = rows
+    .map((row) => [titleOf(row), ...columns.map((column) => cell(row, column) ?? "")])
+    .filter(([, ...cells]) => cells.some((text) => text !== ""));
   if (filled.length === 0) return "";
-  const lines = [
-    [title, ...shown.map((at) => columns[at])],
-    ["---", ...shown.map(() => "--:")],
-    ...filled.map((
-      [title, figures],
-    ) => [title, ...shown.map((at) => Number.isNaN(figures[at]) ? "" : cell(figures[at]!))]),
-  ];
-  return `${lines.map((line) => `| ${line.join(" | ")} |`).join("\n")}\n`;
+  const lines = [[title, ...columns], ["---", ...columns.map(() => "--:")], ...filled];
+  const shown = lines[0]!.map((_, at) => filled.some((row) => row[at] !== ""));
+  return lines.map((line) => `| ${line.filter((_, at) => shown[at]).join(" | ")} |\n`).join("");
 }
 
-/** A figure with as many digits as can be trusted. */
+/** A figure with as many digits as can be trusted; nothing for NaN. */
 function digits(figure: number): string {
+  if (Number.isNaN(figure)) return "";
   return figure.toLocaleString("en", figure < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
 }

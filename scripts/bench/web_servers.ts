@@ -32,7 +32,6 @@ export function caddyCommand(folder: string, port: number, app: Address, documen
     `{
       admin off
       auto_https off
-      persist_config off
     }
     http://:${port} {
       bind 127.0.0.1
@@ -40,5 +39,16 @@ export function caddyCommand(folder: string, port: number, app: Address, documen
       php_fastcgi unix/${app}
     }`,
   );
-  return ["caddy", "run", "--adapter", "caddyfile", "--config", config];
+  // It keeps a copy of its configuration.
+  return [
+    "env",
+    `XDG_CONFIG_HOME=${folder}`,
+    `XDG_DATA_HOME=${folder}`,
+    "caddy",
+    "run",
+    "--adapter",
+    "caddyfile",
+    "--config",
+    config,
+  ];
 }
