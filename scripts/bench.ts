@@ -34,29 +34,33 @@ const figures = new Figures();
 let sockets = 0;
 let failed = 0;
 
-/** Loads a server, with a load generator of its own. */
-async function run(load: Load, addr: Address, processes: readonly ServerProcess[]): Promise<Result> {
+/** Has a load generator load what listens at `addr`, and accounts for `processes`. */
+async function run(
+  row: string,
+  column: string,
+  load: Load,
+  addr: Address,
+  processes: readonly ServerProcess[],
+): Promise<string> {
   const job: Job = {
     ...load,
     addr,
     pids: processes.map(({ pid }) => pid),
     script: `${peersFolder}/index.php`,
-    // JSON has no Infinity.
-    maxRequests: Math.min(load.maxRequests, Number.MAX_SAFE_INTEGER),
     warmUpSeconds: 2 * seconds,
     seconds,
   };
-  return JSON.parse(await output([...runningDeno().command, generator, JSON.stringify(job)]));
+  const result: Result = JSON.parse(await output([...runningDeno().command, generator, JSON.stringify(job)]));
+  figures.put(row, column, result);
+  return describe(result);
 }
 
-/** Measures one cell of the tables, if it is wanted. */
-async function measure(row: string, column: string, load: () => Promise<Result>): Promise<void> {
+/** Measures one cell of the tables, if it is wanted; what fails is told and counted. */
+async function measure(row: string, column: string, load: () => Promise<string>): Promise<void> {
   const name = `${row}: ${column}`;
   if (!only.test(name)) return;
   try {
-    const result = await load();
-    figures.put(row, column, result);
-    console.log(`${name}: ${describe(result)}`);
+    console.log(`${name}: ${await load()}`);
   } catch (error) {
     failed++;
     console.log(`FAILED ${name}: ${messages(error)}`);
@@ -74,7 +78,7 @@ function measureDirect(row: string, load: Load & { socket: "unix" | "tcp" }, ser
   return measure(row, server.name, async () => {
     const addr = load.socket === "tcp" ? freePort() : `${folder}/${sockets++}.sock`;
     await using process = await startServer(server.command(addr), addr);
-    return await run({ ...load, keep: load.keep && server.keeps }, addr, [process]);
+    return await run(row, server.name, { ...load, keep: load.keep && server.keeps }, addr, [process]);
   });
 }
 
@@ -85,7 +89,7 @@ function measureBehindNginx(row: string, protocol: "fastcgi" | "http", server: B
     await using process = await startServer(server.command(addr), addr);
     const port = freePort();
     await using nginx = await startServer(nginxCommand(folder, port, protocol, addr), port);
-    return await run(httpLoad, port, [process, nginx]);
+    return await run(row, server.name, httpLoad, port, [process, nginx]);
   });
 }
 
@@ -101,7 +105,7 @@ function measureBeforePhp(
     await using fpm = await startServer(php.command(addr), addr);
     const port = freePort();
     await using front = await startServer(command(port, addr), port);
-    return await run(phpLoad, port, [front, fpm]);
+    return await run(row, column, phpLoad, port, [front, fpm]);
   });
 }
 
@@ -113,10 +117,12 @@ try {
   const has = { nginx: findProgram(["nginx"]) !== undefined, caddy: findProgram(["caddy"]) !== undefined };
   for (const [name, isThere] of Object.entries(has)) if (!isThere) console.log(`skipped: ${name} (not installed)`);
 
-  for (const runtime of runtimes) {
-    if (!only.test(`codec: ${runtime.name}`)) continue;
-    figures.codec.set(runtime.name, JSON.parse(await output(runtime.command("codec", Math.min(0.5, seconds)))));
-    console.log(`codec: ${runtime.name}: done`);
+  for (const { name, command } of runtimes) {
+    await measure("codec", name, async () => {
+      const printed = await output(command("codec", Math.min(0.5, seconds)));
+      figures.codec.set(name, JSON.parse(printed));
+      return printed.trim();
+    });
   }
 
   const ours = (of: "FastResponse" | "Response"): BenchServer[] =>

@@ -29,7 +29,7 @@ const hello: Load & { socket: "unix" } = {
   expectedBytes: "Hello, World!".length,
   // So many make a runtime's compiler do what it can.
   warmUp: 10_000,
-  maxRequests: Infinity,
+  maxRequests: Number.MAX_SAFE_INTEGER,
 };
 const four = { ...hello, connections: 4, busy: 4 } as const;
 const download = { ...four, path: "/down", expectedBytes: MiB, warmUp: 500 } as const;

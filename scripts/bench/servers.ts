@@ -141,5 +141,5 @@ export async function output(
   }).output();
   const decoder = new TextDecoder();
   if (!success) throw new Error(`${program} ${args[0]} failed: ${decoder.decode(stderr).trim()}`);
-  return decoder.decode(stdout) + decoder.decode(stderr);
+  return decoder.decode(stdout);
 }
