@@ -15,7 +15,7 @@ const seconds = Number(process.argv[2] ?? 1);
 /** What every measured function adds to, so that none can be left out. */
 let sum = 0;
 
-/** Seconds that a call takes, in the fastest of many runs of some milliseconds: what disturbs it only makes it slower. */
+/** Seconds that a call takes, in the fastest of many runs of a millisecond: what disturbs it only makes it slower. */
 function time(run: () => void): number {
   let calls = 1;
   let best = Infinity;
@@ -23,7 +23,7 @@ function time(run: () => void): number {
     const started = performance.now();
     for (let call = 0; call < calls; call++) run();
     const taken = performance.now() - started;
-    if (taken < 5) calls *= 2;
+    if (taken < 1) calls *= 2;
     else best = Math.min(best, taken / 1000 / calls);
   }
   return best;
