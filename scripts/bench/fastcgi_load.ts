@@ -18,8 +18,11 @@ const MiB = 1 << 20;
 /** How nginx cuts a body into records. */
 const STDIN_BYTES = 32_768;
 
+/** What of a job its requests are made of. */
+type RequestJob = Pick<Job, "path" | "bodyBytes" | "script" | "keep">;
+
 /** The parameters that nginx sends for a browser's request: about 970 bytes. */
-export function browserParams({ path, bodyBytes, script }: Pick<Job, "path" | "bodyBytes" | "script">): string[] {
+export function browserParams({ path, bodyBytes, script }: Omit<RequestJob, "keep">): string[] {
   const uri = `${path}?page=2&id=${numberAt}`;
   const length = bodyBytes > 0 ? String(bodyBytes) : "";
   return Object.entries({
@@ -56,7 +59,8 @@ export function browserParams({ path, bodyBytes, script }: Pick<Job, "path" | "b
   }).flat();
 }
 
-function encodeRequest(job: Job, requestId: number): Uint8Array {
+/** A request without its body, in records. */
+export function encodeRequest(job: RequestJob, requestId: number): Uint8Array {
   const webServer = new WebServerConnection({
     onStdout: () => false,
     onStderr: () => false,
