@@ -76,7 +76,7 @@ async function libfcgi(folder: string): Promise<BenchServer> {
 
 async function go(folder: string): Promise<BenchServer> {
   const program = `${folder}/fcgi`;
-  const env = { GOCACHE: folderOf(".cache/go"), GOFLAGS: "-mod=mod" };
+  const env = { GOCACHE: folderOf(".cache/go") };
   await output(["go", "build", "-o", program, `${peersFolder}/fcgi.go`], env);
   const version = /go([\d.]+)/.exec(await output(["go", "version"]))?.[1] ?? "";
   return { name: "Go", version, keeps: true, command: (addr) => [program, String(addr)] };
