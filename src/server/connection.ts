@@ -77,6 +77,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
   #receiving = false;
   #peerEnded = false;
+  #endTimer: ReturnType<typeof setTimeout> | undefined;
   /** To be closed as soon as no request is under way. */
   #draining = false;
   /** Our last word has been written. */
@@ -225,7 +226,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#sinceMs = this.#host.nowMs;
     if (this.#exchanges.size === 0) return this.#settle();
     // A request and the end behind it can come in one go: what is answered at once is answered first.
-    setTimeout(() => {
+    this.#endTimer = setTimeout(() => {
       const reason = new RequestAbortedError("The web server closed the connection");
       for (const exchange of this.#exchanges) exchange.abort(reason);
       this.#settle();
@@ -242,6 +243,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   closed(error?: Error): void {
     this.#gone = true;
+    clearTimeout(this.#endTimer);
     this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
     this.#goOn();
     this.#host.closed(this);
