@@ -79,6 +79,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** What has been written is sent when the handlers that are just ending have ended. */
   #settling = false;
   #peerEnded = false;
+  #endTimer: ReturnType<typeof setTimeout> | undefined;
   /** To be closed after the next answer. */
   #draining = false;
   /** Our last word has been written. */
@@ -237,7 +238,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#sinceMs = this.#host.nowMs;
     if (this.#exchanges.size === 0) return this.#settle();
     // A request and the end behind it can come in one go: what is answered at once is answered first.
-    setTimeout(() => {
+    this.#endTimer = setTimeout(() => {
       const reason = new RequestAbortedError("The web server closed the connection");
       for (const exchange of this.#exchanges) exchange.abort(reason);
       this.#settle();
@@ -255,6 +256,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   closed(error?: Error): void {
     this.#gone = true;
+    clearTimeout(this.#endTimer);
     this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
     this.#goOn();
     this.#host.closed(this);

@@ -1,8 +1,8 @@
-import { FastResponse, type HandlerInfo, RequestAbortedError } from "@webfcgi/webfcgi";
-import { FCGI_STDIN } from "@webfcgi/webfcgi/codec";
+import { FastResponse, type HandlerInfo, RequestAbortedError, serveConnection } from "@webfcgi/webfcgi";
+import { FCGI_ABORT_REQUEST, FCGI_END_REQUEST, FCGI_STDIN, FCGI_STDOUT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "../std/assert.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { concat, encode, recordBytes, type WebServer } from "./web_server.ts";
+import { concat, encode, recordBytes, recordsOf, requestBytes, type WebServer } from "./web_server.ts";
 
 /** How a web server gives a request up. */
 const ways: readonly (readonly [name: string, giveUp: (web: WebServer) => unknown])[] = [
@@ -484,4 +484,36 @@ Deno.test("a handler that rejects after the abort leaves nothing behind", async 
     await web.untilEnded();
     assertEquals(errors.splice(0).map(String), ["Error: too late"]);
   });
+});
+
+Deno.test("serveConnection sends nothing of a response after END_REQUEST, at whatever turn the abort comes", async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const written: Uint8Array[] = [];
+    const toServer = new TransformStream<Uint8Array, Uint8Array>();
+    const writable = new WritableStream<Uint8Array>({ write: (chunk) => void written.push(chunk) });
+    const fetch = (): Response => {
+      let pulls = 0;
+      return new Response(
+        new ReadableStream({
+          pull: (controller) => pulls++ < 2 ? controller.enqueue(encode("part ")) : controller.close(),
+        }, { highWaterMark: 0 }),
+      );
+    };
+    const served = serveConnection({ readable: toServer.readable, writable }, fetch);
+    const writer = toServer.writable.getWriter();
+    writer.write(requestBytes(true, 1));
+    for (let turn = 0; turn < turns; turn++) await null;
+    writer.write(recordBytes(FCGI_ABORT_REQUEST, 1));
+    await sleep(1);
+    await writer.close();
+    await bounded(served, "serveConnection");
+    const records = recordsOf(concat(written));
+    assertEquals(records.filter(({ type }) => type === FCGI_END_REQUEST).length, 1);
+    assertEquals(records.at(-1)?.type, FCGI_END_REQUEST);
+    // Cut off or whole, it never says that it is whole when it is not.
+    const text = records.map(({ type, content }) => type === FCGI_STDOUT ? content : "").join("");
+    if (text.includes("Content-Length: ")) {
+      assert(text.endsWith("Content-Length: 10\r\nStatus: 200 OK\r\n\r\npart part "), text);
+    }
+  }
 });

@@ -209,24 +209,7 @@ for (const uri of ["http://user:pw@example.com/", "http://user@example.com/", "h
   });
 }
 
-for (
-  const host of [
-    "",
-    "a b",
-    "a/b",
-    "user@a",
-    "a?b",
-    "a#b",
-    "a\\b",
-    "a\0b",
-    "a\r\nb",
-    "a,b",
-    "[::1",
-    "a:99999",
-    "caf\xe9",
-  ]
-) {
-  if (host === "" || host === "a,b") continue;
+for (const host of ["a b", "a/b", "u@a", "a?b", "a#b", "a\\b", "a\0b", "a\r\nb", "[::1", "a:99999", "caf\xe9"]) {
   serveTest(`serve answers 400 when HTTP_HOST is ${JSON.stringify(host)}`, see, async ({ ask }) => {
     assertEquals((await ask({ params: { HTTP_HOST: host } })).status, 400);
     assertEquals((await ask()).status, 200);

@@ -1,6 +1,7 @@
 import { LimitError, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertInstanceOf, assertThrows } from "../std/assert.ts";
+import { FakeConnection } from "./fake_connection.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
 import { type Asked, concat, encode, recordBytes, requestPairs, type WebServer } from "./web_server.ts";
 
@@ -271,6 +272,36 @@ for (
       held.open();
       for (const [asked, text] of answers) assertEquals((await asked.answer()).text, text);
     });
+  });
+}
+
+for (
+  const [siblings, options, limit] of [[1, {}, 1_048_576], [0, {}, 65_536], [0, { maxUnreadBytes: 9 }, 9]] as const
+) {
+  Deno.test(`a connection is paused by the byte past ${limit}, with ${siblings} others on it`, async () => {
+    const bodies: (ReadableStream | null)[] = [];
+    const fake = new FakeConnection({
+      ...options,
+      fetch(request) {
+        bodies.push(request.body);
+        return new Promise(() => {});
+      },
+    });
+    const begin = [0, 1, 1, 0, 0, 0, 0, 0];
+    const pairs = [...encodePairs([...least, "REQUEST_METHOD", "PUT"])];
+    for (let id = 1; id <= 1 + siblings; id++) {
+      const records = [recordBytes(FCGI_BEGIN_REQUEST, id, begin), recordBytes(FCGI_PARAMS, id, pairs)];
+      fake.connection.received(concat([...records, recordBytes(FCGI_PARAMS, id)]));
+    }
+    for (let left: number = limit; left > 0; left -= 32_768) {
+      fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(Math.min(left, 32_768))));
+    }
+    assertEquals(fake.paused, false);
+    fake.connection.received(recordBytes(FCGI_STDIN, 1, "x"));
+    assertEquals(fake.paused, true);
+    const reader = bodies[0]!.getReader();
+    await reader.read();
+    assertEquals(fake.paused, false);
   });
 }
 

@@ -1,0 +1,53 @@
+/** A connection whose socket and clock are the test's own, for what is exact to the byte or takes long. */
+
+import { Connection, type ConnectionHost } from "../../src/server/connection.ts";
+import { resolveSettings } from "../../src/server/settings.ts";
+import type { Transport } from "../../src/runtime/transport.ts";
+import type { SceneOptions } from "./scene.ts";
+
+/** One connection, and the time that it is told. */
+export class FakeConnection {
+  readonly calls: string[] = [];
+  readonly errors: unknown[] = [];
+  paused = false;
+  readonly #host: { -readonly [Key in keyof ConnectionHost]: ConnectionHost[Key] };
+  readonly connection: Connection;
+
+  constructor(options: SceneOptions) {
+    const nothing = (): void => {};
+    this.#host = {
+      settings: resolveSettings(options),
+      handlers: new Map([[1, options.fetch!]]),
+      nowMs: 0,
+      admit: () => true,
+      release: nothing,
+      waitUntil: nothing,
+      report: (error) => {
+        this.errors.push(error);
+        return Promise.resolve(undefined);
+      },
+      closed: nothing,
+    };
+    const call = (what: string, gives?: boolean) => (): never => {
+      this.calls.push(what);
+      return gives as never;
+    };
+    const transport: Transport = {
+      remoteAddr: { transport: "unix", path: "" },
+      write: call("write", true),
+      pause: () => void (this.paused = true),
+      resume: () => void (this.paused = false),
+      shutdown: call("shutdown", true),
+      close: call("close"),
+      reset: call("reset"),
+      ref: nothing,
+      unref: nothing,
+    };
+    this.connection = new Connection(transport, this.#host);
+  }
+
+  tick(ms: number): void {
+    this.#host.nowMs += ms;
+    this.connection.tick();
+  }
+}
