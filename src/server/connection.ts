@@ -257,7 +257,10 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   closed(error?: Error): void {
     this.#gone = true;
     clearTimeout(this.#endTimer);
-    this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
+    // An error is dear to make, and most connections end without a request.
+    if (this.#exchanges.size > 0) {
+      this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
+    }
     this.#goOn();
     this.#host.closed(this);
   }
