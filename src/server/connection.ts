@@ -236,7 +236,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   drained(): void {
     this.#blocked = false;
     this.#backlog = 0;
-    if (this.#shutDown) this.#sinceMs = this.#host.nowMs;
+    if (this.#shutDown || this.#peerEnded) this.#sinceMs = this.#host.nowMs;
     this.#goOn();
     this.#steer();
   }
