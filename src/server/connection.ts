@@ -249,7 +249,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#blocked = false;
     this.#backlog = 0;
     if (this.#closing) return this.#transport.close();
-    if (this.#shutDown) this.#sinceMs = this.#host.nowMs;
+    if (this.#shutDown || this.#peerEnded) this.#sinceMs = this.#host.nowMs;
     this.#goOn();
     this.#steer();
   }

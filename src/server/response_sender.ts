@@ -89,6 +89,8 @@ export class ResponseSender {
 
   async #sendLarge(parts: ResponseParts, bytes: Uint8Array): Promise<void> {
     this.#writeHead(parts, bytes.length, bytes.subarray(0, SLICE));
+    // While the connection reads, nothing is sent: whether there is room is known a turn later.
+    await null;
     await this.#writeSlices(bytes, SLICE);
   }
 

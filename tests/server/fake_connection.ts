@@ -10,6 +10,8 @@ export class FakeConnection {
   readonly calls: string[] = [];
   readonly errors: unknown[] = [];
   paused = false;
+  /** Whether the socket takes more than it has. */
+  takes = true;
   readonly #host: { -readonly [Key in keyof ConnectionHost]: ConnectionHost[Key] };
   readonly connection: Connection;
 
@@ -34,7 +36,10 @@ export class FakeConnection {
     };
     const transport: Transport = {
       remoteAddr: { transport: "unix", path: "" },
-      write: call("write", true),
+      write: () => {
+        this.calls.push("write");
+        return this.takes;
+      },
       pause: () => void (this.paused = true),
       resume: () => void (this.paused = false),
       shutdown: call("shutdown", true),
