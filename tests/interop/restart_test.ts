@@ -115,7 +115,7 @@ for (const runtime of runtimes) {
   Deno.test({
     name: `serve loses no request in restarts on ${runtime.name} behind nginx with kept connections`,
     ignore: missing.nginx,
-    fn: () => restart('README "nginx, kept connections"', "nginx", [runtime, runtime, runtime, runtime], underLoad),
+    fn: () => restart('README "nginx, kept connections"', "nginx", [runtime, runtime, runtime], underLoad),
   });
 }
 

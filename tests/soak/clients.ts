@@ -159,6 +159,8 @@ export const clients: { readonly [name: string]: Client } = {
     const length = 1 * MiB + random.below(2 * MiB);
     const asked = web.ask({ uri: `/download?bytes=${length}&length` });
     const answer = asked.answer();
+    // It is awaited only later.
+    answer.catch(() => {});
     for (let round = 0; round < 15 && asked.end === undefined; round++) {
       web.pause();
       await sleep(20 + random.below(60));
