@@ -216,7 +216,8 @@ async function checkBehaviour(check: Check, place: Place, runtimes: InstalledRun
     if (own.length > 0) throw new Error(`taken from the sources: ${own.join(" ")}`);
   });
   try {
-    for (const { name, command } of bundled ? runtimes.filter(({ name }) => name !== "deno") : []) {
+    // On one, the oldest, because all have passed them with the sources, of which these are the JavaScript.
+    for (const { name, command } of bundled ? runtimes.filter(({ name }) => name.startsWith("node")).slice(0, 1) : []) {
       await check(`the package passes the tests on ${name}`, async () => {
         return (await run(root, ...command, bundle)).trim().split("\n").at(-1);
       });

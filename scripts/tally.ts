@@ -1,7 +1,15 @@
-/** Runs test programs one after another and sums their counts. */
+/** Runs test programs and sums their counts. */
 
 /** The last line that a program prints of itself, as `deno test` and this project's own programs do. */
 const countsLine = /(\d+) passed(?: \(\d+ steps?\))?(?:,| \|) (\d+) failed/g;
+
+/** How a program is run. */
+export interface RunOptions {
+  /** How long it may take, in milliseconds. @default {300_000} */
+  readonly timeoutMs?: number;
+  /** Whether its output is shown when it has ended, and not as it comes. @default {false} */
+  readonly showAtEnd?: boolean;
+}
 
 /** Adds up what programs say that passed and failed. */
 export class Tally {
@@ -12,9 +20,12 @@ export class Tally {
    * Runs a program, shows its output, and takes its last `N passed, N failed` into the sum.
    *
    * A program that fails without a failure in its counts, counts nothing, or runs longer than `timeoutMs` is one failure.
+   * Beside another program it is run with `showAtEnd`, so that their outputs do not mix.
    */
-  async run(title: string, command: readonly [string, ...string[]], timeoutMs = 300_000): Promise<void> {
-    console.log(`\n== ${title}`);
+  async run(title: string, command: readonly [string, ...string[]], options: RunOptions = {}): Promise<void> {
+    const { timeoutMs = 300_000, showAtEnd = false } = options;
+    const heading = `\n== ${title}`;
+    if (!showAtEnd) console.log(heading);
     const [program, ...args] = command;
     const started = performance.now();
     const child = new Deno.Command(program, {
@@ -26,9 +37,10 @@ export class Tally {
       stderr: "inherit",
     }).spawn();
     const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
-    const output = await show(child.stdout);
+    const output = showAtEnd ? await new Response(child.stdout).text() : await show(child.stdout);
     const { success, code } = await child.status;
     clearTimeout(timer);
+    if (showAtEnd) console.log(`${heading}\n${output}`);
 
     const [, passed, failed] = [...output.matchAll(countsLine)].at(-1) ?? [];
     this.#passed += Number(passed ?? 0);

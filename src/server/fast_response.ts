@@ -209,7 +209,8 @@ function readPairs(headers: ResponseInit["headers"]): HeaderPair[] | undefined {
 }
 
 function isPlainPair(pair: readonly unknown[]): boolean {
-  const [name, value] = pair;
+  const name = pair[0];
+  const value = pair[1];
   return pair.length === 2 && typeof name === "string" && isToken(name) &&
     typeof value === "string" && isFieldValue(value) && value.trim() === value;
 }
@@ -219,7 +220,7 @@ function isNullBody(status: number): boolean {
 }
 
 function hasType(pairs: readonly HeaderPair[]): boolean {
-  return pairs.some(([name]) => name.length === 12 && name.toLowerCase() === "content-type");
+  return pairs.some((pair) => pair[0].length === 12 && pair[0].toLowerCase() === "content-type");
 }
 
 /** The type that the Fetch standard has a text be of; Bun gives it none. */

@@ -33,7 +33,7 @@ function runTests(tests: string): Promise<{ code: number; output: string }> {
 function runTally(...programs: string[]): Promise<{ code: number; output: string }> {
   const tally = JSON.stringify(new URL("../../scripts/tally.ts", import.meta.url));
   const runs = programs.map((source) => `
-    await tally.run("planted", [Deno.execPath(), "eval", ${JSON.stringify(source)}], 5_000);
+    await tally.run("planted", [Deno.execPath(), "eval", ${JSON.stringify(source)}], { timeoutMs: 5_000 });
   `);
   return runProgram(`import { Tally } from ${tally}; const tally = new Tally(); ${runs.join("")} tally.finish();`);
 }
@@ -97,6 +97,22 @@ Deno.test("Tally sums the last counts of each program", async () => {
   );
   assertEquals(lastLine(output), "7 passed, 0 failed");
   assertEquals(code, 0);
+});
+
+Deno.test("Tally shows the output of a program that runs beside another in one piece", async () => {
+  const tally = JSON.stringify(new URL("../../scripts/tally.ts", import.meta.url));
+  const { output } = await runProgram(`
+    import { Tally } from ${tally};
+    const tally = new Tally();
+    const program = (text) => [Deno.execPath(), "eval", text];
+    await Promise.all([
+      tally.run("a", program('console.log("1 passed, 0 failed")')),
+      tally.run("b", program('console.log("2 passed, 0 failed")'), { showAtEnd: true }),
+    ]);
+    tally.finish();
+  `);
+  assertEquals(lastLine(output), "3 passed, 0 failed");
+  assertStringIncludes(output, "== b\n2 passed, 0 failed\n");
 });
 
 const notAllRight: { readonly [what: string]: readonly [program: string, counts: string] } = {
