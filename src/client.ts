@@ -102,9 +102,9 @@ export * from "./errors.ts";
 export function createClient(where: string | ClientOptions, options: ClientOptions = {}): Client {
   const settings = resolveClient(typeof where === "string" ? { ...options, ...parseAddress(where) } : where);
   let runtime: Promise<Runtime> | undefined;
-  return new FastCgiClient(settings, async (open) => {
+  return new FastCgiClient(settings, async (open, signal) => {
     runtime ??= detectRuntime();
-    return (await runtime).connect(settings.addr, open);
+    return (await runtime).connect(settings.addr, open, signal);
   });
 }
 

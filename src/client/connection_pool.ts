@@ -11,8 +11,8 @@ import { ClientConnection, type ClientConnectionHost } from "./client_connection
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
 
-/** Opens a connection; `open` is called once connected and gives back who listens. */
-export type Connect = (open: Accept) => Promise<Transport>;
+/** Opens a connection; `open` is called once connected and gives back who listens; `signal` gives it up. */
+export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>;
 
 /** Requests that share a connection before another one is opened. */
 const SHARED_REQUESTS = 16;
@@ -20,8 +20,8 @@ const SHARED_REQUESTS = 16;
 /** A connection that is being opened. */
 interface Opening {
   readonly sinceMs: number;
-  /** No one waits for it any more. */
-  abandoned: boolean;
+  /** Aborted when no one waits for it any more. */
+  readonly abandon: AbortController;
 }
 
 /** Connections under way. */
@@ -106,6 +106,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
     this.#queue = [];
     for (const exchange of queue) exchange.lose(reason);
     for (const connection of [...this.#connections]) connection.close(reason);
+    for (const { abandon } of this.#openings) abandon.abort();
     this.#rest();
     if (this.#sockets === 0) return Promise.resolve();
     return new Promise((resolve) => this.#emptied.push(resolve));
@@ -176,18 +177,19 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   }
 
   async #open(): Promise<void> {
-    const opening: Opening = { sinceMs: performance.now(), abandoned: false };
+    const opening: Opening = { sinceMs: performance.now(), abandon: new AbortController() };
+    const { signal } = opening.abandon;
     this.#openings.add(opening);
     let connection: ClientConnection | undefined;
     try {
       await this.#connect((transport) => {
         this.#sockets++;
         return connection = new ClientConnection(transport, this);
-      });
+      }, signal);
     } catch (error) {
       return this.#failed(opening, error);
     }
-    if (opening.abandoned || this.#closed !== undefined) {
+    if (signal.aborted || this.#closed !== undefined) {
       this.#openings.delete(opening);
       connection!.close();
     } else if (connection!.gone) {
@@ -205,8 +207,8 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** A connection cannot be opened: a request that has waited for it fails. */
   #failed(opening: Opening, error: unknown): void {
     this.#openings.delete(opening);
-    if (!opening.abandoned) this.#queue.shift()?.lose(error);
-    opening.abandoned = true;
+    if (!opening.abandon.signal.aborted) this.#queue.shift()?.lose(error);
+    opening.abandon.abort();
     this.#dispatch();
   }
 

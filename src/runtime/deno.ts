@@ -42,7 +42,7 @@ interface DenoListener {
 }
 
 type Where =
-  | { readonly hostname: string; readonly port: number; readonly tcpBacklog?: number }
+  | { readonly hostname: string; readonly port: number; readonly tcpBacklog?: number; readonly signal?: AbortSignal }
   | { readonly transport: "unix"; readonly path: string };
 
 interface DenoApi {
@@ -94,13 +94,13 @@ export function denoRuntime(): Runtime {
     }
   }
 
-  async function connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport> {
+  async function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
     let conn: DenoConn;
     try {
       conn = await deno.connect(
         addr.transport === "unix"
           ? { transport: "unix", path: addr.path }
-          : { hostname: addr.hostname, port: addr.port },
+          : { hostname: addr.hostname, port: addr.port, ...(signal && { signal }) },
       );
     } catch (error) {
       throw connectError(addr, error);

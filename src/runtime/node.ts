@@ -56,14 +56,17 @@ function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
   return promise;
 }
 
-function connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport> {
+function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
   const { promise, resolve, reject } = settleLater<Transport>();
   const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
   const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
   const failed = (error: Error): void => reject(connectError(addr, error));
+  const giveUp = (): void => void socket.destroy(signal?.reason);
   socket.once("error", failed);
+  signal?.addEventListener("abort", giveUp);
   socket.once("connect", () => {
     socket.off("error", failed);
+    signal?.removeEventListener("abort", giveUp);
     resolve(NodeTransport.open(socket, addr.transport === "unix" ? addr : netAddr(socket), open));
   });
   return promise;

@@ -142,8 +142,11 @@ export interface Runtime {
    * @throws {RangeError} when `path` is longer than a unix socket's can be.
    */
   listen(options: ListenOptions, accept: Accept): Promise<Listener>;
-  /** Connects to a listening socket. `open` is called once connected and gives back who listens. */
-  connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport>;
+  /**
+   * Connects to a listening socket. `open` is called once connected and gives back who listens. `signal` gives it up
+   * while it is under way; on Bun, which has no means for it, it goes on.
+   */
+  connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport>;
   /**
    * The file descriptor of a listening socket that the process was started with: 0 (FastCGI §2.2) or systemd's 3.
    *

@@ -1,0 +1,49 @@
+// Connecting to a host that does not answer: made of a listening socket that no one accepts from, its queue full.
+
+import { createClient } from "@webfcgi/webfcgi/client";
+import { nodeRuntime } from "../../src/runtime/node.ts";
+import { assertEquals, assertRejects, fail } from "../std/assert.ts";
+import { bounded } from "../server/scene.ts";
+
+/** Calls back with the port of a host to which connecting takes for ever. */
+async function withDeafHost(visit: (port: number) => Promise<void>): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const waiting: Deno.Conn[] = [];
+  try {
+    for (let full = false; !full;) {
+      const signal = AbortSignal.timeout(300);
+      await Deno.connect({ hostname: "127.0.0.1", port, signal }).then((conn) => waiting.push(conn), () => full = true);
+    }
+    await visit(port);
+  } finally {
+    for (const conn of waiting) conn.close();
+    listener.close();
+  }
+}
+
+Deno.test("fetch leaves nothing behind when a host does not answer within connectTimeoutMs", () =>
+  withDeafHost(async (port) => {
+    const client = createClient({ hostname: "127.0.0.1", port, connectTimeoutMs: 50 });
+    const error = await assertRejects(() => bounded(client.fetch("/"), "fetch"), Error, "connectTimeoutMs, 50");
+    assertEquals((error as { code?: unknown }).code, "LIMIT");
+    await client.close();
+  }));
+
+Deno.test("Client.close leaves nothing behind while a host does not answer", () =>
+  withDeafHost(async (port) => {
+    const client = createClient({ hostname: "127.0.0.1", port });
+    const asked = assertRejects(() => client.fetch("/"), Error, "closed");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await bounded(client.close(), "close");
+    await asked;
+  }));
+
+Deno.test("Runtime.connect of node:net leaves nothing behind when its signal is aborted", () =>
+  withDeafHost(async (port) => {
+    const abandon = new AbortController();
+    const ignore = (): never => fail("It has connected");
+    const connecting = nodeRuntime().connect({ transport: "tcp", hostname: "127.0.0.1", port }, ignore, abandon.signal);
+    setTimeout(() => abandon.abort(), 20);
+    await assertRejects(() => bounded(connecting, "connect"), Error);
+  }));
