@@ -87,7 +87,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** The server is closed: the socket closes when the queue has gone out. */
   #closing = false;
   #gone = false;
-  /** Not even a record has come yet. */
+  /** No request has come yet. */
   #fresh = true;
   /** Since when, on the server's clock, the connection has been in the state that it is in. */
   #sinceMs: number;
@@ -224,11 +224,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       return false;
     }
     this.#receiving = false;
-    // Amid a record the time goes on, however many times a byte of it comes.
-    if (this.#protocol.active > 0 || this.#protocol.idle) {
-      this.#fresh = false;
-      this.#sinceMs = this.#host.nowMs;
-    }
+    // Amid a record, and before the first request, the time goes on, whatever comes.
+    if (!this.#fresh && (this.#protocol.active > 0 || this.#protocol.idle)) this.#sinceMs = this.#host.nowMs;
     this.#settle();
     return kept;
   }
@@ -272,6 +269,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const params = new Params(decodePairs(block));
     const exchange = new Exchange(this, requestId, role, params, this.#host.nowMs);
     this.#exchanges.add(exchange);
+    this.#fresh = false;
     const { maxParams, maxRequestsPerConnection } = this.settings;
     const admitted = this.#host.admit();
     if (params.size > maxParams) {
@@ -287,6 +285,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   onParamsTooLarge(requestId: number): void {
+    this.#fresh = false;
     new ResponseSender(this, requestId).send(plainResponse(431), "");
     this.writer.streamEnd(FCGI_STDOUT, requestId);
     this.#protocol.end(requestId);

@@ -117,6 +117,20 @@ timeTest("serve closes the connection after headTimeoutMs when a request has onl
   takeLimit(errors, "headTimeoutMs", 40);
 });
 
+timeTest("serve closes a connection on which no request comes within headTimeoutMs, whatever else does", {
+  headTimeoutMs: 60,
+}, async ({ connect }) => {
+  const web = await connect();
+  for (let count = 0; !web.over; count++) {
+    // Of no request that is active; and a question.
+    await web.send(recordBytes(FCGI_PARAMS, 1, "x".repeat(50)));
+    web.protocol.getValues(["FCGI_MAX_REQS"]);
+    web.flush();
+    await sleep(5);
+    assertLess(count, 200);
+  }
+});
+
 timeTest("serve waits for ever between requests when there is only headTimeoutMs", {
   headTimeoutMs: 60,
 }, async ({ connect }) => {
