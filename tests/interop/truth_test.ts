@@ -202,7 +202,8 @@ async function assertBrokenByReset({ web, ways, app }: Visit): Promise<void> {
   const responses = await Promise.all(
     ways.filter(({ path }) => path.includes("streams")).map(async ({ path }) => {
       const connection = await HttpConnection.connect(web.port);
-      const { body } = await connection.open("GET", `${path}download?bytes=30000000`);
+      // Kernels take up to 32 MiB for a reader, and there are two of them on the way.
+      const { body } = await connection.open("GET", `${path}download?bytes=200000000`);
       return { path, connection, body };
     }),
   );
