@@ -139,6 +139,12 @@ Deno.test("requestParams splits the path after the script's name", () => {
   assertEquals(pathInfo("/%ff", ""), "/\xff", "bytes that are not UTF-8 stay");
 });
 
+Deno.test("requestParams takes a URL that has been parsed", () => {
+  const url = new URL("https://a.test/x?y");
+  const params = new Params(requestParams({ method: "GET", url, headers: [] }));
+  assertEquals([params.get("REQUEST_URI"), params.get("SERVER_PORT")], ["/x?y", "443"]);
+});
+
 Deno.test("requestParams throws when the URL is not an absolute one of http or https", () => {
   for (const url of ["/a", "", "http://"]) assertThrows(() => made(url), TypeError);
   for (const url of ["mailto:x", "fcgi://h/"]) {

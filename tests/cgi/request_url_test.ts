@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../std/assert.ts";
 import { Params } from "../../src/cgi/params.ts";
-import { originForm, requestTarget, requestUrl } from "../../src/cgi/request_url.ts";
+import { isHostAndPort, originForm, requestTarget, requestUrl } from "../../src/cgi/request_url.ts";
 
 function params(record: Record<string, string>): Params {
   return new Params(Object.entries(record).flat());
@@ -262,5 +262,16 @@ Deno.test("requestUrl answers at once when a target or Host is as long as parame
   for (const part of ["a.", "a", "1.", ":", "[", "-"]) {
     const found = url("/", part.repeat(size / part.length) + " ");
     assertEquals(found, undefined, part);
+  }
+});
+
+Deno.test("isHostAndPort tells a Host from what would make another URL", () => {
+  for (const field of ["a.test", "a.test:80", "a.test:", "192.0.2.1:8080", "[::1]", "[::1]:9000"]) {
+    assertEquals(isHostAndPort(field), true, field);
+  }
+  for (
+    const field of ["", "a.test/x", "user@a.test", "a.test:80:80", "a.test:x", "::1", "a b", "a.test?x", "a.test#x"]
+  ) {
+    assertEquals(isHostAndPort(field), false, field);
   }
 });
