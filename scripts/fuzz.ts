@@ -13,6 +13,7 @@ import { parametersTarget, readHeadTarget, writtenHeadTarget } from "../tests/fu
 import { type Finding, Fuzzer, reproduce } from "../tests/fuzz/fuzzer.ts";
 import { protocolTargets } from "../tests/fuzz/protocol_targets.ts";
 import type { Target } from "../tests/fuzz/target.ts";
+import { option } from "./option.ts";
 
 /** Runs of a target at a time, for each unit of its weight. */
 const BATCH = 2000;
@@ -88,10 +89,6 @@ function reproduceFinding(
   { target, input, cutSeed }: Finding,
 ): Finding | undefined {
   return reproduce(targets.find(({ name }) => name === target)!, input, cutSeed);
-}
-
-function option(name: string): string | undefined {
-  return process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 }
 
 function number(name: string, fallback: number): number {

@@ -14,6 +14,7 @@ import { bounded, sleep } from "../tests/server/scene.ts";
 import { WebServer } from "../tests/server/web_server.ts";
 import { clients } from "../tests/soak/clients.ts";
 import { root } from "./list_files.ts";
+import { option } from "./option.ts";
 
 const MiB = 1 << 20;
 /** What memory may differ by between the first third and the last, in bytes: used after collection, and resident. */
@@ -254,10 +255,6 @@ interface Settings {
   readonly minutes: number;
   readonly clients: number;
   readonly seed: number;
-}
-
-function option(name: string): string | undefined {
-  return Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 }
 
 if (import.meta.main) {

@@ -11,11 +11,8 @@
 import { findRuntimes } from "../tests/runtimes.ts";
 import { bundleTests } from "./bundle_tests.ts";
 import { listFiles, root } from "./list_files.ts";
+import { option } from "./option.ts";
 import { Tally } from "./tally.ts";
-
-function option(name: string): string | undefined {
-  return Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
-}
 
 /** A program that loads every source of the library as it is, as one test. */
 function loadSources(): string {

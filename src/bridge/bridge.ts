@@ -4,6 +4,7 @@
  * Knows which request is for which, and what becomes of errors; files and sockets belong to others.
  */
 
+import { isForbiddenMethod } from "../cgi/field.ts";
 import { isHostAndPort } from "../cgi/request_url.ts";
 import type { Client } from "../client/fast_cgi_client.ts";
 import type { FastCgiRequestInit } from "../client/outgoing_request.ts";
@@ -41,7 +42,7 @@ export class Bridge {
   /** Answers a request; rejects only if `onError` does. */
   async answer(request: Request, info: BridgeInfo): Promise<Response> {
     // Fetch has no such requests, and CONNECT is no business of a site.
-    if (/^(?:CONNECT|TRACE|TRACK)$/i.test(request.method)) return plainResponse(501);
+    if (isForbiddenMethod(request.method)) return plainResponse(501);
     const host = request.headers.get("host");
     if (host && !isHostAndPort(host) || !URL.canParse(request.url)) return plainResponse(400);
     const address = clientAddress(request, info);

@@ -1,11 +1,17 @@
 /** What RFC 9110 lets a header field's name and value be. Everything that reaches or leaves the wire passes here. */
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
+const forbiddenMethod = /^(?:CONNECT|TRACE|TRACK)$/i;
 const fieldValue = /^[\t -~\u0080-\u00ff]*$/;
 
 /** Whether a string is a token (RFC 9110 §5.6.2), as a field's name and a method must be. */
 export function isToken(text: string): boolean {
   return token.test(text);
+}
+
+/** Whether no Request can have the method (Fetch standard, "forbidden method"). */
+export function isForbiddenMethod(method: string): boolean {
+  return forbiddenMethod.test(method);
 }
 
 /**

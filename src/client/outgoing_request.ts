@@ -1,8 +1,9 @@
 /** What of a request is sent, read from whatever `fetch` was given. */
 
-import { isToken } from "../cgi/field.ts";
+import { isForbiddenMethod, isToken } from "../cgi/field.ts";
 import { LimitError } from "../errors.ts";
 import type { Site } from "../cgi/request_params.ts";
+import { joinBytes } from "../protocol/byte_collector.ts";
 
 /** What a client's `fetch` takes besides the request: what the global `fetch` takes, and what FastCGI knows more. */
 export interface FastCgiRequestInit extends RequestInit, Site {
@@ -61,7 +62,6 @@ interface RequestLike {
   readonly signal: AbortSignal;
 }
 
-const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
 /** Methods that the Fetch standard writes in capitals. */
 const NORMALIZED_METHOD = /^(?:delete|get|head|options|post|put)$/i;
 const utf8 = new TextEncoder();
@@ -109,7 +109,7 @@ export async function readRequest(
 
 function normalize(method: string): string {
   if (!isToken(method)) throw new TypeError(`Cannot fetch: method ${JSON.stringify(method)} is no token`);
-  if (FORBIDDEN_METHOD.test(method)) throw new TypeError(`Cannot fetch: method ${method} is forbidden`);
+  if (isForbiddenMethod(method)) throw new TypeError(`Cannot fetch: method ${method} is forbidden`);
   return NORMALIZED_METHOD.test(method) ? method.toUpperCase() : method;
 }
 
@@ -190,7 +190,7 @@ async function buffered(
       if (size > maxBufferedBodyBytes) throw tooLong(maxBufferedBodyBytes);
     }
     signal?.throwIfAborted();
-    return inMemory(join(parts, size));
+    return inMemory(joinBytes(parts));
   } catch (error) {
     reader.cancel(error).catch(() => {});
     throw error;
@@ -213,16 +213,4 @@ export function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
   if (!(chunk instanceof Uint8Array)) {
     throw new TypeError(`Cannot send request: its body's stream gave a ${typeof chunk}, not a Uint8Array`);
   }
-}
-
-/** All parts in one piece of memory; the only part itself. */
-export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

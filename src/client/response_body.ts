@@ -5,7 +5,7 @@
  * byte that it holds and lets go, so that the connection can stop reading.
  */
 
-import { join } from "./outgoing_request.ts";
+import { joinBytes } from "../protocol/byte_collector.ts";
 
 /** What a body needs of the request that it answers. */
 export interface ResponseBodyHost {
@@ -22,7 +22,6 @@ const MIN_WEIGHT = 256;
 export class ResponseBody {
   readonly #host: ResponseBodyHost;
   #queue: Uint8Array[] = [];
-  #bytes = 0;
   #weight = 0;
   #state: "open" | "ended" | "failed" | "cancelled" = "open";
   #error: unknown;
@@ -41,7 +40,6 @@ export class ResponseBody {
     // By reference only where that does not hold on to far more memory than the part's.
     const kept = content.length * 2 >= content.buffer.byteLength;
     this.#queue.push(kept ? plain(content) : new Uint8Array(content));
-    this.#bytes += content.length;
     this.#weigh(Math.max(content.length, MIN_WEIGHT));
     this.#wake?.();
     return kept;
@@ -82,7 +80,7 @@ export class ResponseBody {
   }
 
   #takeAll(): Uint8Array {
-    const bytes = join(this.#queue, this.#bytes);
+    const bytes = joinBytes(this.#queue);
     this.#drop();
     return bytes;
   }
@@ -108,7 +106,6 @@ export class ResponseBody {
 
   #drop(): void {
     this.#queue = [];
-    this.#bytes = 0;
     this.#weigh(-this.#weight);
   }
 

@@ -47,4 +47,16 @@ export class ByteCollector {
   }
 }
 
+/** All parts in one piece of memory; a single part itself. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 const none = new Uint8Array(0);

@@ -5,7 +5,7 @@
  * exactly once: with END_REQUEST, by breaking off, or with its connection.
  */
 
-import { isToken } from "../cgi/field.ts";
+import { isForbiddenMethod, isToken } from "../cgi/field.ts";
 import type { Params } from "../cgi/params.ts";
 import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
@@ -41,9 +41,6 @@ export interface ExchangeHost extends ResponseOutput {
 const MAX_LOG_LENGTH = 65_536;
 /** A body's time begins anew with so many bytes, not with each: single ones, each just in time, would last for ever. */
 const BODY_PROGRESS_BYTES = 1024;
-/** Methods that no Request can have (Fetch standard, "forbidden method"). */
-const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
-
 /** Methods whose Request has no body, in any spelling: that is how a Request is made of them. */
 const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
 
@@ -136,7 +133,7 @@ export class Exchange implements RequestSource {
     const expected = contentLength(this.params);
     const { maxBodyBytes } = this.host.settings;
     if (url === undefined || !isToken(this.method)) return this.refuse(400);
-    if (FORBIDDEN_METHOD.test(this.method)) return this.refuse(501);
+    if (isForbiddenMethod(this.method)) return this.refuse(501);
     if (expected !== undefined && expected > maxBodyBytes) return this.refuse(413);
     this.#url = url;
     const lazy = new LazyRequest(this);

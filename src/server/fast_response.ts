@@ -262,6 +262,9 @@ export const FastResponse: typeof Response = responseClass((body, init) => {
   return head && new MemoryResponse(body, head) as unknown as Response;
 });
 
+/** The native class, with the Content-Types of the Fetch standard. */
+export const nativeResponse: typeof Response = responseClass(() => undefined);
+
 /**
  * Makes the class that stands in for the global `Response`: as {@linkcode FastResponse}, but bytes may be changed. With
  * `native` its responses are native ones.

@@ -10,7 +10,7 @@
  * that keeps its text.
  */
 
-import { globalResponse, MemoryResponse } from "./fast_response.ts";
+import { globalResponse, MemoryResponse, nativeResponse } from "./fast_response.ts";
 import { keepMethod, LazyRequest } from "./lazy_request.ts";
 import { adoptClass, adoptPrototype } from "./pass_for.ts";
 
@@ -70,26 +70,7 @@ function adoptCaches(): void {
 
 /** Where `new Response("text")` has no Content-Type (Bun), gives it the one of the Fetch standard. */
 function adoptResponse(): void {
-  const NativeResponse = Response;
-  if (new NativeResponse("").headers.has("content-type")) return;
-  const json = (data: unknown, init?: ResponseInit): Response => {
-    const response = NativeResponse.json(data, init);
-    if (!new Headers(init?.headers).has("content-type")) response.headers.set("content-type", "application/json");
-    return response;
-  };
-  adoptClass(
-    "Response",
-    new Proxy(NativeResponse, {
-      construct(target, args: ConstructorParameters<typeof Response>, newTarget): Response {
-        const response = Reflect.construct(target, args, newTarget);
-        if (typeof args[0] === "string" && !response.headers.has("content-type")) {
-          response.headers.set("content-type", "text/plain;charset=UTF-8");
-        }
-        return response;
-      },
-      get: (target, name, receiver): unknown => name === "json" ? json : Reflect.get(target, name, receiver),
-    }),
-  );
+  if (!new Response("").headers.has("content-type")) adoptClass("Response", nativeResponse);
 }
 
 const fast = Symbol("webfcgi fast");

@@ -6,6 +6,7 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
+import { joinBytes } from "../protocol/byte_collector.ts";
 import { copyHeaders } from "./header_pairs.ts";
 import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
@@ -204,7 +205,7 @@ export class LazyRequest {
     const body = this.#source.body;
     if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
-    return join(await body.collect());
+    return joinBytes(await body.collect());
   }
 }
 
@@ -238,17 +239,6 @@ const utf8 = new TextDecoder();
 function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const whole = bytes.length === bytes.buffer.byteLength;
   return (whole ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function used(): TypeError {

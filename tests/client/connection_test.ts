@@ -1,4 +1,4 @@
-import { FastCgiError, LimitError, ProtocolError } from "@webfcgi/webfcgi/client";
+import { type Client, FastCgiError, LimitError, ProtocolError } from "@webfcgi/webfcgi/client";
 import {
   assert,
   assertEquals,
@@ -573,9 +573,13 @@ Deno.test("fetch shares connections when the application promises that it can", 
   });
 });
 
-Deno.test("fetch aborts one request and no other on a shared connection", async () => {
+/** A client, and the application's connections, after a first request, when it is known that others may share one. */
+async function inSharedScene(
+  maxConnections: number,
+  visit: (scene: { client: Client; app: AppConnection; apps: readonly AppConnection[] }) => Promise<void>,
+): Promise<void> {
   const apps: AppConnection[] = [];
-  await inClientScene({ multiplex: true, maxConnections: 2 }, async (connection) => {
+  await inClientScene({ multiplex: true, maxConnections }, async (connection) => {
     await connection.until(() => connection.records.length > 0, "a record");
     if (connection.records[0]?.type === 9) connection.send(getValuesResult("FCGI_MPXS_CONNS", "1"));
     else apps.push(connection);
@@ -586,6 +590,12 @@ Deno.test("fetch aborts one request and no other on a shared connection", async 
     app.send(...answer("X: y"));
     await warm;
     await sleep(50);
+    await visit({ client, app, apps });
+  });
+}
+
+Deno.test("fetch aborts one request and no other on a shared connection", async () => {
+  await inSharedScene(2, async ({ client, app, apps }) => {
     const controller = new AbortController();
     const aborted = client.fetch("/1", { signal: controller.signal });
     aborted.catch(() => {});
@@ -609,18 +619,7 @@ Deno.test("fetch aborts one request and no other on a shared connection", async 
 });
 
 Deno.test("fetch reads on for others when one body of a shared connection is not read", async () => {
-  const apps: AppConnection[] = [];
-  await inClientScene({ multiplex: true, maxConnections: 1 }, async (connection) => {
-    await connection.until(() => connection.records.length > 0, "a record");
-    if (connection.records[0]?.type === 9) connection.send(getValuesResult("FCGI_MPXS_CONNS", "1"));
-    else apps.push(connection);
-  }, async ({ client }) => {
-    const warm = client.fetch("/");
-    await until(() => apps.length === 1 && apps[0]!.has(5, ""), "the first request");
-    const app = apps[0]!;
-    app.send(...answer("X: y"));
-    await warm;
-    await sleep(50);
+  await inSharedScene(1, async ({ client, app }) => {
     const fetches = [client.fetch("/1"), client.fetch("/2")] as const;
     await until(() => app.has(5, "", 2), "both requests");
     app.send(stdout(1, "X: y\r\n\r\n" + "x".repeat(60_000)), ...Array(4).fill(stdout(1, "x".repeat(60_000))));

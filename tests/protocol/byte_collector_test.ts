@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "../std/assert.ts";
-import { ByteCollector } from "../../src/protocol/byte_collector.ts";
+import { ByteCollector, joinBytes } from "../../src/protocol/byte_collector.ts";
 import { concat } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
 
@@ -89,4 +89,11 @@ Deno.test("ByteCollector copies at most three times what has come when it comes 
   }
   assertEquals(collector.take(), Uint8Array.from({ length: 10_000 }, (_, count) => count));
   assert(copied >= 10_000 && copied <= 30_000, `${copied} bytes were copied`);
+});
+
+Deno.test("joinBytes gives all parts in one piece, and a single one as it is", () => {
+  const part = new Uint8Array([1, 2]);
+  assertStrictEquals(joinBytes([part]), part);
+  assertEquals(joinBytes([part, new Uint8Array(0), new Uint8Array([3])]), new Uint8Array([1, 2, 3]));
+  assertEquals(joinBytes([]), new Uint8Array(0));
 });
