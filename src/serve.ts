@@ -82,7 +82,7 @@ export function serveConnection(
     openStreams(streams, (transport) => {
       const sink = server.accept(transport);
       return {
-        received: (chunk) => sink.received(chunk),
+        received: (chunk, lent) => sink.received(chunk, lent),
         ended: () => sink.ended(),
         drained: () => sink.drained(),
         closed: (error) => {

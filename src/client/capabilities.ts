@@ -85,13 +85,12 @@ class Question implements TransportSink, WebServerEvents {
     this.#end();
   }
 
-  received(chunk: Uint8Array): boolean {
+  received(chunk: Uint8Array): void {
     try {
       if (!this.#over) this.#protocol.receive(chunk);
     } catch (error) {
       this.fail(error);
     }
-    return false;
   }
 
   ended(): void {
@@ -105,13 +104,9 @@ class Question implements TransportSink, WebServerEvents {
     this.fail(new ProtocolError("UNEXPECTED_END", message, error && { cause: error }));
   }
 
-  onStdout(): boolean {
-    return false;
-  }
+  onStdout(): void {}
 
-  onStderr(): boolean {
-    return false;
-  }
+  onStderr(): void {}
 
   onEnd(): void {}
 

@@ -52,6 +52,8 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   #heard = false;
   #shared = false;
   #receiving = false;
+  /** What is being received must be copied to last. */
+  #lent = false;
   #blocked = false;
   #waiting: (() => void)[] = [];
   #unread = 0;
@@ -127,13 +129,13 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   // What the socket tells:
 
-  received(chunk: Uint8Array): boolean {
-    if (this.#gone) return false;
+  received(chunk: Uint8Array, lent: boolean): void {
+    if (this.#gone) return;
+    this.#lent = lent;
     this.#heard = true;
     this.#receiving = true;
-    let kept = true;
     try {
-      kept = this.protocol.receive(chunk);
+      this.protocol.receive(chunk);
     } catch (error) {
       this.#fail(error);
     }
@@ -142,7 +144,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#answered = [];
     for (const exchange of answered) exchange.respond();
     this.#settle();
-    return kept;
   }
 
   ended(): void {
@@ -164,16 +165,15 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   // What the protocol tells:
 
-  onStdout(requestId: number, content: Uint8Array): boolean {
+  onStdout(requestId: number, content: Uint8Array): void {
     const exchange = this.#exchanges.get(requestId);
-    if (exchange === undefined) return false;
+    if (exchange === undefined) return;
     if (!exchange.responded) this.#answered.push(exchange);
-    return exchange.onStdout(content);
+    exchange.onStdout(content, this.#lent);
   }
 
-  onStderr(requestId: number, content: Uint8Array): boolean {
+  onStderr(requestId: number, content: Uint8Array): void {
     this.#exchanges.get(requestId)?.onStderr(content);
-    return false;
   }
 
   onEnd(requestId: number, end: EndRequestBody): void {

@@ -119,24 +119,23 @@ export class ClientExchange implements ResponseBodyHost {
     });
   }
 
-  /** Takes a part of STDOUT, which is lent; returns whether it is kept. */
-  onStdout(content: Uint8Array): boolean {
-    if (this.#over) return false;
+  /** Takes a part of STDOUT; if it is `lent`, what is to last is copied. */
+  onStdout(content: Uint8Array, lent: boolean): void {
+    if (this.#over) return;
     this.#answered = true;
     if (this.#head !== undefined) {
       this.#progressMs = performance.now();
-      return this.#addBody(content);
+      return this.#addBody(content, lent);
     }
     try {
       const found = this.#headReader.push(content);
       // Half a head is no progress, or one that trickles in would never be late.
-      if (found === undefined) return false;
+      if (found === undefined) return;
       this.#head = found.head;
       this.#progressMs = performance.now();
-      return this.#addBody(content.subarray(found.bodyAt));
+      this.#addBody(content.subarray(found.bodyAt), lent);
     } catch (error) {
       this.abort(error);
-      return false;
     }
   }
 
@@ -237,17 +236,15 @@ export class ClientExchange implements ResponseBodyHost {
     return !(body.content instanceof ReadableStream) && !(data.content instanceof ReadableStream);
   }
 
-  #addBody(content: Uint8Array): boolean {
+  #addBody(content: Uint8Array, lent: boolean): void {
     const { expected, hasBody } = this.#head!;
-    if (!hasBody) return false;
+    if (!hasBody) return;
     this.#received += content.length;
     if (expected !== undefined && this.#received > expected) {
-      this.abort(
-        new ProtocolError("BAD_LENGTH", `Cannot read response body: it goes past its Content-Length, ${expected}`),
-      );
-      return false;
+      const past = `Cannot read response body: it goes past its Content-Length, ${expected}`;
+      return this.abort(new ProtocolError("BAD_LENGTH", past));
     }
-    return this.#body.push(content);
+    this.#body.push(content, lent);
   }
 
   /** Names the parameter that does not fit into a record: PHP-FPM hangs up on a pair that is cut, without a word. */

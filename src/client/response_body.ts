@@ -34,15 +34,14 @@ export class ResponseBody {
     this.#host = host;
   }
 
-  /** Takes a part, which is lent; returns whether it is kept. */
-  push(content: Uint8Array): boolean {
-    if (this.#state !== "open" || content.length === 0) return false;
+  /** Takes a part; if it is `lent`, as a copy. */
+  push(content: Uint8Array, lent: boolean): void {
+    if (this.#state !== "open" || content.length === 0) return;
     // By reference only where that does not hold on to far more memory than the part's.
-    const kept = content.length * 2 >= content.buffer.byteLength;
-    this.#queue.push(kept ? plain(content) : new Uint8Array(content));
+    const kept = !lent && content.length * 2 >= content.buffer.byteLength;
+    this.#queue.push(kept ? content : new Uint8Array(content));
     this.#weigh(Math.max(content.length, MIN_WEIGHT));
     this.#wake?.();
-    return kept;
   }
 
   /** All has come. */
@@ -115,9 +114,4 @@ export class ResponseBody {
     this.#weight += delta;
     this.#host.buffered(delta);
   }
-}
-
-/** On Node and Bun a socket's chunks are Buffers, whose methods differ: no one shall come to rely on them. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -42,12 +42,12 @@ export interface ApplicationEvents<Request> {
   onRequest(requestId: number, role: number, params: Uint8Array): Request;
   /** PARAMS have gone past `maxParamsBytes`. The request must be answered with `end`; the rest of it is skipped. */
   onParamsTooLarge(requestId: number, role: number): void;
-  /** A part of STDIN, lent. Returns `true` if (a part of) it is kept. */
-  onStdin(request: Request, content: Uint8Array): boolean;
+  /** A part of STDIN, lent until `receive` returns. */
+  onStdin(request: Request, content: Uint8Array): void;
   /** STDIN has ended. */
   onStdinEnd(request: Request): void;
-  /** A part of DATA (Filter only), lent. Returns `true` if (a part of) it is kept. */
-  onData(request: Request, content: Uint8Array): boolean;
+  /** A part of DATA (Filter only), lent until `receive` returns. */
+  onData(request: Request, content: Uint8Array): void;
   /** DATA has ended. */
   onDataEnd(request: Request): void;
   /** The web server gives the request up; it still wants an END_REQUEST (§5.4). Told once a request. */
@@ -104,9 +104,9 @@ interface ActiveRequest<Request> {
  *     return requestId;
  *   },
  *   onParamsTooLarge: (requestId) => application.end(requestId),
- *   onStdin: () => false,
+ *   onStdin: () => {},
  *   onStdinEnd: () => {},
- *   onData: () => false,
+ *   onData: () => {},
  *   onDataEnd: () => {},
  *   onAbort: (requestId) => application.end(requestId),
  * }, {
@@ -118,8 +118,8 @@ interface ActiveRequest<Request> {
  *
  * let ended = false;
  * const webServer = new WebServerConnection({
- *   onStdout: () => false,
- *   onStderr: () => false,
+ *   onStdout: () => {},
+ *   onStderr: () => {},
  *   onEnd: () => ended = true,
  *   onValues: () => {},
  *   onUnknownType: () => {},
@@ -143,8 +143,6 @@ export class ApplicationConnection<Request> implements RecordSink {
   #unfinished = 0;
   /** A request without KEEP_CONN has ended: close once no other is active. */
   #closing = false;
-  /** Whether an event's taker has kept a part of the chunk now being received. */
-  #kept = false;
   #nowMs = 0;
   // The record that is being read:
   #type = 0;
@@ -189,18 +187,16 @@ export class ApplicationConnection<Request> implements RecordSink {
   }
 
   /**
-   * Reads bytes from the web server; they are lent, unless `true` is returned: then a part of them has been kept.
+   * Reads bytes from the web server; they are lent until it returns.
    * `nowMs` is the time by whatever clock `unfinishedSinceMs` is to be told by.
    *
    * @throws {ProtocolError} If the peer breaks the protocol. The connection must then be closed.
    */
-  receive(chunk: Uint8Array, nowMs = 0): boolean {
-    this.#kept = false;
+  receive(chunk: Uint8Array, nowMs = 0): void {
     this.#nowMs = nowMs;
     this.#parser.push(chunk);
     this.#discrete.own();
     if (this.#unfinished > 0) { for (const request of this.#requests.values()) request.params?.own(); }
-    return this.#kept;
   }
 
   /**
@@ -271,11 +267,11 @@ export class ApplicationConnection<Request> implements RecordSink {
     } else if (this.#type === FCGI_STDIN) {
       if (params !== null) throw badOrder("FCGI_STDIN before the end of FCGI_PARAMS", requestId);
       if (request.stdinEnded) throw badOrder("FCGI_STDIN after its end", requestId);
-      if (this.#events.onStdin(context!, content)) this.#kept = true;
+      this.#events.onStdin(context!, content);
     } else if (this.#type === FCGI_DATA && role === FCGI_FILTER) {
       if (params !== null) throw badOrder("FCGI_DATA before the end of FCGI_PARAMS", requestId);
       if (request.dataEnded) throw badOrder("FCGI_DATA after its end", requestId);
-      if (this.#events.onData(context!, content)) this.#kept = true;
+      this.#events.onData(context!, content);
     }
   }
 

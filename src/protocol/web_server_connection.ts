@@ -28,10 +28,10 @@ import { MAX_STREAM_CONTENT, RecordWriter } from "./record_writer.ts";
 
 /** Takes what an application answers. */
 export interface WebServerEvents {
-  /** A part of STDOUT, lent. Returns `true` if (a part of) it is kept. */
-  onStdout(requestId: number, content: Uint8Array): boolean;
-  /** A part of STDERR, lent. Returns `true` if (a part of) it is kept. */
-  onStderr(requestId: number, content: Uint8Array): boolean;
+  /** A part of STDOUT, lent until `receive` returns. */
+  onStdout(requestId: number, content: Uint8Array): void;
+  /** A part of STDERR, lent until `receive` returns. */
+  onStderr(requestId: number, content: Uint8Array): void;
   /** The request has ended, and its id is free. */
   onEnd(requestId: number, end: EndRequestBody): void;
   /** FCGI_GET_VALUES has been answered, with `[name, value, …]`. */
@@ -53,7 +53,7 @@ const MAX_MANAGEMENT_BYTES = 4096;
  *
  * const connection = new WebServerConnection({
  *   onStdout: (requestId, content) => (console.log(requestId, content.length), false),
- *   onStderr: () => false,
+ *   onStderr: () => {},
  *   onEnd: (requestId, { appStatus }) => console.log(requestId, appStatus),
  *   onValues: () => {},
  *   onUnknownType: () => {},
@@ -73,7 +73,6 @@ export class WebServerConnection implements RecordSink {
   readonly #parser: RecordParser = new RecordParser(this);
   readonly #active = new Set<number>();
   readonly #discrete = new ByteCollector();
-  #kept = false;
   #type = 0;
   #requestId = 0;
 
@@ -154,15 +153,13 @@ export class WebServerConnection implements RecordSink {
   }
 
   /**
-   * Reads bytes from the application; they are lent, unless `true` is returned: then a part of them has been kept.
+   * Reads bytes from the application; they are lent until it returns.
    *
    * @throws {ProtocolError} If the application breaks the protocol. The connection must then be closed.
    */
-  receive(chunk: Uint8Array): boolean {
-    this.#kept = false;
+  receive(chunk: Uint8Array): void {
     this.#parser.push(chunk);
     this.#discrete.own();
-    return this.#kept;
   }
 
   /** Part of {@linkcode RecordSink}. */
@@ -182,9 +179,9 @@ export class WebServerConnection implements RecordSink {
     if (this.#collects) return this.#discrete.add(content);
     if (!this.#active.has(this.#requestId)) return;
     if (this.#type === FCGI_STDOUT) {
-      if (this.#events.onStdout(this.#requestId, content)) this.#kept = true;
+      this.#events.onStdout(this.#requestId, content);
     } else if (this.#type === FCGI_STDERR) {
-      if (this.#events.onStderr(this.#requestId, content)) this.#kept = true;
+      this.#events.onStderr(this.#requestId, content);
     }
   }
 

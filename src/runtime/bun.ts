@@ -44,6 +44,8 @@ interface BunListener {
 }
 
 interface Handlers {
+  /** What chunks are. */
+  readonly binaryType: "uint8array";
   open(socket: BunSocket): void;
   data(socket: BunSocket, chunk: Uint8Array): void;
   drain(socket: BunSocket): void;
@@ -165,9 +167,8 @@ class BunTransport implements Transport {
     transport.#sink = accept(transport);
   }
 
-  /** Bun calls these with memory of its own for each chunk, so it does not matter whether the sink keeps it. */
   onData(chunk: Uint8Array): void {
-    if (!this.#gone) this.#sink.received(chunk);
+    if (!this.#gone) this.#sink.received(chunk, false);
   }
 
   onEnd(): void {
@@ -283,6 +284,7 @@ class Scratch {
 
 function socketHandlers(open: (socket: BunSocket) => void): Handlers {
   return {
+    binaryType: "uint8array",
     open,
     data: (socket, chunk) => socket.data.onData(chunk),
     drain: (socket) => socket.data.onDrain(),

@@ -210,9 +210,9 @@ class DenoTransport implements Transport {
         const length = await this.#conn.read(buffer);
         if (this.#gone) return;
         if (length === null) return this.#readEnd();
-        const kept = this.#sink.received(buffer.subarray(0, length));
+        this.#sink.received(buffer.subarray(0, length), true);
         const size = nextReadBytes(buffer.length, length);
-        if (kept || size !== buffer.length) buffer = new Uint8Array(size);
+        if (size !== buffer.length) buffer = new Uint8Array(size);
       }
     } catch (error) {
       this.#fail(error as Error);

@@ -1,10 +1,12 @@
 /**
  * Sockets by `node:net`: on Node, and on Deno for what its own sockets cannot do.
  *
- * A transport owns its socket, and nothing else; Node owns the queue of what is to be sent.
+ * A transport owns its socket, and nothing else; Node owns the queue of what is to be sent. The runtime owns the memory
+ * that all sockets read into, one at a time: a read and what is done with it are one turn.
  */
-import { connect as netConnect, createServer, type Server, type Socket } from "node:net";
+import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { nodeFiles } from "./node_files.ts";
+import { plainBytes } from "./plain_bytes.ts";
 import { inheritedFd } from "./process.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
@@ -21,55 +23,60 @@ import type {
 import { listenOnPath } from "./unix_socket.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
+/** What one read takes at most. */
+const READ_BYTES = 65_536;
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES } as const;
 
-/** Makes the runtime that stands on `node:net`. */
-export function nodeRuntime(): Runtime {
-  return { listen, connect, inheritedFd };
-}
+/** Makes the runtime that stands on `node:net`; `onNode`: on Node's own, of which some internals are known. */
+export function nodeRuntime(onNode = false): Runtime {
+  const readBuffer = onNode ? new Uint8Array(READ_BYTES) : undefined;
 
-function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
-  const { path } = options;
-  return path === undefined
-    ? bind(options, accept)
-    : listenOnPath({ ...options, path }, accept, nodeFiles, connect, bind);
-}
-
-function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-  const { hostname = "0.0.0.0", port = 0, path, fd, backlog, reusePort } = options;
-  const { promise, resolve, reject } = settleLater<Listener>();
-  const server = createServer(SOCKET_OPTIONS);
-  // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
-  server.on("error", (error) => reject(listenError(options, error)));
-  server.on("listening", () => {
-    const listener = new NodeListener(server, options);
-    const tcp = listener.addr.transport === "tcp";
-    server.on("connection", (socket) => NodeTransport.open(socket, tcp ? netAddr(socket) : UNNAMED, accept));
-    resolve(listener);
-  });
-  const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
-  try {
-    server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
-  } catch (error) {
-    reject(listenError(options, error));
+  function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
+    const { path } = options;
+    return path === undefined
+      ? bind(options, accept)
+      : listenOnPath({ ...options, path }, accept, nodeFiles, connect, bind);
   }
-  return promise;
-}
 
-function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
-  const { promise, resolve, reject } = settleLater<Transport>();
-  const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
-  const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
-  const failed = (error: Error): void => reject(connectError(addr, error));
-  const giveUp = (): void => void socket.destroy(signal?.reason);
-  socket.once("error", failed);
-  signal?.addEventListener("abort", giveUp);
-  socket.once("connect", () => {
-    socket.off("error", failed);
-    signal?.removeEventListener("abort", giveUp);
-    resolve(NodeTransport.open(socket, addr.transport === "unix" ? addr : netAddr(socket), open));
-  });
-  return promise;
+  function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
+    const { hostname = "0.0.0.0", port = 0, path, fd, backlog, reusePort } = options;
+    const { promise, resolve, reject } = settleLater<Listener>();
+    const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
+    // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
+    server.on("error", (error) => reject(listenError(options, error)));
+    server.on("listening", () => {
+      const listener = new NodeListener(server, options);
+      const remoteAddr = listener.addr.transport === "tcp" ? undefined : UNNAMED;
+      server.on("connection", (socket) => NodeTransport.open(socket, readBuffer, remoteAddr, accept));
+      resolve(listener);
+    });
+    const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+    try {
+      server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+    } catch (error) {
+      reject(listenError(options, error));
+    }
+    return promise;
+  }
+
+  function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
+    const { promise, resolve, reject } = settleLater<Transport>();
+    const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
+    const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
+    const failed = (error: Error): void => reject(connectError(addr, error));
+    const giveUp = (): void => void socket.destroy(signal?.reason);
+    socket.once("error", failed);
+    signal?.addEventListener("abort", giveUp);
+    socket.once("connect", () => {
+      socket.off("error", failed);
+      signal?.removeEventListener("abort", giveUp);
+      socket.pause();
+      resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+    });
+    return promise;
+  }
+
+  return { listen, connect, inheritedFd };
 }
 
 class NodeListener implements Listener {
@@ -106,13 +113,21 @@ class NodeTransport implements Transport {
   #sink!: TransportSink;
   #shut = false;
 
-  private constructor(socket: Socket, remoteAddr: Addr) {
-    this.#socket = socket;
-    this.remoteAddr = remoteAddr;
+  private constructor(paused: Socket, readBuffer: Uint8Array | undefined, remoteAddr: Addr | undefined) {
+    const received = (chunk: Uint8Array, lent: boolean): void => {
+      if (!this.#socket.destroyed) this.#sink.received(chunk, lent);
+    };
+    this.#socket = readBuffer && readInto(readBuffer, paused, received) || readChunks(paused, received);
+    this.remoteAddr = remoteAddr ?? netAddr(this.#socket);
   }
 
-  static open(socket: Socket, remoteAddr: Addr, accept: Accept): NodeTransport {
-    const transport = new NodeTransport(socket, remoteAddr);
+  static open(
+    paused: Socket,
+    readBuffer: Uint8Array | undefined,
+    remoteAddr: Addr | undefined,
+    accept: Accept,
+  ): NodeTransport {
+    const transport = new NodeTransport(paused, readBuffer, remoteAddr);
     transport.#listen(accept(transport));
     return transport;
   }
@@ -121,10 +136,6 @@ class NodeTransport implements Transport {
     const socket = this.#socket;
     this.#sink = sink;
     let failure: Error | undefined;
-    // Each chunk has memory of its own, so it does not matter whether the sink keeps it.
-    socket.on("data", (chunk) => {
-      if (!socket.destroyed) sink.received(chunk);
-    });
     socket.on("end", () => {
       if (!socket.destroyed) sink.ended();
     });
@@ -185,6 +196,36 @@ class NodeTransport implements Transport {
   unref(): void {
     this.#socket.unref();
   }
+}
+
+/**
+ * Moves a connection to a Socket that reads into `buffer`, or gives back nothing: memory for each chunk costs a tenth of a
+ * small request, and most of an upload. Node takes `onread` only where it makes the socket itself, and it makes those that
+ * it accepts without.
+ */
+function readInto(
+  buffer: Uint8Array,
+  paused: Socket,
+  received: (chunk: Uint8Array, lent: boolean) => void,
+): Socket | undefined {
+  const owner = paused as unknown as { _handle?: unknown };
+  const handle = owner._handle;
+  if (!handle) return undefined;
+  owner._handle = null;
+  const onread = {
+    buffer,
+    callback: (length: number): boolean => {
+      received(buffer.subarray(0, length), true);
+      return true;
+    },
+  };
+  return new Socket({ ...SOCKET_OPTIONS, handle, onread } as SocketConstructorOpts);
+}
+
+/** Reads chunks that have memory of their own. */
+function readChunks(paused: Socket, received: (chunk: Uint8Array, lent: boolean) => void): Socket {
+  paused.on("data", (chunk) => received(plainBytes(chunk), false));
+  return paused.resume();
 }
 
 const UNNAMED: UnixAddr = { transport: "unix", path: "" };

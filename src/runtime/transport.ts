@@ -60,10 +60,10 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one. `chunk` is lent until the call returns, unless it returns `true`: then the sink has kept (parts of)
-   * it and the transport must not use that memory again.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory will be read into again as soon
+   * as the call returns: what is to last must be copied.
    */
-  received(chunk: Uint8Array): boolean;
+  received(chunk: Uint8Array, lent: boolean): void;
   /**
    * The peer has ended its side (FIN); called at most once. Our side can still write. A peer that has closed altogether
    * looks the same until a write to it fails (over a unix socket, Bun calls `closed` at once).

@@ -166,7 +166,7 @@ async function refuseTaken(
   throw coded("EADDRINUSE", "another process listens there; the option takeOver takes its place");
 }
 
-const DEAF: TransportSink = { received: () => false, ended() {}, drained() {}, closed() {} };
+const DEAF: TransportSink = { received() {}, ended() {}, drained() {}, closed() {} };
 
 function coded(code: string, message: string): SocketError {
   const error: SocketError = new Error(message);

@@ -76,6 +76,8 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #waiting: (() => void)[] = [];
   /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
   #receiving = false;
+  /** Those bytes must be copied to last. */
+  #lent = false;
   /** What has been written is sent when the handlers that are just ending have ended. */
   #settling = false;
   #peerEnded = false;
@@ -212,22 +214,20 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   // What the socket tells:
 
-  received(chunk: Uint8Array): boolean {
-    if (this.#shutDown) return false;
+  received(chunk: Uint8Array, lent: boolean): void {
+    if (this.#shutDown) return;
     this.#receiving = true;
-    let kept = false;
+    this.#lent = lent;
     try {
-      kept = this.#protocol.receive(plainBytes(chunk), this.#host.nowMs);
+      this.#protocol.receive(chunk, this.#host.nowMs);
     } catch (error) {
       this.#receiving = false;
-      this.#break(error);
-      return false;
+      return this.#break(error);
     }
     this.#receiving = false;
     // Amid a record, and before the first request, the time goes on, whatever comes.
     if (!this.#fresh && (this.#protocol.active > 0 || this.#protocol.idle)) this.#sinceMs = this.#host.nowMs;
     this.#settle();
-    return kept;
   }
 
   ended(): void {
@@ -291,18 +291,18 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#protocol.end(requestId);
   }
 
-  onStdin(exchange: Exchange, content: Uint8Array): boolean {
+  onStdin(exchange: Exchange, content: Uint8Array): void {
     exchange.bodyMoved(content.length, this.#host.nowMs);
-    return exchange.body?.push(content) ?? false;
+    exchange.body?.push(content, this.#lent);
   }
 
   onStdinEnd(exchange: Exchange): void {
     exchange.body?.end();
   }
 
-  onData(exchange: Exchange, content: Uint8Array): boolean {
+  onData(exchange: Exchange, content: Uint8Array): void {
     exchange.bodyMoved(content.length, this.#host.nowMs);
-    return exchange.data?.push(content) ?? false;
+    exchange.data?.push(content, this.#lent);
   }
 
   onDataEnd(exchange: Exchange): void {
@@ -450,9 +450,4 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-/** Node's and Bun's Buffer is a Uint8Array whose `slice` copies nothing: no one beyond is to meet one. */
-function plainBytes(chunk: Uint8Array): Uint8Array {
-  return chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
 }

@@ -62,31 +62,23 @@ export class RequestBody {
     return this.#state === "open";
   }
 
-  /** Takes a part, which is lent; returns whether it is kept. */
-  push(content: Uint8Array): boolean {
-    if (this.#state !== "open") return false;
+  /** Takes a part; if it is `lent`, as a copy. */
+  push(content: Uint8Array, lent: boolean): void {
+    if (this.#state !== "open") return;
     this.#received += content.length;
     if (this.#expected !== undefined && this.#received > this.#expected) {
-      this.fail(new ProtocolError("BAD_LENGTH", `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`));
-      return false;
+      const past = `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`;
+      return this.fail(new ProtocolError("BAD_LENGTH", past));
     }
     if (this.#received > this.#maxBytes) {
-      this.fail(
-        new LimitError(
-          "maxBodyBytes",
-          this.#maxBytes,
-          `Cannot read ${this.#name}: it goes past ${this.#maxBytes} bytes`,
-        ),
-      );
-      return false;
+      const past = `Cannot read ${this.#name}: it goes past ${this.#maxBytes} bytes`;
+      return this.fail(new LimitError("maxBodyBytes", this.#maxBytes, past));
     }
-    const kept = this.#enqueue(content);
-    if (!this.#collecting) {
-      this.#queuedBytes += content.length;
-      this.#buffered(content.length);
-      this.#wake?.();
-    }
-    return kept;
+    this.#enqueue(content, lent);
+    if (this.#collecting) return;
+    this.#queuedBytes += content.length;
+    this.#buffered(content.length);
+    this.#wake?.();
   }
 
   /** The stream has ended. */
@@ -173,12 +165,12 @@ export class RequestBody {
     }
   }
 
-  /** Queues a part by reference where that does not hold far more memory than the part's, else as a copy. */
-  #enqueue(content: Uint8Array): boolean {
-    if (content.length * 8 >= content.buffer.byteLength) {
+  /** Queues a part by reference where that is allowed and does not hold far more memory than the part's, else as a copy. */
+  #enqueue(content: Uint8Array, lent: boolean): void {
+    if (!lent && content.length * 8 >= content.buffer.byteLength) {
       this.#queue.push(content);
       this.#shared = none;
-      return true;
+      return;
     }
     const at = this.#sharedUsed;
     if (content.length <= this.#shared.length - at) {
@@ -191,10 +183,10 @@ export class RequestBody {
       this.#sharedUsed = content.length;
       this.#queue.push(this.#shared.subarray(0, content.length));
     } else {
-      this.#queue.push(content.slice());
+      // Unlike `slice`, V8 does not clear the memory first.
+      this.#queue.push(new Uint8Array(content));
       this.#shared = none;
     }
-    return false;
   }
 
   #release(): void {

@@ -149,7 +149,7 @@ export async function inClientScene(
     connections.push(connection);
     serving.push(serve(connection, connections.length - 1));
     return {
-      received: (chunk) => connection.received(chunk),
+      received: (chunk, lent) => connection.received(chunk, lent),
       ended: () => {
         connection.ended = true;
         transport.shutdown();

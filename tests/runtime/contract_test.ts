@@ -115,7 +115,7 @@ const echo: Behaviour = {
 
 /** Takes no notice of a peer, and closes after it. */
 const ignore: Accept = (transport) => ({
-  received: () => false,
+  received() {},
   ended: () => transport.close(),
   drained() {},
   closed() {},

@@ -55,7 +55,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
         listener.close();
         transport.write([new TextEncoder().encode(`descriptor ${fd}, from ${transport.remoteAddr.transport}`)]);
         transport.shutdown();
-        return { received: () => false, ended() {}, drained() {}, closed() {} };
+        return { received() {}, ended() {}, drained() {}, closed() {} };
       });
       console.log(`${fd} listens, ${listener.addr.transport}`);
     } catch (error) {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "../std/assert.ts";
 import { sleep, until } from "./recorder.ts";
 
 const transport = {} as Transport;
-const noSink: Accept = () => ({ received: () => false, ended() {}, drained() {}, closed() {} });
+const noSink: Accept = () => ({ received() {}, ended() {}, drained() {}, closed() {} });
 const noConnect = (): Promise<Transport> => Promise.reject(new Error("Cannot connect: not expected"));
 
 /** A file system that holds nothing but sockets, and writes down what is done. */
