@@ -36,7 +36,7 @@ export {
 export * from "./protocol/constants.ts";
 export * from "./protocol/latin1.ts";
 export type { Capabilities } from "./protocol/management.ts";
-export * from "./protocol/name_value.ts";
+export { decodePairs, encodePairs } from "./protocol/name_value.ts";
 export * from "./protocol/record_parser.ts";
 export * from "./protocol/record_writer.ts";
 export * from "./protocol/web_server_connection.ts";

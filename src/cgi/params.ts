@@ -58,10 +58,12 @@ export function mergeValues(name: string, earlier: string, later: string): strin
  * ```
  */
 export class Params implements Iterable<[string, string]> {
-  readonly #flat: readonly string[];
+  #text: string;
+  /** Of each pair three places in the text: where its name begins, where its value begins, where its value ends. */
+  #places: readonly number[];
 
   /**
-   * Makes parameters of a flat list: name, value, name, value, and so on, in wire order. The list is kept, not copied.
+   * Makes parameters of a flat list: name, value, name, value, and so on, in wire order.
    *
    * @throws {TypeError} If the last name has no value.
    */
@@ -69,49 +71,52 @@ export class Params implements Iterable<[string, string]> {
     if (flat.length % 2 !== 0) {
       throw new TypeError(`Cannot make Params: the list has ${flat.length} strings, and the last name has no value`);
     }
-    this.#flat = flat;
+    this.#text = flat.join("");
+    const places: number[] = [];
+    let at = 0;
+    for (let index = 0; index < flat.length; index += 2) {
+      const valueAt = at + flat[index]!.length;
+      places.push(at, valueAt, at = valueAt + flat[index + 1]!.length);
+    }
+    this.#places = places;
+  }
+
+  /** Makes parameters of a text in which they have been found. */
+  static of({ text, places }: { readonly text: string; readonly places: readonly number[] }): Params {
+    const params = new Params([]);
+    params.#text = text;
+    params.#places = places;
+    return params;
   }
 
   /** How many pairs the web server sent, duplicates counted. */
   get size(): number {
-    return this.#flat.length / 2;
+    return this.#places.length / 3;
   }
 
   /** The value of a parameter, merged if it was sent more than once; `undefined` if it was not sent. */
   get(name: string): string | undefined {
-    const flat = this.#flat;
-    // From the back, so that the value that counts comes first. A request reads a handful of some 30 parameters: a scan
-    // costs less than a map would cost to build.
-    let index = flat.length - 2;
-    while (index >= 0 && flat[index] !== name) index -= 2;
+    let index = this.#findBefore(name, this.#places.length);
     if (index < 0) return undefined;
-    let value = flat[index + 1] as string;
+    let value = this.#value(index);
     if (!name.startsWith("HTTP_") || SINGLE_VALUED.has(name)) return value;
-    for (index -= 2; index >= 0; index -= 2) {
-      if (flat[index] === name) value = mergeValues(name, flat[index + 1] as string, value);
-    }
+    while ((index = this.#findBefore(name, index)) >= 0) value = mergeValues(name, this.#value(index), value);
     return value;
   }
 
   /** Whether a parameter was sent, be it empty. */
   has(name: string): boolean {
-    const flat = this.#flat;
-    for (let index = 0; index < flat.length; index += 2) {
-      if (flat[index] === name) return true;
-    }
-    return false;
+    return this.#findBefore(name, this.#places.length) >= 0;
   }
 
   /** Calls back with each pair as it was sent, in wire order, duplicates included. */
   forEach(callback: (value: string, name: string) => void): void {
-    const flat = this.#flat;
-    for (let index = 0; index < flat.length; index += 2) callback(flat[index + 1] as string, flat[index] as string);
+    for (let index = 0; index < this.#places.length; index += 3) callback(this.#value(index), this.#name(index));
   }
 
   /** The pairs as they were sent, in wire order, duplicates included. */
   *[Symbol.iterator](): IterableIterator<[string, string]> {
-    const flat = this.#flat;
-    for (let index = 0; index < flat.length; index += 2) yield [flat[index] as string, flat[index + 1] as string];
+    for (let index = 0; index < this.#places.length; index += 3) yield [this.#name(index), this.#value(index)];
   }
 
   /** A new object without a prototype that has the merged value under every name. */
@@ -122,5 +127,26 @@ export class Params implements Iterable<[string, string]> {
       object[name] = earlier === undefined ? value : mergeValues(name, earlier, value);
     });
     return object;
+  }
+
+  /**
+   * The index of the last pair of a name before another; negative if there is none. From the back, so that the value that
+   * counts comes first. A request reads a handful of some 30 parameters: a scan costs less than a map would cost to build.
+   */
+  #findBefore(name: string, index: number): number {
+    const places = this.#places;
+    for (index -= 3; index >= 0; index -= 3) {
+      const at = places[index]!;
+      if (places[index + 1]! - at === name.length && this.#text.startsWith(name, at)) break;
+    }
+    return index;
+  }
+
+  #name(index: number): string {
+    return this.#text.substring(this.#places[index]!, this.#places[index + 1]);
+  }
+
+  #value(index: number): string {
+    return this.#text.substring(this.#places[index + 1]!, this.#places[index + 2]);
   }
 }

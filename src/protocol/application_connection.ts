@@ -69,6 +69,9 @@ export interface ApplicationOptions {
 /** Greatest content of an FCGI_GET_VALUES that is read, in bytes; the three names there are take 48. */
 const MAX_GET_VALUES_BYTES = 4096;
 
+/** The end of nearly every request. */
+const ENDED = encodeEndRequest({ appStatus: 0, protocolStatus: FCGI_REQUEST_COMPLETE });
+
 /** One active request. */
 interface ActiveRequest<Request> {
   readonly requestId: number;
@@ -212,7 +215,8 @@ export class ApplicationConnection<Request> implements RecordSink {
     if (this.#request === request) this.#request = undefined;
     if (request.params !== null) this.#unfinished--;
     if (!request.keepConn) this.#closing = true;
-    this.writer.record(FCGI_END_REQUEST, requestId, encodeEndRequest({ appStatus, protocolStatus }));
+    const plain = appStatus === 0 && protocolStatus === FCGI_REQUEST_COMPLETE;
+    this.writer.record(FCGI_END_REQUEST, requestId, plain ? ENDED : encodeEndRequest({ appStatus, protocolStatus }));
   }
 
   /** Part of {@linkcode RecordSink}. */

@@ -8,6 +8,9 @@
 // native and fast, and wrong for 27 of the bytes 0x80 to 0x9F, which are put right afterwards.
 const latin1 = new TextDecoder("latin1");
 const utf8 = new TextDecoder();
+const encoder = new TextEncoder();
+/** Up to this length a loop is faster than a native call. */
+const SHORT = 32;
 const foreign = /[^\0-\xFF]/;
 const everyForeign = /[^\0-\xFF]/g;
 const windows1252 =
@@ -51,6 +54,12 @@ export function decodeLatin1(bytes: Uint8Array): string {
  * ```
  */
 export function writeLatin1(text: string, into: Uint8Array, at: number): number {
+  const { length } = text;
+  if (length > SHORT) {
+    // Nearly all is ASCII, which is the same in UTF-8: as many bytes as characters.
+    const { read, written } = encoder.encodeInto(text, into.subarray(at, at + length));
+    if (read === length && written === length) return at + length;
+  }
   for (let index = 0; index < text.length; index++) into[at++] = text.charCodeAt(index);
   return at;
 }

@@ -9,8 +9,6 @@ const LONG_LENGTH = 0x80;
 /**
  * Decodes a whole stream's content into `[name, value, name, value, …]`, one character a byte, in wire order.
  *
- * One flat array and one decoded text for all pairs: a request of a web server has thirty of them.
- *
  * @throws {ProtocolError} `BAD_PAIRS` if the last pair is cut short.
  *
  * @example
@@ -22,9 +20,33 @@ const LONG_LENGTH = 0x80;
  * ```
  */
 export function decodePairs(content: Uint8Array): string[] {
-  const text = decodeLatin1(content);
+  const { text, places } = findPairs(content);
   const pairs: string[] = [];
+  for (let index = 0; index < places.length; index += 3) {
+    const valueAt = places[index + 1]!;
+    pairs.push(text.substring(places[index]!, valueAt), text.substring(valueAt, places[index + 2]!));
+  }
+  return pairs;
+}
+
+/** Pairs that have been found in a text, and not cut out of it. */
+export interface PairPlaces {
+  /** One character a byte. */
+  readonly text: string;
+  /** Of each pair three places in the text: where its name begins, where its value begins, where its value ends. */
+  readonly places: readonly number[];
+}
+
+/**
+ * Finds the pairs of a whole stream's content, in wire order: a request has thirty of them, and few are ever read.
+ *
+ * @throws {ProtocolError} `BAD_PAIRS` if the last pair is cut short.
+ */
+export function findPairs(content: Uint8Array): PairPlaces {
+  const text = decodeLatin1(content);
+  const places: number[] = [];
   const end = content.length;
+  let count = 0;
   let at = 0;
   while (at < end) {
     let nameLength = content[at++]!;
@@ -41,9 +63,12 @@ export function decodePairs(content: Uint8Array): string[] {
       at += 3;
     }
     if (nameLength + valueLength > end - at) throw cutShort(end);
-    pairs.push(text.substring(at, at += nameLength), text.substring(at, at += valueLength));
+    // Twice as fast as `push`.
+    places[count++] = at;
+    places[count++] = at += nameLength;
+    places[count++] = at += valueLength;
   }
-  return pairs;
+  return { text, places };
 }
 
 function cutShort(length: number): ProtocolError {

@@ -1,7 +1,7 @@
 /**
  * Writes records (§3.3) into memory that is handed over in one go.
  *
- * Owns the bytes written since the last `take`, and nothing else. Small content is copied, so that a whole response is
+ * Owns the bytes written since the last `take`, and lets other writers have the rest of its memory after it. Small content is copied, so that a whole response is
  * one piece of memory and one write; large content goes by reference between the headers. What has been taken is
  * never touched again, because a socket may still be sending it.
  */
@@ -13,9 +13,8 @@ import { writeLatin1 } from "./latin1.ts";
 export const MAX_STREAM_CONTENT = 65_528;
 /** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
 const BY_REFERENCE = 16_384;
-/** What is made first, enough for a small response; each time twice as much, up to the memory for some ten of them. */
-const MIN_ALLOCATION = 512;
-const MAX_ALLOCATION = 2048;
+/** Memory for some eighty small responses: made for each, it would cost more than all else that is done for it. */
+const SLAB = 16_384;
 const utf8 = new TextEncoder();
 
 /**
@@ -39,7 +38,6 @@ const utf8 = new TextEncoder();
 export class RecordWriter {
   #pieces: Uint8Array[] = [];
   #memory: Uint8Array = empty;
-  #allocation = MIN_ALLOCATION;
   /** Where in `#memory` the next byte goes. */
   #used = 0;
   /** Bytes of `#memory` that are in `#pieces` already. */
@@ -57,10 +55,12 @@ export class RecordWriter {
     this.#cut();
     const pieces = this.#pieces;
     this.#pieces = [];
-    if (this.#memory.length > MAX_ALLOCATION) {
-      this.#memory = empty;
-      this.#used = this.#taken = 0;
+    if (this.#memory.length === SLAB) {
+      slab = this.#memory;
+      slabUsed = this.#used;
     }
+    this.#memory = empty;
+    this.#used = this.#taken = 0;
     return pieces;
   }
 
@@ -158,14 +158,18 @@ export class RecordWriter {
   /** Makes room for `length` more bytes; an open record stays in one piece. */
   #reserve(length: number): void {
     if (this.#used + length <= this.#memory.length) return;
-    const needed = this.#used - this.#taken + length;
-    const memory = new Uint8Array(Math.max(this.#allocation, 2 * needed));
-    this.#allocation = Math.min(2 * this.#allocation, MAX_ALLOCATION);
-    memory.set(this.#memory.subarray(this.#taken, this.#used));
+    const kept = this.#used - this.#taken;
+    const needed = kept + length;
+    const spare = slab.length - slabUsed >= needed;
+    const memory = spare ? slab : new Uint8Array(needed <= SLAB ? SLAB : 2 * needed);
+    const at = spare ? slabUsed : 0;
+    // No one else's until it is given back.
+    if (spare) slab = empty;
+    if (kept > 0) memory.set(this.#memory.subarray(this.#taken, this.#used), at);
     this.#memory = memory;
-    this.#record -= this.#taken;
-    this.#used -= this.#taken;
-    this.#taken = 0;
+    this.#record += at - this.#taken;
+    this.#used = at + kept;
+    this.#taken = at;
   }
 
   /** Moves what stands in `#memory` and is not in `#pieces` yet to `#pieces`. */
@@ -177,6 +181,9 @@ export class RecordWriter {
 }
 
 const empty = new Uint8Array(0);
+/** What writers have left of the memory that they use in turn, and how much of it is used. */
+let slab: Uint8Array = empty;
+let slabUsed = 0;
 
 function paddingOf(contentLength: number): number {
   return -contentLength & 7;

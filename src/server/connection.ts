@@ -12,7 +12,7 @@ import { requestUrl } from "../cgi/request_url.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
 import { FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "../protocol/constants.ts";
-import { decodePairs } from "../protocol/name_value.ts";
+import { findPairs } from "../protocol/name_value.ts";
 import type { RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
@@ -266,7 +266,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   onRequest(requestId: number, role: number, block: Uint8Array): Exchange {
     const { mount, stripMount: strip } = this.settings;
-    const params = new Params(decodePairs(block));
+    const params = Params.of(findPairs(block));
     const exchange = new Exchange(this, requestId, role, params, this.#host.nowMs);
     this.#exchanges.add(exchange);
     this.#fresh = false;

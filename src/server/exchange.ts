@@ -16,21 +16,19 @@ import type { Handler, HandlerInfo } from "./handler.ts";
 import { ExchangeInfo } from "./handler_info.ts";
 import { LazyRequest, type RequestSource } from "./lazy_request.ts";
 import { plainResponse } from "./plain_response.ts";
-import { RequestBody } from "./request_body.ts";
+import { RequestBody, type RequestBodyHost } from "./request_body.ts";
 import { takeApart } from "./response_parts.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./settings.ts";
 
 /** What an exchange needs of the connection that it takes place on. */
-export interface ExchangeHost extends ResponseOutput {
+export interface ExchangeHost extends ResponseOutput, RequestBodyHost {
   readonly settings: Settings;
   readonly peerAddr: Addr;
   /** Writes END_REQUEST, sends all that has been written, and forgets the exchange. */
   end(exchange: Exchange, appStatus: number): void;
   /** Makes the web server see that the response is not whole, and forgets the exchange. */
   breakOff(exchange: Exchange): void;
-  /** Bytes of bodies that wait to be read have become more, or fewer. */
-  buffered(delta: number): void;
   /** Has a graceful shutdown wait. */
   waitUntil(promise: Promise<unknown>): void;
   /** Tells of an error; resolves to a response for it, if there is one. Never rejects. */
@@ -59,6 +57,7 @@ export class Exchange implements RequestSource {
   #bodyBytes = 0;
   readonly body: RequestBody | null;
   readonly data: RequestBody | null;
+  readonly #expected: number | undefined;
   readonly #sender: ResponseSender;
   #url = "";
   #request: Request | undefined;
@@ -83,13 +82,11 @@ export class Exchange implements RequestSource {
     this.startedMs = this.bodyMs = nowMs;
     this.method = params.get("REQUEST_METHOD") ?? "";
     this.#sender = new ResponseSender(host, requestId);
-    const { maxBodyBytes } = host.settings;
-    const buffered = (delta: number): void => host.buffered(delta);
-    const expected = contentLength(params);
-    const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || expected === 0;
-    this.body = bodiless ? null : new RequestBody("request body", expected, maxBodyBytes, buffered);
+    this.#expected = contentLength(params);
+    const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || this.#expected === 0;
+    this.body = bodiless ? null : new RequestBody("request body", this.#expected, host.settings.maxBodyBytes, host);
     this.data = role === FCGI_FILTER
-      ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, buffered)
+      ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, host)
       : null;
   }
 
@@ -130,11 +127,9 @@ export class Exchange implements RequestSource {
 
   /** Has the handler answer; or answers what no handler can be asked. */
   run(handler: Handler, url: string | undefined): void {
-    const expected = contentLength(this.params);
-    const { maxBodyBytes } = this.host.settings;
     if (url === undefined || !isToken(this.method)) return this.refuse(400);
     if (isForbiddenMethod(this.method)) return this.refuse(501);
-    if (expected !== undefined && expected > maxBodyBytes) return this.refuse(413);
+    if (this.#expected !== undefined && this.#expected > this.host.settings.maxBodyBytes) return this.refuse(413);
     this.#url = url;
     const lazy = new LazyRequest(this);
     this.#info = new ExchangeInfo(this);

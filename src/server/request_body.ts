@@ -7,8 +7,11 @@
 
 import { LimitError, ProtocolError } from "../errors.ts";
 
-/** Told of each change in the number of bytes that wait to be read. */
-export type Buffered = (delta: number) => void;
+/** What a body needs of the connection that it comes on. */
+export interface RequestBodyHost {
+  /** Bytes of bodies that wait to be read have become more, or fewer. */
+  buffered(delta: number): void;
+}
 
 /** Parts below this length (bytes) share memory. */
 const SHARED_MEMORY = 4096;
@@ -18,7 +21,7 @@ export class RequestBody {
   readonly #name: string;
   readonly #expected: number | undefined;
   readonly #maxBytes: number;
-  readonly #buffered: Buffered;
+  readonly #host: RequestBodyHost;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #received = 0;
@@ -35,11 +38,11 @@ export class RequestBody {
   #wake: (() => void) | null = null;
 
   /** Makes the body of a stream of `expected` bytes, or of an unknown number, but never more than `maxBytes`. */
-  constructor(name: string, expected: number | undefined, maxBytes: number, buffered: Buffered) {
+  constructor(name: string, expected: number | undefined, maxBytes: number, host: RequestBodyHost) {
     this.#name = name;
     this.#expected = expected;
     this.#maxBytes = maxBytes;
-    this.#buffered = buffered;
+    this.#host = host;
   }
 
   /** Whether it has been read from, or cancelled. */
@@ -77,7 +80,7 @@ export class RequestBody {
     this.#enqueue(content, lent);
     if (this.#collecting) return;
     this.#queuedBytes += content.length;
-    this.#buffered(content.length);
+    this.#host.buffered(content.length);
     this.#wake?.();
   }
 
@@ -199,7 +202,7 @@ export class RequestBody {
   uncount(): void {
     const bytes = this.#queuedBytes;
     this.#queuedBytes = 0;
-    if (bytes > 0) this.#buffered(-bytes);
+    if (bytes > 0) this.#host.buffered(-bytes);
   }
 }
 
