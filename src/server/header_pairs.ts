@@ -3,8 +3,13 @@
 /** All fields, Set-Cookie last: the runtimes' Headers differ in where it comes. */
 export function headerPairs(headers: Headers): [name: string, value: string][] {
   const pairs: [string, string][] = [];
-  for (const pair of headers) if (pair[0] !== "set-cookie") pairs.push(pair);
-  if (headers.has("set-cookie")) { for (const cookie of headers.getSetCookie()) pairs.push(["set-cookie", cookie]); }
+  let cookies = false;
+  // Cheaper than `for of`, by a third of a microsecond on Deno.
+  headers.forEach((value, name) => {
+    if (name === "set-cookie") cookies = true;
+    else pairs.push([name, value]);
+  });
+  if (cookies) { for (const cookie of headers.getSetCookie()) pairs.push(["set-cookie", cookie]); }
   return pairs;
 }
 
