@@ -101,12 +101,13 @@ export class ResponseSender {
     body: ReadableStream<Uint8Array>,
     declared: number | undefined,
   ): Promise<void> {
-    this.#reader = body.getReader();
+    const reader = this.#reader = body.getReader();
     try {
-      let chunk = await this.#read();
+      let { done, value: chunk } = await reader.read();
       let sent = 0;
-      while (chunk !== undefined && this.#cancelled === undefined) {
-        const next = this.#read();
+      while (!done && this.#cancelled === undefined) {
+        checkChunk(chunk);
+        const next = reader.read();
         const last = await endsSoon(next);
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
@@ -119,7 +120,7 @@ export class ResponseSender {
         else this.#writeHead(parts, whole ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
-        chunk = await next;
+        ({ done, value: chunk } = await next);
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
       checkLength(sent, declared);
@@ -149,18 +150,6 @@ export class ResponseSender {
     });
   }
 
-  /** The next chunk that is not empty; undefined at the end. */
-  async #read(): Promise<Uint8Array | undefined> {
-    while (true) {
-      const { done, value } = await this.#reader!.read();
-      if (done) return undefined;
-      if (!(value instanceof Uint8Array)) {
-        throw new TypeError(`Cannot send response: its stream gave a ${typeof value}, not a Uint8Array`);
-      }
-      if (value.length > 0) return value;
-    }
-  }
-
   /** Writes the head, in one record whatever follows (HAProxy 2.6 dies of two), and a body or the first part of one. */
   #writeHead(parts: ResponseParts, contentLength: number | undefined, body: Uint8Array): void {
     const { writer } = this.#output;
@@ -187,15 +176,21 @@ function encode(text: string): Uint8Array {
 }
 
 /** Whether `next` is known to be the end without waiting for anything outside. */
-async function endsSoon(next: Promise<Uint8Array | undefined>): Promise<boolean> {
+async function endsSoon(next: Promise<ReadableStreamReadResult<Uint8Array>>): Promise<boolean> {
   let settled = false;
   let ended = false;
-  next.then((chunk) => {
+  next.then(({ done }) => {
     settled = true;
-    ended = chunk === undefined;
+    ended = done;
   }, () => settled = true);
   for (let turn = 0; turn < END_OF_STREAM_TURNS && !settled; turn++) await null;
   return ended;
+}
+
+function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
+  if (!(chunk instanceof Uint8Array)) {
+    throw new TypeError(`Cannot send response: its stream gave a ${typeof chunk}, not a Uint8Array`);
+  }
 }
 
 /** The Content-Length that the handler gave. */
