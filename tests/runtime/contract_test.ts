@@ -29,11 +29,16 @@ import {
 } from "./recorder.ts";
 
 const isDeno = typeof (globalThis as { Deno?: { version?: { deno?: string } } }).Deno?.version?.deno === "string";
+const isBun = typeof (globalThis as { Bun?: { version?: string } }).Bun?.version === "string";
+const isNode = !isDeno && !isBun;
 
-/** The shim of this runtime; on Deno also the one by `node:net`, which serves inherited descriptors there. */
+/**
+ * The shim of this runtime; and the one that knows `node:net` from outside only, which serves inherited descriptors on
+ * Deno, and on Node what its own falls back to.
+ */
 const shims: readonly (readonly [name: string, load: () => Promise<Runtime>])[] = [
   ["this runtime", detectRuntime],
-  ...(isDeno ? [["node:net", () => Promise.resolve(nodeRuntime())] as const] : []),
+  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime())] as const]),
 ];
 
 type Kind = "tcp" | "unix";
@@ -364,14 +369,70 @@ testEach("TransportSink.closed comes when the peer has gone and we write", {}, a
   }
 });
 
-testEach("Transport leaves kept memory alone when received gives back true", { keeps: true }, async ({ connect }) => {
-  const { peer, recorder } = await connect();
+testEach("Transport leaves memory alone that it has not lent when more is read", {}, async ({ connect }) => {
   const all = pattern(400_000);
+  const pairs = [await connect(), await connect(), await connect()];
   for (let at = 0; at < all.length; at += 40_000) {
-    peer.socket.write(all.subarray(at, at + 40_000));
-    await until(() => recorder.bytes === at + 40_000, "the part arrives");
+    for (const { peer, recorder } of pairs) {
+      peer.socket.write(all.subarray(at, at + 40_000));
+      await until(() => recorder.bytes === at + 40_000, "the part arrives");
+    }
   }
+  for (const { recorder } of pairs) assertEquals(firstDifference(recorder.chunks, all), -1);
+});
+
+testEach("Transport reads no byte of another's when many send at once", {}, async ({ connect }) => {
+  const pairs = [await connect(), await connect(), await connect()];
+  const all = pairs.map((_, at) => pattern(1_000_000, 7 * at));
+  for (let at = 0; at < 1_000_000; at += 50_000) {
+    for (const [which, { peer }] of pairs.entries()) peer.socket.write(all[which]!.subarray(at, at + 50_000));
+    await sleep(0);
+  }
+  await until(() => pairs.every(({ recorder }) => recorder.bytes === 1_000_000), "all bytes arrive");
+  for (const [at, { recorder }] of pairs.entries()) assertEquals(firstDifference(recorder.chunks, all[at]!), -1);
+});
+
+test("Transport lends what it will read into again", async (runtime, shim) => {
+  const buffers = new Set<ArrayBufferLike>();
+  const note: Behaviour = { onReceived: (_, { buffer }) => buffers.add(buffer) };
+  await inScene(runtime, "tcp", note, async ({ connect, listener }) => {
+    const { peer, recorder } = await connect();
+    const other = await connect();
+    const own = recordAll(note);
+    const transport = await runtime.connect(listener.addr as NetAddr, own.accept);
+    await until(() => other.recorder.transport !== recorder.transport, "the connection is accepted");
+    for (const each of [peer, other.peer]) each.socket.write("x");
+    transport.write([bytesOf("x")]);
+    transport.close();
+    await until(() => recorder.bytes + other.recorder.bytes === 2, "the bytes arrive");
+    assertEquals([...recorder.lent, ...other.recorder.lent], Array(2).fill(shim === "this runtime" && !isBun));
+  });
+  // All of Node's sockets read into the same memory, or its internals are no longer what they were.
+  if (isNode && shim === "this runtime") assertEquals(buffers.size, 1);
+});
+
+testEach("Transport.pause holds back what comes when called before reading starts", {
+  onOpen: (transport) => transport.pause(),
+}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  const all = pattern(1_000_000);
+  peer.socket.end(all);
+  await sleep(30);
+  assertLess(recorder.chunks.length, 2);
+  assertEquals(recorder.ends, 0);
+  recorder.call((transport) => transport.resume());
+  await until(() => recorder.ends === 1, "the end");
   assertEquals(firstDifference(recorder.chunks, all), -1);
+});
+
+testEach("TransportSink.ended comes when the peer has ended without a byte", {}, async ({ connect }) => {
+  const { peer, recorder } = await connect();
+  peer.socket.end();
+  await until(() => recorder.ends === 1, "the peer's end");
+  assertEquals([recorder.bytes, recorder.closes], [0, 0]);
+  recorder.call((transport) => transport.shutdown());
+  await until(() => recorder.closes === 1 && peer.ended, "both sides end");
+  assertEquals(recorder.error, undefined);
 });
 
 testEach(
