@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -418,6 +419,37 @@ test(
   },
 );
 
+if (isNode) {
+  Deno.test("nodeRuntime reads chunks when Node's sockets have no handle that is known", async () => {
+    const servers = Server.prototype as unknown as { emit(...event: readonly unknown[]): boolean };
+    const { emit } = servers;
+    servers.emit = function (...event): boolean {
+      return emit.apply(this, event.map((it) => it instanceof Socket ? withoutHandle(it) : it));
+    };
+    try {
+      await inScene(nodeRuntime(true), "tcp", echo, async ({ connect }) => {
+        const { peer, recorder } = await connect();
+        peer.socket.end("hello");
+        await until(() => peer.ended && recorder.closes === 1, "both sides end");
+        assertEquals([peer.text, recorder.lent], ["hello", [false]]);
+      });
+    } finally {
+      servers.emit = emit;
+    }
+  });
+}
+
+/** The socket as it would look if Node kept its handle elsewhere. */
+function withoutHandle(socket: Socket): Socket {
+  return new Proxy(socket, {
+    get(target, key) {
+      if (key === "_handle") return undefined;
+      const value = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 testEach("Transport.pause holds back what comes when called before reading starts", {
   onOpen: (transport) => transport.pause(),
 }, async ({ connect }) => {
@@ -441,6 +473,26 @@ testEach("TransportSink.ended comes when the peer has ended without a byte", {},
   await until(() => recorder.closes === 1 && peer.ended, "both sides end");
   assertEquals(recorder.error, undefined);
 });
+
+testEach(
+  "Runtime.listen accepts a connection when its peer has gone already",
+  {},
+  async ({ listener, recorders }, kind) => {
+    const { addr } = listener;
+    const where = addr.transport === "unix" ? { path: addr.path } : { host: "127.0.0.1", port: (addr as NetAddr).port };
+    const visit = (leave: string): void => {
+      const code = `const s = (await import("node:net")).connect(${JSON.stringify(where)}, () => ${leave})`;
+      // This process does nothing else until the other has ended.
+      execFileSync(process.execPath, isDeno ? ["eval", code] : ["--input-type=module", "-e", code]);
+    };
+    visit(`s.write("hello", () => s.destroy())`);
+    await until(() => recorders[0]?.ends === 1, "the end");
+    assertEquals(recorders[0]!.text, "hello");
+    if (kind === "unix") return;
+    visit("s.resetAndDestroy()");
+    await until(() => recorders.length > 1 && recorders[1]!.ends + recorders[1]!.closes === 1, "the reset");
+  },
+);
 
 testEach(
   "Runtime.listen leaves nothing open when 200 connections come and go",
