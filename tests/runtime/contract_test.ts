@@ -485,12 +485,14 @@ testEach(
       // This process does nothing else until the other has ended.
       execFileSync(process.execPath, isDeno ? ["eval", code] : ["--input-type=module", "-e", code]);
     };
-    visit(`s.write("hello", () => s.destroy())`);
+    const greet = `s.write("hello", () => s.destroy())`;
+    visit(greet);
     await until(() => recorders[0]?.ends === 1, "the end");
-    assertEquals(recorders[0]!.text, "hello");
-    if (kind === "unix") return;
-    visit("s.resetAndDestroy()");
-    await until(() => recorders.length > 1 && recorders[1]!.ends + recorders[1]!.closes === 1, "the reset");
+    // One that was reset is accepted and found so, or (by Deno's own `accept`) is not; then the next is.
+    if (kind === "tcp") visit("s.resetAndDestroy()");
+    visit(greet);
+    await until(() => recorders.filter(({ ends, text }) => ends === 1 && text === "hello").length === 2, "the next");
+    await until(() => recorders.every(({ ends, closes }) => ends + closes === 1), "the reset");
   },
 );
 
