@@ -62,8 +62,8 @@ export function browserParams({ path, bodyBytes, script }: Omit<RequestJob, "kee
 /** A request without its body, in records. */
 export function encodeRequest(job: RequestJob, requestId: number): Uint8Array {
   const webServer = new WebServerConnection({
-    onStdout: () => false,
-    onStderr: () => false,
+    onStdout() {},
+    onStderr() {},
     onEnd: () => {},
     onValues: () => {},
     onUnknownType: () => {},

@@ -52,7 +52,7 @@ const MAX_MANAGEMENT_BYTES = 4096;
  * import { assertEquals } from "@std/assert";
  *
  * const connection = new WebServerConnection({
- *   onStdout: (requestId, content) => (console.log(requestId, content.length), false),
+ *   onStdout: (requestId, content) => console.log(requestId, content.length),
  *   onStderr: () => {},
  *   onEnd: (requestId, { appStatus }) => console.log(requestId, appStatus),
  *   onValues: () => {},

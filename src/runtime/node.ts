@@ -219,7 +219,7 @@ function readInto(
       return true;
     },
   };
-  return new Socket({ ...SOCKET_OPTIONS, handle, onread } as SocketConstructorOpts);
+  return new Socket({ ...SOCKET_OPTIONS, handle, onread } as unknown as SocketConstructorOpts);
 }
 
 /** Reads chunks that have memory of their own. */

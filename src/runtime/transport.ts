@@ -92,7 +92,7 @@ export interface Transport {
   write(pieces: readonly Uint8Array[]): boolean;
   /**
    * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen, nor
-   * on Deno its reset: who pauses for long must bound the wait.
+   * on Deno and Node its reset: who pauses for long must bound the wait.
    */
   pause(): void;
   /** Goes on reading. */

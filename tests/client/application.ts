@@ -120,10 +120,9 @@ export class AppConnection {
   }
 
   /** Reads bytes. */
-  received(chunk: Uint8Array): boolean {
+  received(chunk: Uint8Array): void {
     this.length += chunk.length;
     this.#parser.push(chunk);
-    return false;
   }
 }
 
@@ -149,7 +148,7 @@ export async function inClientScene(
     connections.push(connection);
     serving.push(serve(connection, connections.length - 1));
     return {
-      received: (chunk, lent) => connection.received(chunk, lent),
+      received: (chunk) => connection.received(chunk),
       ended: () => {
         connection.ended = true;
         transport.shutdown();

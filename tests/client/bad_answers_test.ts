@@ -63,7 +63,7 @@ function answering(bytes: Uint8Array, random: Random) {
       for (let at = 0; at < bytes.length && !closed;) {
         const size = 1 + random.below(random.pick([1, 20, 200_000]));
         await Promise.resolve();
-        if (!closed) sink.received(bytes.slice(at, at + size));
+        if (!closed) sink.received(bytes.slice(at, at + size), false);
         at += size;
       }
       await Promise.resolve();

@@ -37,12 +37,12 @@ function note(error: unknown, trace: Trace): void {
 }
 
 /**
- * Hands `input` to `receive` in pieces; what is not kept is overwritten as soon as the loan ends.
+ * Hands `input` to `receive` in pieces; each is overwritten as soon as the loan ends.
  *
  * `cutSeed` 0 is whole and 1 byte by byte; most others cut in two or three, which finds what a cut can do at the least
  * cost.
  */
-function feed(receive: (chunk: Uint8Array) => boolean, input: Uint8Array, cutSeed: number): void {
+function feed(receive: (chunk: Uint8Array) => void, input: Uint8Array, cutSeed: number): void {
   const lent = input.slice();
   const random = new Random(cutSeed);
   const { length } = lent;
@@ -52,7 +52,8 @@ function feed(receive: (chunk: Uint8Array) => boolean, input: Uint8Array, cutSee
   for (let at = 0; at < length;) {
     const size = cutSeed === 0 || most <= 1 ? Math.max(1, most) : random.below(most + 1);
     const chunk = lent.subarray(at, at + size);
-    if (!receive(chunk)) chunk.fill(0xaa);
+    receive(chunk);
+    chunk.fill(0xaa);
     at += size;
   }
 }
@@ -101,7 +102,6 @@ class Application implements ApplicationEvents<number> {
   readonly #maxParamsBytes: number;
   /** Bytes that it wrote of its own accord, at most. */
   written = 0;
-  kept = false;
 
   constructor(options: ApplicationOptions, trace: Trace) {
     this.#trace = trace;
@@ -146,8 +146,8 @@ class Application implements ApplicationEvents<number> {
     if (id % 2 === 0) this.connection.end(id);
   }
 
-  onStdin(id: number, content: Uint8Array): boolean {
-    return this.#content(300, id, content);
+  onStdin(id: number, content: Uint8Array): void {
+    this.#content(300, id, content);
   }
 
   onStdinEnd(id: number): void {
@@ -155,8 +155,8 @@ class Application implements ApplicationEvents<number> {
     if (id % 2 === 0) this.connection.end(id, id);
   }
 
-  onData(id: number, content: Uint8Array): boolean {
-    return this.#content(304, id, content);
+  onData(id: number, content: Uint8Array): void {
+    this.#content(304, id, content);
   }
 
   onDataEnd(id: number): void {
@@ -169,12 +169,9 @@ class Application implements ApplicationEvents<number> {
     if (id % 3 !== 0) this.connection.end(id);
   }
 
-  #content(kind: number, id: number, content: Uint8Array): boolean {
+  #content(kind: number, id: number, content: Uint8Array): void {
     must(content.length > 0, "a part of a stream is empty");
     this.#trace.content(kind + 10 * Math.min(id, 3), content);
-    const keeps = content.length % 7 === 3;
-    this.kept ||= keeps;
-    return keeps;
   }
 }
 
@@ -187,13 +184,10 @@ function playApplication(options: ApplicationOptions): (input: Uint8Array, cutSe
     try {
       feed(
         (chunk) => {
-          application.kept = false;
-          const kept = connection.receive(chunk);
-          must(kept === application.kept, "receive does not tell whether a part is kept");
+          connection.receive(chunk);
           must(connection.unfinished <= options.maxUnfinished, "more requests are unfinished than maxUnfinished");
           must(connection.unfinished <= connection.active, "more requests are unfinished than active");
           output.push(...connection.writer.take());
-          return kept;
         },
         input,
         cutSeed,
@@ -225,16 +219,14 @@ class WebServer implements WebServerEvents {
     this.connection.writer.take();
   }
 
-  onStdout(id: number, content: Uint8Array): boolean {
+  onStdout(id: number, content: Uint8Array): void {
     must(content.length > 0, "a part of a stream is empty");
     this.#trace.content(1 + id, content);
-    return content.length % 7 === 3;
   }
 
-  onStderr(id: number, content: Uint8Array): boolean {
+  onStderr(id: number, content: Uint8Array): void {
     must(content.length > 0, "a part of a stream is empty");
     this.#trace.content(11 + id, content);
-    return content.length % 7 === 3;
   }
 
   onEnd(id: number, { appStatus, protocolStatus }: EndRequestBody): void {
@@ -300,10 +292,7 @@ function playParser(input: Uint8Array, cutSeed: number, trace: Trace): void {
   const parser = new RecordParser(new Sink(trace));
   try {
     feed(
-      (chunk) => {
-        parser.push(chunk);
-        return false;
-      },
+      (chunk) => parser.push(chunk),
       input,
       cutSeed,
     );

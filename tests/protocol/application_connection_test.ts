@@ -27,9 +27,9 @@ function connect(
   const quiet: ApplicationEvents<number> = {
     onRequest: (requestId) => requestId,
     onParamsTooLarge() {},
-    onStdin: () => false,
+    onStdin() {},
     onStdinEnd() {},
-    onData: () => false,
+    onData() {},
     onDataEnd() {},
     onAbort() {},
   };
@@ -50,9 +50,9 @@ Deno.test("ApplicationConnection hands an event what onRequest gave", () => {
   const connection = new ApplicationConnection<object>({
     onRequest: () => request,
     onParamsTooLarge() {},
-    onStdin: (given) => seen.push(given) < 0,
+    onStdin: (given) => seen.push(given),
     onStdinEnd: (given) => seen.push(given),
-    onData: (given) => seen.push(given) < 0,
+    onData: (given) => seen.push(given),
     onDataEnd: (given) => seen.push(given),
     onAbort: (given) => seen.push(given),
   }, flowOptions);
@@ -146,15 +146,14 @@ Deno.test("ApplicationConnection is finished when a request without KEEP_CONN ha
 
 Deno.test("ApplicationConnection skips the rest of a record when its request ends amid it", () => {
   const heard: string[] = [];
-  const note = (event: string): (_: number, content?: Uint8Array) => boolean => (_, content) => {
+  const note = (event: string): (_: number, content?: Uint8Array) => void => (_, content) => {
     heard.push(content ? `${event} ${text(content)}` : event);
-    return false;
   };
   const connection = connect({
     onStdin: note("stdin"),
     onData: note("data"),
     onStdinEnd: note("stdin-end"),
-    onParamsTooLarge: () => void note("too large")(0),
+    onParamsTooLarge: () => note("too large")(0),
   }, { maxParamsBytes: 10 });
   const stream = bytesOf([...opened(1), stdin(1, "first second")]);
   connection.receive(stream.slice(0, -6));
@@ -179,7 +178,6 @@ Deno.test("ApplicationConnection skips the rest of a record when its own event e
     onStdin(requestId, content) {
       heard.push(text(content));
       connection.end(requestId);
-      return false;
     },
   });
   const stream = bytesOf([...opened(1), stdin(1, "first second"), ...opened(1), stdin(1, "x")]);
@@ -199,24 +197,7 @@ Deno.test("ApplicationConnection lets an ended request's rest not end another's 
   assertEquals(connection.active, 1);
 });
 
-Deno.test("ApplicationConnection.receive returns whether a part of the chunk was kept", () => {
-  const keeps = ["stdin 2", "data 3"];
-  const connection = connect({
-    onStdin: (requestId) => keeps.includes(`stdin ${requestId}`),
-    onData: (requestId) => keeps.includes(`data ${requestId}`),
-  });
-  const receive = (...records: WireRecord[]): boolean => connection.receive(bytesOf(records));
-  assertEquals(receive(...opened(1), ...opened(2), ...opened(3, 1, 3)), false);
-  assertEquals(receive(stdin(1, "x"), data(3)), false);
-  assertEquals(receive(stdin(1, "x"), stdin(2, "x"), stdin(1, "x")), true);
-  assertEquals(receive(stdin(3, "x")), false);
-  assertEquals(receive(params(4), getValues("FCGI_MAX_REQS")), false);
-  const refilter = connect({ onData: () => true });
-  assertEquals(refilter.receive(bytesOf([...opened(1, 1, 3), data(1, "x")])), true);
-  assertEquals(refilter.receive(bytesOf([stdin(1, "y")])), false);
-});
-
-Deno.test("ApplicationConnection keeps nothing of a chunk when receive has returned false", () => {
+Deno.test("ApplicationConnection keeps nothing of a chunk when receive has returned", () => {
   const texts = ["NAME", "value".repeat(40), "OTHER", "x"];
   const stream = bytesOf([
     begin(1, 1, 1),
@@ -232,7 +213,7 @@ Deno.test("ApplicationConnection keeps nothing of a chunk when receive has retur
       const blocks: string[] = [];
       const connection = connect({ onRequest: (id, _role, block) => (blocks.push(text(block)), id) });
       for (const chunk of [stream.slice(0, first), stream.slice(first, second), stream.slice(second)]) {
-        assertEquals(connection.receive(chunk), false);
+        connection.receive(chunk);
         chunk.fill(0xaa);
       }
       assertEquals(blocks, [pairs(...texts), pairs(...texts)]);
@@ -249,13 +230,13 @@ Deno.test("ApplicationConnection lends PARAMS without copying when they came in 
 });
 
 Deno.test("ApplicationConnection hands STDIN over in the chunk's own memory", () => {
-  const kept: Uint8Array[] = [];
-  const connection = connect({ onStdin: (_, content) => kept.push(content) > 0 });
+  const parts: Uint8Array[] = [];
+  const connection = connect({ onStdin: (_, content) => parts.push(content) });
   connection.receive(bytesOf(opened(1)));
   const chunk = bytesOf([stdin(1, "abc"), stdin(1, "def")]);
-  assertEquals(connection.receive(chunk), true);
-  assertEquals(kept.map(text), ["abc", "def"]);
-  for (const part of kept) assertStrictEquals(part.buffer, chunk.buffer);
+  connection.receive(chunk);
+  assertEquals(parts.map(text), ["abc", "def"]);
+  for (const part of parts) assertStrictEquals(part.buffer, chunk.buffer);
 });
 
 Deno.test("ApplicationConnection never collects more PARAMS than maxParamsBytes a request", () => {

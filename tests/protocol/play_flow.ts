@@ -16,7 +16,7 @@ export interface PlayedFlow {
   readonly idle: boolean;
 }
 
-/** A part of a stream's content while the flow is played: what was kept is looked at only at its end. */
+/** A part of a stream's content while the flow is played. */
 interface Content {
   readonly event: "stdin" | "data";
   readonly requestId: number;
@@ -28,27 +28,24 @@ const FCGI_END_REQUEST = 3;
 /**
  * Plays `flow` from `chunks`, which are its input however cut.
  *
- * Lent memory is overwritten as soon as the loan ends: after an event, and for a whole chunk once `receive` has
- * returned `false`. `keeps` says for each part of a body whether the application keeps it, or copies it.
+ * Each chunk is overwritten as soon as its loan ends, once `receive` has returned.
  */
-export function playFlow(flow: Flow, chunks: Iterable<Uint8Array>, keeps: () => boolean = () => false): PlayedFlow {
+export function playFlow(flow: Flow, chunks: Iterable<Uint8Array>): PlayedFlow {
   const log: (FlowEvent | Content)[] = [];
   const output: Uint8Array[] = [];
   const tell = (event: FlowEvent): void => {
     log.push(event);
     for (const record of flow.answers?.[`${event[0]} ${event[1]}`] ?? []) answer(connection, record);
   };
-  const body = (event: "stdin" | "data", requestId: number, content: Uint8Array): boolean => {
+  const body = (event: "stdin" | "data", requestId: number, content: Uint8Array): void => {
     if (content.length === 0) throw new Error("content is empty");
-    const kept = keeps();
-    const part = kept ? content : content.slice();
+    const part = content.slice();
     const last = log.at(-1);
     if (last !== undefined && "parts" in last && last.event === event && last.requestId === requestId) {
       last.parts.push(part);
     } else {
       log.push({ event, requestId, parts: [part] });
     }
-    return kept;
   };
   const events: ApplicationEvents<number> = {
     onRequest(requestId, role, params) {
@@ -66,11 +63,12 @@ export function playFlow(flow: Flow, chunks: Iterable<Uint8Array>, keeps: () => 
   let error: PlayedFlow["error"];
   for (const chunk of chunks) {
     try {
-      if (!connection.receive(chunk)) chunk.fill(0xaa);
+      connection.receive(chunk);
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
       error = { code: thrown.code, message: thrown.message };
     }
+    chunk.fill(0xaa);
     output.push(...connection.writer.take());
     if (error !== undefined) break;
   }

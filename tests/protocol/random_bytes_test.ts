@@ -33,9 +33,12 @@ interface Outcome {
 }
 
 /** Receives chunks until one is refused; anything but a ProtocolError goes through. */
-function receiveAll(receive: (chunk: Uint8Array) => boolean, chunks: readonly Uint8Array[]): string | undefined {
+function receiveAll(receive: (chunk: Uint8Array) => void, chunks: readonly Uint8Array[]): string | undefined {
   try {
-    for (const chunk of chunks) if (!receive(chunk)) chunk.fill(0xaa);
+    for (const chunk of chunks) {
+      receive(chunk);
+      chunk.fill(0xaa);
+    }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return `${error.code}: ${error.message}`;
@@ -44,10 +47,9 @@ function receiveAll(receive: (chunk: Uint8Array) => boolean, chunks: readonly Ui
 }
 
 /** Adds content to the last entry if it is of the same stream, so that cuts cannot be seen. */
-function addContent(log: string[], stream: string, content: Uint8Array): false {
+function addContent(log: string[], stream: string, content: Uint8Array): void {
   if (log.at(-1)?.startsWith(stream)) log.push(log.pop() + text(content));
   else log.push(stream + text(content));
-  return false;
 }
 
 /** An application that answers some requests at once, some at the end of STDIN and some never, held to its limits. */
@@ -70,9 +72,8 @@ function application(chunks: readonly Uint8Array[], received: number): Outcome {
   };
   const connection: ApplicationConnection<number> = new ApplicationConnection(events, options);
   const error = receiveAll((chunk) => {
-    const kept = connection.receive(chunk);
+    connection.receive(chunk);
     assert(connection.unfinished <= options.maxUnfinished && connection.unfinished <= connection.active);
-    return kept;
   }, chunks);
   const output = concat(connection.writer.take());
   assert(output.length <= 2 * received, `${output.length} bytes answer ${received}`);

@@ -27,13 +27,12 @@ import { cuts } from "./cuts.ts";
 type Heard = [event: string, ...unknown[]];
 
 /** A connection whose events are written down; parts of a stream that follow each other are one. */
-function connect(keeps = false): { connection: WebServerConnection; heard: Heard[] } {
+function connect(): { connection: WebServerConnection; heard: Heard[] } {
   const heard: Heard[] = [];
-  const stream = (event: string) => (requestId: number, content: Uint8Array): boolean => {
+  const stream = (event: string) => (requestId: number, content: Uint8Array): void => {
     const last = heard.at(-1);
     if (last?.[0] === event && last[1] === requestId) last[2] += text(content);
     else heard.push([event, requestId, text(content)]);
-    return keeps;
   };
   const events: WebServerEvents = {
     onStdout: stream("stdout"),
@@ -125,7 +124,7 @@ Deno.test("WebServerConnection tells what an application answers however cut", (
     connection.begin(1, 1, true);
     connection.begin(3, 1, true);
     for (const chunk of cut.chunks(input)) {
-      assertEquals(connection.receive(chunk), false);
+      connection.receive(chunk);
       chunk.fill(0xaa);
     }
     assertEquals(heard, [
@@ -163,8 +162,8 @@ Deno.test("WebServerConnection ignores records when they are none of an applicat
 Deno.test("WebServerConnection frees the id before onEnd", () => {
   const seen: number[] = [];
   const connection: WebServerConnection = new WebServerConnection({
-    onStdout: () => false,
-    onStderr: () => false,
+    onStdout() {},
+    onStderr() {},
     onEnd(requestId) {
       seen.push(connection.active);
       connection.begin(requestId, 1, true);
@@ -190,32 +189,21 @@ Deno.test("WebServerConnection.idle is true when neither a request nor a record 
   assertEquals(connection.idle, true);
 });
 
-Deno.test("WebServerConnection.receive returns whether a part of the chunk was kept", () => {
-  const { connection } = connect(true);
-  connection.begin(1, 1, true);
-  assertEquals(connection.receive(bytesOf([getValuesResult(), stdout(2, "x")])), false);
-  assertEquals(connection.receive(bytesOf([stdout(1, "x"), end(9)])), true);
-  assertEquals(connection.receive(bytesOf([stderr(1, "x")])), true);
-  assertEquals(connection.receive(bytesOf([stdout(1), stderr(1), end(1)])), false);
-});
-
 Deno.test("WebServerConnection hands STDOUT over in the chunk's own memory", () => {
-  const kept: Uint8Array[] = [];
-  const { connection } = connect();
+  const parts: Uint8Array[] = [];
   const events: WebServerEvents = {
-    onStdout: (_, content) => kept.push(content) > 0,
-    onStderr: () => false,
+    onStdout: (_, content) => parts.push(content),
+    onStderr() {},
     onEnd() {},
     onValues() {},
     onUnknownType() {},
   };
-  const keeping = new WebServerConnection(events);
-  keeping.begin(1, 1, true);
+  const connection = new WebServerConnection(events);
+  connection.begin(1, 1, true);
   const chunk = bytesOf([stdout(1, "abc"), stdout(1, "def")]);
-  assertEquals(keeping.receive(chunk), true);
-  assertEquals(kept.map(text), ["abc", "def"]);
-  for (const part of kept) assertStrictEquals(part.buffer, chunk.buffer);
-  assertEquals(connection.receive(chunk), false);
+  connection.receive(chunk);
+  assertEquals(parts.map(text), ["abc", "def"]);
+  for (const part of parts) assertStrictEquals(part.buffer, chunk.buffer);
 });
 
 Deno.test("WebServerConnection refuses records when they break the protocol", () => {

@@ -6,10 +6,7 @@ import type { Accept, Listener, NetAddr } from "../../src/runtime/transport.ts";
 
 const runtime = await detectRuntime();
 const echo: Accept = (transport) => ({
-  received: (chunk) => {
-    transport.write([chunk.slice()]);
-    return false;
-  },
+  received: (chunk) => void transport.write([chunk.slice()]),
   ended: () => transport.shutdown(),
   drained() {},
   closed() {},

@@ -22,8 +22,8 @@ export function sleep(ms: number): Promise<void> {
 
 /** What a {@linkcode Recorder} does of itself. */
 export interface Behaviour {
-  /** Whether chunks are kept, and not copied. */
-  readonly keeps?: boolean;
+  /** Called with each transport, before reading starts. */
+  readonly onOpen?: (transport: Transport) => void;
   /** Called with each chunk, after it was written down. */
   readonly onReceived?: (transport: Transport, chunk: Uint8Array) => void;
   /** Called when the peer has ended its side. */
@@ -34,14 +34,16 @@ export interface Behaviour {
 export class Recorder implements TransportSink {
   readonly transport: Transport;
   readonly #behaviour: Behaviour;
-  /** The chunks: copies, or the very ones when the behaviour `keeps` them. */
+  /** The chunks: the very ones that came, or copies of those that were lent. */
   readonly chunks: Uint8Array[] = [];
+  /** Whether each of them was lent. */
+  readonly lent: boolean[] = [];
   bytes = 0;
   ends = 0;
   drains = 0;
   closes = 0;
   error: Error | undefined;
-  /** What came after `closed`, or while a call of ours into the transport was running. */
+  /** What came after `closed`, or while a call of ours into the transport was running, and chunks that are none. */
   readonly faults: string[] = [];
   #inCall = false;
 
@@ -50,13 +52,14 @@ export class Recorder implements TransportSink {
     this.#behaviour = behaviour;
   }
 
-  received(chunk: Uint8Array): boolean {
+  received(chunk: Uint8Array, lent: boolean): void {
     this.#note("received");
-    const { keeps = false, onReceived } = this.#behaviour;
-    this.chunks.push(keeps ? chunk : chunk.slice());
+    if (chunk.constructor !== Uint8Array) this.faults.push(`received a ${chunk.constructor.name}`);
+    if (chunk.length === 0) this.faults.push("received nothing");
+    this.chunks.push(lent ? new Uint8Array(chunk) : chunk);
+    this.lent.push(lent);
     this.bytes += chunk.length;
-    onReceived?.(this.transport, chunk);
-    return keeps;
+    this.#behaviour.onReceived?.(this.transport, chunk);
   }
 
   ended(): void {
@@ -103,6 +106,7 @@ export function recordAll(behaviour: Behaviour = {}): { readonly accept: Accept;
   const accept: Accept = (transport) => {
     const recorder = new Recorder(transport, behaviour);
     recorders.push(recorder);
+    behaviour.onOpen?.(transport);
     return recorder;
   };
   return { accept, recorders };

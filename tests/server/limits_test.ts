@@ -291,13 +291,13 @@ for (
     const pairs = [...encodePairs([...least, "REQUEST_METHOD", "PUT"])];
     for (let id = 1; id <= 1 + siblings; id++) {
       const records = [recordBytes(FCGI_BEGIN_REQUEST, id, begin), recordBytes(FCGI_PARAMS, id, pairs)];
-      fake.connection.received(concat([...records, recordBytes(FCGI_PARAMS, id)]));
+      fake.connection.received(concat([...records, recordBytes(FCGI_PARAMS, id)]), true);
     }
     for (let left: number = limit; left > 0; left -= 32_768) {
-      fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(Math.min(left, 32_768))));
+      fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(Math.min(left, 32_768))), true);
     }
     assertEquals(fake.paused, false);
-    fake.connection.received(recordBytes(FCGI_STDIN, 1, "x"));
+    fake.connection.received(recordBytes(FCGI_STDIN, 1, "x"), true);
     assertEquals(fake.paused, true);
     const reader = bodies[0]!.getReader();
     await reader.read();

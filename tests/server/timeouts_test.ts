@@ -531,7 +531,7 @@ Deno.test("a connection whose web server has ended its side is closed after 10 s
       return new Promise(() => {});
     },
   });
-  fake.connection.received(requestBytes(true, 1));
+  fake.connection.received(requestBytes(true, 1), true);
   fake.connection.ended();
   await sleep(2);
   assertEquals(reasons.length, 1);
@@ -553,7 +553,7 @@ function putBytes(): Uint8Array {
 Deno.test("a connection whose web server has ended its side lives while an answer is taken", async () => {
   const fake = new FakeConnection({ fetch: () => new FastResponse(new Uint8Array(2_000_000)) });
   fake.takes = false;
-  fake.connection.received(requestBytes(true, 1));
+  fake.connection.received(requestBytes(true, 1), true);
   fake.connection.ended();
   await sleep(2);
   for (let i = 0; i < 3; i++) {
@@ -570,11 +570,11 @@ Deno.test("a connection whose web server has ended its side lives while an answe
 Deno.test("a paused connection reads 64 KiB more at each tick, and 8 MiB in all", () => {
   const fake = new FakeConnection({ fetch: () => new Promise(() => {}) });
   const record = recordBytes(FCGI_STDIN, 1, "x".repeat(65_528));
-  fake.connection.received(putBytes());
+  fake.connection.received(putBytes(), true);
   let read = 0;
   const fill = (): void => {
     while (!fake.paused) {
-      fake.connection.received(record);
+      fake.connection.received(record, true);
       read += 65_528;
       assertLess(read, 16_000_000);
     }
@@ -602,10 +602,10 @@ Deno.test("parameters are not late when the connection was not read while they w
       return new Promise(() => {});
     },
   });
-  fake.connection.received(recordBytes(FCGI_BEGIN_REQUEST, 2, [0, 1, 1, 0, 0, 0, 0, 0]));
-  fake.connection.received(putBytes());
+  fake.connection.received(recordBytes(FCGI_BEGIN_REQUEST, 2, [0, 1, 1, 0, 0, 0, 0, 0]), true);
+  fake.connection.received(putBytes(), true);
   for (let i = 0; i < 20; i++) {
-    while (!fake.paused) fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(65_528)));
+    while (!fake.paused) fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(65_528)), true);
     fake.tick(1000);
   }
   await body!.cancel();
@@ -622,13 +622,13 @@ Deno.test("parameters are not late when the connection was not read while they w
 Deno.test("parameters that never end are late by their own request's time", () => {
   const begin = (id: number): Uint8Array => recordBytes(FCGI_BEGIN_REQUEST, id, [0, 1, 1, 0, 0, 0, 0, 0]);
   const fake = new FakeConnection({ headTimeoutMs: 10_000, fetch: () => new Promise(() => {}) });
-  fake.connection.received(begin(1));
+  fake.connection.received(begin(1), true);
   for (let i = 0; i < 9; i++) {
     fake.tick(1000);
     // The first two end in time, each after the next has begun: the third's time is its own.
-    if (i === 3) fake.connection.received(begin(2));
-    if (i === 5) fake.connection.received(concat([recordBytes(FCGI_PARAMS, 1), begin(3)]));
-    if (i === 7) fake.connection.received(recordBytes(FCGI_PARAMS, 2));
+    if (i === 3) fake.connection.received(begin(2), true);
+    if (i === 5) fake.connection.received(concat([recordBytes(FCGI_PARAMS, 1), begin(3)]), true);
+    if (i === 7) fake.connection.received(recordBytes(FCGI_PARAMS, 2), true);
   }
   for (let i = 9; i < 15; i++) fake.tick(1000);
   assertEquals([fake.calls, fake.errors], [["write", "write"], []]);

@@ -312,11 +312,10 @@ export class WebServer implements WebServerEvents {
 
   #sink(): TransportSink {
     return {
-      received: (chunk): boolean => {
+      received: (chunk): void => {
         if (this.#raw) this.chunks.push(chunk.slice());
         else if (this.broken === undefined) this.#parse(chunk);
         this.#change();
-        return false;
       },
       ended: (): void => {
         this.ended = true;
@@ -335,14 +334,12 @@ export class WebServer implements WebServerEvents {
     };
   }
 
-  onStdout(requestId: number, content: Uint8Array): boolean {
+  onStdout(requestId: number, content: Uint8Array): void {
     this.#asked.get(requestId)?.onStdout(content);
-    return false;
   }
 
-  onStderr(requestId: number, content: Uint8Array): boolean {
+  onStderr(requestId: number, content: Uint8Array): void {
     this.#asked.get(requestId)?.onStderr(content);
-    return false;
   }
 
   onEnd(requestId: number, end: EndRequestBody): void {
