@@ -199,8 +199,8 @@ class NodeTransport implements Transport {
 }
 
 /**
- * Moves a connection to a Socket that reads into `buffer`, or gives back nothing: memory for each chunk costs a tenth of a
- * small request, and most of an upload. Node takes `onread` only where it makes the socket itself, and it makes those that
+ * Moves a connection to a Socket that reads into `buffer`, or gives back nothing where Node's insides are not as they are
+ * known: memory for each chunk costs a tenth of a small request. Node takes `onread` only where it makes the socket itself, and it makes those that
  * it accepts without.
  */
 function readInto(
@@ -208,9 +208,9 @@ function readInto(
   paused: Socket,
   received: (chunk: Uint8Array, lent: boolean) => void,
 ): Socket | undefined {
-  const owner = paused as unknown as { _handle?: unknown };
+  const owner = paused as unknown as { _handle?: { readonly useUserBuffer?: unknown } | null };
   const handle = owner._handle;
-  if (!handle) return undefined;
+  if (typeof handle?.useUserBuffer !== "function") return undefined;
   owner._handle = null;
   const onread = {
     buffer,
