@@ -7,6 +7,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/bodies.ts";
+import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { WebServerConnection, WebServerEvents } from "../protocol/web_server_connection.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
@@ -21,6 +22,8 @@ export interface ClientConnectionHost {
   readonly crowded: boolean;
   /** How long one may be idle, in milliseconds. 0: for ever. */
   readonly idleTimeoutMs: number;
+  /** What all connections write to. */
+  readonly memory: RecordMemory;
   /** The connection can take a request, or one more. */
   freed(connection: ClientConnection): void;
   /** The connection is of no use any more; its socket may still be closing. */
@@ -68,7 +71,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#transport = transport;
     this.#host = host;
     const isActive = (requestId: number): boolean => this.#exchanges.has(requestId) || this.#abandoned.has(requestId);
-    this.protocol = new StrictConnection(this, isActive);
+    this.protocol = new StrictConnection(this, host.memory, isActive);
   }
 
   /** Whether it is of no use any more. */

@@ -5,6 +5,7 @@
  */
 
 import { LimitError, ProtocolError } from "../errors.ts";
+import { RecordMemory } from "../protocol/record_writer.ts";
 import { startClock } from "../runtime/clock.ts";
 import type { Accept, Transport } from "../runtime/transport.ts";
 import { ClientConnection, type ClientConnectionHost } from "./client_connection.ts";
@@ -29,6 +30,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   readonly keepConn: boolean;
   crowded = false;
   readonly idleTimeoutMs: number;
+  readonly memory: RecordMemory = new RecordMemory();
   /** How many requests may share a connection at a time. */
   maxShared = 1;
   readonly #settings: ClientSettings;

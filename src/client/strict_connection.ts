@@ -2,6 +2,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import { FCGI_END_REQUEST, FCGI_STDERR, FCGI_STDOUT, FCGI_UNKNOWN_TYPE } from "../protocol/constants.ts";
+import type { RecordMemory } from "../protocol/record_writer.ts";
 import { WebServerConnection, type WebServerEvents } from "../protocol/web_server_connection.ts";
 
 /**
@@ -13,8 +14,8 @@ export class StrictConnection extends WebServerConnection {
   readonly #isActive: (requestId: number) => boolean;
 
   /** Makes the end of a connection; `isActive` tells which requests are under way. */
-  constructor(events: WebServerEvents, isActive: (requestId: number) => boolean) {
-    super(events);
+  constructor(events: WebServerEvents, memory: RecordMemory, isActive: (requestId: number) => boolean) {
+    super(events, memory);
     this.#isActive = isActive;
   }
 

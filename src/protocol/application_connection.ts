@@ -34,7 +34,7 @@ import {
 } from "./constants.ts";
 import { answerGetValues, type Capabilities } from "./management.ts";
 import { RecordParser, type RecordSink } from "./record_parser.ts";
-import { RecordWriter } from "./record_writer.ts";
+import { type RecordMemory, RecordWriter } from "./record_writer.ts";
 
 /** Takes what happens to requests. `Request` is whatever the taker knows a request by. */
 export interface ApplicationEvents<Request> {
@@ -64,6 +64,8 @@ export interface ApplicationOptions {
   readonly maxParamsBytes: number;
   /** Greatest number of requests whose PARAMS have not ended; one more is refused with FCGI_OVERLOADED. */
   readonly maxUnfinished: number;
+  /** Memory that connections write to in turn. @default Memory of its own */
+  readonly memory?: RecordMemory | undefined;
 }
 
 /** Greatest content of an FCGI_GET_VALUES that is read, in bytes; the three names there are take 48. */
@@ -137,7 +139,7 @@ interface ActiveRequest<Request> {
  */
 export class ApplicationConnection<Request> implements RecordSink {
   /** Where the application's records are written; what it holds has yet to be sent. */
-  readonly writer: RecordWriter = new RecordWriter();
+  readonly writer: RecordWriter;
   readonly #events: ApplicationEvents<Request>;
   readonly #options: ApplicationOptions;
   readonly #parser: RecordParser = new RecordParser(this);
@@ -159,6 +161,7 @@ export class ApplicationConnection<Request> implements RecordSink {
   constructor(events: ApplicationEvents<Request>, options: ApplicationOptions) {
     this.#events = events;
     this.#options = options;
+    this.writer = new RecordWriter(options.memory);
   }
 
   /** Requests that are active. */

@@ -44,7 +44,7 @@ export interface PairPlaces {
  */
 export function findPairs(content: Uint8Array): PairPlaces {
   const text = decodeLatin1(content);
-  const found = places;
+  const places = scratch;
   const end = content.length;
   let count = 0;
   let at = 0;
@@ -63,17 +63,18 @@ export function findPairs(content: Uint8Array): PairPlaces {
       at += 3;
     }
     if (nameLength + valueLength > end - at) throw cutShort(end);
-    found[count++] = at;
-    found[count++] = at += nameLength;
-    found[count++] = at += valueLength;
+    places[count++] = at;
+    places[count++] = at += nameLength;
+    places[count++] = at += valueLength;
   }
-  if (count > MAX_KEPT_PLACES) places = [];
-  return { text, places: found.slice(0, count) };
+  const found = places.slice(0, count);
+  if (count > MAX_SCRATCH) scratch.length = 0;
+  return { text, places: found };
 }
 
 /** Where places are gathered: an array that grows as they are found leaves three times as much garbage. */
-let places: number[] = [];
-const MAX_KEPT_PLACES = 3000;
+const scratch: number[] = [];
+const MAX_SCRATCH = 3000;
 
 function cutShort(length: number): ProtocolError {
   return new ProtocolError(

@@ -1,7 +1,7 @@
 /**
  * Writes records (§3.3) into memory that is handed over in one go.
  *
- * Owns the bytes written since the last `take`, and lets other writers have the rest of its memory after it. Small content is copied, so that a whole response is
+ * Owns the bytes written since the last `take`, and nothing else. Small content is copied, so that a whole response is
  * one piece of memory and one write; large content goes by reference between the headers. What has been taken is
  * never touched again, because a socket may still be sending it.
  */
@@ -13,9 +13,59 @@ import { writeLatin1 } from "./latin1.ts";
 export const MAX_STREAM_CONTENT = 65_528;
 /** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
 const BY_REFERENCE = 16_384;
-/** Memory for some eighty small responses: made for each, it would cost more than all else that is done for it. */
-const SLAB = 16_384;
+/** Bytes in a piece of memory: enough for some eighty small responses. */
+const PIECE = 16_384;
 const utf8 = new TextEncoder();
+
+/**
+ * Memory that any number of writers use in turn: made anew for each response, it would cost more than all else that is
+ * done for it.
+ *
+ * Owns what is left of one piece, unless a writer has it.
+ *
+ * @example
+ * ```ts
+ * import { RecordMemory, RecordWriter } from "@webfcgi/webfcgi/codec";
+ * import { assertStrictEquals } from "@std/assert";
+ *
+ * const memory = new RecordMemory();
+ * const pieces = [1, 2].map((requestId) => {
+ *   const writer = new RecordWriter(memory);
+ *   writer.streamEnd(6, requestId);
+ *   return writer.take()[0]!;
+ * });
+ * assertStrictEquals(pieces[0]!.buffer, pieces[1]!.buffer);
+ * ```
+ */
+export class RecordMemory {
+  #bytes: Uint8Array = empty;
+  #used = 0;
+  #from = 0;
+
+  /** Where the unused part of the piece that was taken last begins. */
+  get from(): number {
+    return this.#from;
+  }
+
+  /** Hands over a piece that has room for `length` bytes; it is no one else's until it is given back. */
+  take(length: number): Uint8Array {
+    const bytes = this.#bytes;
+    if (bytes.length - this.#used < length) {
+      this.#from = 0;
+      return new Uint8Array(length <= PIECE ? PIECE : 2 * length);
+    }
+    this.#bytes = empty;
+    this.#from = this.#used;
+    return bytes;
+  }
+
+  /** Takes a piece back of which the first `used` bytes are someone's for ever. Larger ones than usual are let go. */
+  giveBack(bytes: Uint8Array, used: number): void {
+    if (bytes.length !== PIECE) return;
+    this.#bytes = bytes;
+    this.#used = used;
+  }
+}
 
 /**
  * Gathers records into as few pieces of memory as possible.
@@ -36,6 +86,7 @@ const utf8 = new TextEncoder();
  * ```
  */
 export class RecordWriter {
+  readonly #shared: RecordMemory;
   #pieces: Uint8Array[] = [];
   #memory: Uint8Array = empty;
   /** Where in `#memory` the next byte goes. */
@@ -44,6 +95,11 @@ export class RecordWriter {
   #taken = 0;
   /** Where in `#memory` the header of the record in the making stands. */
   #record = 0;
+
+  /** Makes a writer; those that share `memory` use it in turn. */
+  constructor(memory: RecordMemory = new RecordMemory()) {
+    this.#shared = memory;
+  }
 
   /** Whether nothing has been written since the last `take`. */
   get empty(): boolean {
@@ -55,10 +111,7 @@ export class RecordWriter {
     this.#cut();
     const pieces = this.#pieces;
     this.#pieces = [];
-    if (this.#memory.length === SLAB) {
-      slab = this.#memory;
-      slabUsed = this.#used;
-    }
+    this.#shared.giveBack(this.#memory, this.#used);
     this.#memory = empty;
     this.#used = this.#taken = 0;
     return pieces;
@@ -159,13 +212,10 @@ export class RecordWriter {
   #reserve(length: number): void {
     if (this.#used + length <= this.#memory.length) return;
     const kept = this.#used - this.#taken;
-    const needed = kept + length;
-    const spare = slab.length - slabUsed >= needed;
-    const memory = spare ? slab : new Uint8Array(needed <= SLAB ? SLAB : 2 * needed);
-    const at = spare ? slabUsed : 0;
-    // No one else's until it is given back.
-    if (spare) slab = empty;
+    const memory = this.#shared.take(kept + length);
+    const at = this.#shared.from;
     if (kept > 0) memory.set(this.#memory.subarray(this.#taken, this.#used), at);
+    this.#shared.giveBack(this.#memory, this.#taken);
     this.#memory = memory;
     this.#record += at - this.#taken;
     this.#used = at + kept;
@@ -181,9 +231,6 @@ export class RecordWriter {
 }
 
 const empty = new Uint8Array(0);
-/** What writers have left of the memory that they use in turn, and how much of it is used. */
-let slab: Uint8Array = empty;
-let slabUsed = 0;
 
 function paddingOf(contentLength: number): number {
   return -contentLength & 7;

@@ -24,7 +24,7 @@ import {
 } from "./constants.ts";
 import { decodePairs, encodePairs } from "./name_value.ts";
 import { RecordParser, type RecordSink } from "./record_parser.ts";
-import { MAX_STREAM_CONTENT, RecordWriter } from "./record_writer.ts";
+import { MAX_STREAM_CONTENT, type RecordMemory, RecordWriter } from "./record_writer.ts";
 
 /** Takes what an application answers. */
 export interface WebServerEvents {
@@ -68,7 +68,7 @@ const MAX_MANAGEMENT_BYTES = 4096;
  */
 export class WebServerConnection implements RecordSink {
   /** Where the web server's records are written; what it holds has yet to be sent. */
-  readonly writer: RecordWriter = new RecordWriter();
+  readonly writer: RecordWriter;
   readonly #events: WebServerEvents;
   readonly #parser: RecordParser = new RecordParser(this);
   readonly #active = new Set<number>();
@@ -76,9 +76,10 @@ export class WebServerConnection implements RecordSink {
   #type = 0;
   #requestId = 0;
 
-  /** Makes the end of a connection on which nothing has been sent yet. */
-  constructor(events: WebServerEvents) {
+  /** Makes the end of a connection on which nothing has been sent yet; those that share `memory` write to it in turn. */
+  constructor(events: WebServerEvents, memory?: RecordMemory) {
     this.#events = events;
+    this.writer = new RecordWriter(memory);
   }
 
   /** Requests that are active. */

@@ -13,7 +13,7 @@ import { LimitError, RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
 import { FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, FCGI_STDOUT } from "../protocol/constants.ts";
 import { findPairs } from "../protocol/name_value.ts";
-import type { RecordWriter } from "../protocol/record_writer.ts";
+import type { RecordMemory, RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
@@ -24,6 +24,8 @@ import type { Settings } from "./settings.ts";
 /** What a connection needs of the server that it belongs to. */
 export interface ConnectionHost {
   readonly settings: Settings;
+  /** What all connections write to. */
+  readonly memory: RecordMemory;
   /** The handler of each role that is played. */
   readonly handlers: ReadonlyMap<number, Handler>;
   /** The server's clock, which ticks about once a second, in milliseconds. */
@@ -108,6 +110,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       capabilities: { maxConnections, maxRequests, multiplex },
       maxParamsBytes,
       maxUnfinished: maxUnfinishedRequests,
+      memory: host.memory,
     });
     this.writer = this.#protocol.writer;
   }

@@ -103,12 +103,17 @@ export class ResponseSender {
   ): Promise<void> {
     const reader = this.#reader = body.getReader();
     try {
-      let { done, value: chunk } = await reader.read();
+      let result = await reader.read();
       let sent = 0;
-      while (!done && this.#cancelled === undefined) {
+      while (this.#cancelled === undefined) {
+        while (isEmpty(result)) result = await reader.read();
+        if (result.done) break;
+        const chunk = result.value;
         checkChunk(chunk);
-        const next = reader.read();
-        const last = await endsSoon(next);
+        let next = reader.read();
+        let soon = await settledSoon(next);
+        while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = reader.read());
+        const last = soon?.done === true;
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
@@ -120,7 +125,7 @@ export class ResponseSender {
         else this.#writeHead(parts, whole ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
-        ({ done, value: chunk } = await next);
+        result = soon ?? await next;
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
       checkLength(sent, declared);
@@ -167,6 +172,8 @@ export class ResponseSender {
   }
 }
 
+type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
 const none = new Uint8Array(0);
 
 /** The UTF-8 of a text; of a short one in `scratch`: memory of its own would cost seven times as much. */
@@ -175,16 +182,21 @@ function encode(text: string): Uint8Array {
   return scratch.subarray(0, utf8.encodeInto(text, scratch).written);
 }
 
-/** Whether `next` is known to be the end without waiting for anything outside. */
-async function endsSoon(next: Promise<ReadableStreamReadResult<Uint8Array>>): Promise<boolean> {
+/** What a read has given, if that is known without waiting for anything outside; a failure is not. */
+async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | undefined> {
   let settled = false;
-  let ended = false;
-  next.then(({ done }) => {
+  let given: ReadResult | undefined;
+  read.then((result) => {
     settled = true;
-    ended = done;
+    given = result;
   }, () => settled = true);
   for (let turn = 0; turn < END_OF_STREAM_TURNS && !settled; turn++) await null;
-  return ended;
+  return given;
+}
+
+/** A chunk without content tells nothing, not even that another one follows. */
+function isEmpty({ value }: ReadResult): boolean {
+  return value instanceof Uint8Array && value.length === 0;
 }
 
 function checkChunk(chunk: unknown): asserts chunk is Uint8Array {

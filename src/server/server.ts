@@ -6,6 +6,7 @@
  */
 
 import { RequestAbortedError } from "../errors.ts";
+import { RecordMemory } from "../protocol/record_writer.ts";
 import { startClock } from "../runtime/clock.ts";
 import type { Addr, Listener, Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
@@ -57,6 +58,7 @@ const LAST_REQUEST_MS = 100;
 /** A server under way. */
 export class FastCgiServer implements Server, ConnectionHost {
   readonly settings: Settings;
+  readonly memory: RecordMemory = new RecordMemory();
   readonly handlers: ReadonlyMap<number, Handler>;
   nowMs = 0;
   readonly #ready: Promise<void>;

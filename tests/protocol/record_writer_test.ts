@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
-import { MAX_STREAM_CONTENT, RecordWriter } from "../../src/protocol/record_writer.ts";
+import { MAX_STREAM_CONTENT, RecordMemory, RecordWriter } from "../../src/protocol/record_writer.ts";
 import { concat, hex, latin1, paddedBytesOf, record, stdout, text, type WireRecord } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
 
@@ -45,15 +45,52 @@ Deno.test("RecordWriter.take gives bytes away for good", () => {
   assertEquals(taken.map(text).join(""), expected(...records));
 });
 
-Deno.test("RecordWriter keeps little memory for what comes next", () => {
+Deno.test("RecordWriter goes on in the memory that it has when a part has been taken, and lets large memory go", () => {
   const writer = new RecordWriter();
   const sizes = new Set<number>();
+  const buffers = new Set<ArrayBufferLike>();
   for (let count = 0; count < 200; count++) {
-    writer.record(6, 1, new Uint8Array(count % 10 === 0 ? 16_000 : 100));
-    for (const { buffer } of writer.take()) sizes.add(buffer.byteLength);
+    const large = count % 10 === 0;
+    writer.record(6, 1, new Uint8Array(large ? 20_000 : 100));
+    for (const { buffer } of writer.take()) {
+      sizes.add(buffer.byteLength);
+      if (!large) buffers.add(buffer);
+    }
   }
-  assertEquals([...sizes].filter((size) => size < 16_000), [2048]);
-  for (const { buffer } of (writer.streamEnd(6, 1), writer.take())) assertEquals(buffer.byteLength, 2048);
+  assertEquals([...sizes].filter((size) => size < 20_000), [16_384]);
+  // 180 records of 112 bytes.
+  assertEquals(buffers.size, 2);
+});
+
+Deno.test("RecordWriter never writes to what it shares with another that has not been taken from", () => {
+  const memory = new RecordMemory();
+  const writers = Array.from({ length: 3 }, () => new RecordWriter(memory));
+  const random = new Random(1);
+  const written = writers.map(() => "");
+  const taken: Uint8Array[][] = writers.map(() => []);
+  const take = (at: number): void => void taken[at]!.push(...writers[at]!.take());
+  for (let count = 0; count < 3000; count++) {
+    const at = random.below(3);
+    const content = String.fromCharCode(97 + at).repeat(random.below(random.once(50) ? 20_000 : 300) + 1);
+    writers[at]!.record(6, at + 1, latin1(content));
+    written[at] += expected(stdout(at + 1, content));
+    if (random.once(3)) take(random.below(3));
+  }
+  writers.forEach((_, at) => take(at));
+  for (const [at, pieces] of taken.entries()) assertEquals(pieces.map(text).join("") === written[at], true);
+});
+
+Deno.test("RecordMemory is used again by the next writer when one has been taken from", () => {
+  const memory = new RecordMemory();
+  const pieces = Array.from({ length: 700 }, () => {
+    const writer = new RecordWriter(memory);
+    writer.streamEnd(6, 1);
+    writer.streamEnd(7, 1);
+    return writer.take()[0]!;
+  });
+  // 16 bytes each.
+  assertEquals(new Set(pieces.map(({ buffer }) => buffer)).size, 1);
+  assertEquals(new Set(pieces.map(({ byteOffset }) => byteOffset)).size, 700);
 });
 
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {
