@@ -205,7 +205,8 @@ export class RecordWriter {
   /** Padding, all zeros: bytes of other memory would leak (PHP-FPM and libfcgi do). */
   #zeros(length: number): void {
     this.#reserve(length);
-    this.#memory.fill(0, this.#used, this.#used += length);
+    // So few that a loop is faster than `fill`.
+    for (let left = length; left > 0; left--) this.#memory[this.#used++] = 0;
   }
 
   /** Makes room for `length` more bytes; an open record stays in one piece. */
