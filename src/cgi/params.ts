@@ -109,9 +109,15 @@ export class Params implements Iterable<[string, string]> {
     return this.#findBefore(name, this.#places.length) >= 0;
   }
 
-  /** Calls back with each pair as it was sent, in wire order, duplicates included. */
-  forEach(callback: (value: string, name: string) => void): void {
-    for (let index = 0; index < this.#places.length; index += 3) callback(this.#value(index), this.#name(index));
+  /** Calls back with each pair whose name begins with `prefix` as it was sent, in wire order, duplicates included. */
+  forEach(callback: (value: string, name: string) => void, prefix = ""): void {
+    const places = this.#places;
+    for (let index = 0; index < places.length; index += 3) {
+      const at = places[index]!;
+      // A name that is shorter could go on in its value.
+      if (places[index + 1]! - at < prefix.length || !this.#text.startsWith(prefix, at)) continue;
+      callback(this.#value(index), this.#name(index));
+    }
   }
 
   /** The pairs as they were sent, in wire order, duplicates included. */

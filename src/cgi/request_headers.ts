@@ -95,11 +95,10 @@ function parameterName(field: string): string {
   return "HTTP_" + field.toUpperCase().replaceAll("-", "_");
 }
 
-/** The field that a parameter stands for; `""` if a handler gets none of it. */
+/** The field that a parameter named HTTP_… stands for; `""` if a handler gets none of it. */
 function fieldName(parameter: string): string {
   const known = knownNames.get(parameter);
   if (known !== undefined) return known;
-  if (!parameter.startsWith("HTTP_")) return "";
   const name = parameter.slice("HTTP_".length).toLowerCase().replaceAll("_", "-");
   return isToken(name) && !dropped.has(name) ? name : "";
 }
@@ -128,7 +127,7 @@ export function requestHeaders(params: Params): string[] {
     const name = fieldName(parameter);
     // Rewrite rules that hand Authorization on set it for every request, to "" for those without.
     if (name !== "" && (name !== "authorization" || value !== "")) add(name, value);
-  });
+  }, "HTTP_");
   // Apache's rewrite rules rename what an internal redirect had.
   const redirected = params.get("REDIRECT_HTTP_AUTHORIZATION") ?? "";
   if (redirected !== "" && !places.has("authorization")) add("authorization", redirected);

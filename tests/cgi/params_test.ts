@@ -1,5 +1,9 @@
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { mergeValues, Params, SINGLE_VALUED } from "../../src/cgi/params.ts";
+import { requestHeaders } from "../../src/cgi/request_headers.ts";
+import { decodeLatin1 } from "../../src/protocol/latin1.ts";
+import { encodePairs, findPairs } from "../../src/protocol/name_value.ts";
+import { Random } from "../protocol/random.ts";
 
 const nginx = [
   ...["SCRIPT_NAME", "/path", "HTTP_ACCEPT", "a/b", "HTTP_COOKIE", "a=1", "HTTP_HOST", "a.test", "EMPTY", ""],
@@ -61,6 +65,44 @@ Deno.test("Params.toObject has the merged value of every name and no prototype",
     ["constructor", "y"],
   ]);
   for (const [name, value] of Object.entries(object)) assertEquals(new Params(nginx).get(name) ?? value, value, name);
+});
+
+Deno.test("Params takes no part of a value for a name", () => {
+  const params = new Params(["HTTP", "_A", "A", "", "", "HTTP_B", "AB", "C", "HTTP_", "d"]);
+  assertEquals(["HTTP_A", "HTTP", "A", "", "ABC", "AB", "B", "HTTP_B"].map((name) => params.get(name)), [
+    undefined,
+    "_A",
+    "",
+    "HTTP_B",
+    undefined,
+    "C",
+    undefined,
+    undefined,
+  ]);
+  const seen: string[] = [];
+  params.forEach((value, name) => seen.push(name, value), "HTTP_");
+  assertEquals(seen, ["HTTP_", "d"]);
+  assertEquals(requestHeaders(params), []);
+});
+
+Deno.test("Params.of reads what findPairs has found as it was sent", () => {
+  const random = new Random(5);
+  for (let count = 0; count < 300; count++) {
+    const flat = Array.from({ length: 2 * random.below(12) }, () => decodeLatin1(random.bytes(random.length())));
+    const params = Params.of(findPairs(encodePairs(flat)));
+    assertEquals(params.size, flat.length / 2);
+    assertEquals([...params].flat(), flat);
+    const same = new Params(flat);
+    for (const [name] of same) assertEquals([params.get(name), params.has(name)], [same.get(name), true]);
+    assertEquals(params.toObject(), same.toObject());
+  }
+});
+
+Deno.test("findPairs leaves what it has found alone when it is called again", () => {
+  const first = findPairs(encodePairs(["A", "b", "C", "d"]));
+  findPairs(encodePairs(Array.from({ length: 3000 }, () => "xyz")));
+  findPairs(encodePairs(["E", ""]));
+  assertEquals([...Params.of(first)], [["A", "b"], ["C", "d"]]);
 });
 
 Deno.test("Params throws when a name has no value", () => {
