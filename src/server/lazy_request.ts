@@ -6,7 +6,6 @@
  * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
  */
 
-import { joinBytes } from "../protocol/byte_collector.ts";
 import { copyHeaders } from "./header_pairs.ts";
 import { passFor } from "./pass_for.ts";
 import type { RequestBody } from "./request_body.ts";
@@ -205,7 +204,7 @@ export class LazyRequest {
     const body = this.#source.body;
     if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
-    return joinBytes(await body.collect());
+    return body.collect();
   }
 }
 

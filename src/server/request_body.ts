@@ -5,6 +5,7 @@
  * wanted. Never holds more than the connection lets come: it reports every byte it holds and every byte it lets go.
  */
 
+import { joinBytes } from "../protocol/byte_collector.ts";
 import { LimitError, ProtocolError } from "../errors.ts";
 
 /** What a body needs of the connection that it comes on. */
@@ -15,6 +16,8 @@ export interface RequestBodyHost {
 
 /** Parts below this length (bytes) share memory. */
 const SHARED_MEMORY = 4096;
+/** Memory for so many bytes of a body is made before they have come. */
+const BELIEVED = 1_048_576;
 
 /** A body under way. */
 export class RequestBody {
@@ -27,7 +30,7 @@ export class RequestBody {
   #received = 0;
   #state: "open" | "ended" | "failed" | "discarded" = "open";
   #error: unknown;
-  /** Memory that small parts are copied to, and how much of it is used. */
+  /** Memory that small parts are copied to, or all when the whole is collected, and how much of it is used. */
   #shared: Uint8Array = none;
   #sharedUsed = 0;
   #stream: ReadableStream<Uint8Array> | null = null;
@@ -77,8 +80,8 @@ export class RequestBody {
       const past = `Cannot read ${this.#name}: it goes past ${this.#maxBytes} bytes`;
       return this.fail(new LimitError("maxBodyBytes", this.#maxBytes, past));
     }
+    if (this.#collecting) return this.#collect(content);
     this.#enqueue(content, lent);
-    if (this.#collecting) return;
     this.#queuedBytes += content.length;
     this.#host.buffered(content.length);
     this.#wake?.();
@@ -132,18 +135,40 @@ export class RequestBody {
     return this.#stream;
   }
 
-  /** All parts, once the last has come; without a stream. The parts may share memory with others. */
-  async collect(): Promise<Uint8Array[]> {
+  /** All of it, once the last has come; without a stream. It may share memory with others. */
+  async collect(): Promise<Uint8Array> {
     this.#disturbed = true;
     this.#collecting = true;
     // Who has the stream, or asks for it now, must not take what has been read for the end of it.
     this.#stream?.getReader();
     this.uncount();
-    while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
-    if (this.#state === "failed") throw this.#error;
     const parts = this.#queue;
     this.#queue = [];
-    return parts;
+    this.#shared = none;
+    this.#sharedUsed = 0;
+    if (this.#state !== "open") return this.#all(joinBytes(parts));
+    for (const part of parts) this.#collect(part);
+    while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
+    return this.#all(this.#shared.subarray(0, this.#sharedUsed));
+  }
+
+  #all(bytes: Uint8Array): Uint8Array {
+    this.#shared = none;
+    if (this.#state === "failed") throw this.#error;
+    return bytes;
+  }
+
+  /** Adds to what is collected: in memory for the whole, as far as it may be believed how long that will be. */
+  #collect(content: Uint8Array): void {
+    const at = this.#sharedUsed;
+    const length = at + content.length;
+    if (length > this.#shared.length) {
+      const memory = new Uint8Array(Math.max(length, Math.min(this.#expected ?? Infinity, Math.max(BELIEVED, 2 * at))));
+      memory.set(this.#shared.subarray(0, at));
+      this.#shared = memory;
+    }
+    this.#shared.set(content, at);
+    this.#sharedUsed = length;
   }
 
   #pull(controller: ReadableStreamDefaultController<Uint8Array>): void | Promise<void> {

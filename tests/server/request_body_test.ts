@@ -270,6 +270,41 @@ Deno.test("request.text waits for a body that comes in pieces", async () => {
   });
 });
 
+for (const length of [1, 5000, 300_000, 1_048_576, 1_048_577, 2_300_000]) {
+  for (const known of [true, false]) {
+    // What is not wanted yet stays in the kernel, which does not hold all of a long body.
+    for (const wantedAt of length > 5000 ? [0, 100_000] : [0, length]) {
+      const what = `${length} bytes, their number ${known ? "" : "un"}known, from the byte ${wantedAt} on`;
+      Deno.test(`request.bytes gives a body of ${what}`, async () => {
+        const content = Uint8Array.from({ length }, (_, at) => at * 31 >> 3);
+        let want!: () => void;
+        const wanted = new Promise<void>((resolve) => want = resolve);
+        const fetch = async (request: Request): Promise<Response> => {
+          await wanted;
+          const bytes = await request.bytes();
+          // Of the caller's own, and of the plain kind: it may be transferred.
+          assertEquals([bytes.constructor, bytes.buffer.byteLength], [Uint8Array, length]);
+          return new Response(bytes);
+        };
+        await inScene({ fetch }, async ({ connect }) => {
+          const web = await connect();
+          const asked = web.begin({ method: "POST", params: known ? { CONTENT_LENGTH: String(length) } : {} });
+          for (let at = 0; at < length; at += 65_000) {
+            if (at >= wantedAt) want();
+            await web.stdin(1, content.slice(at, at + 65_000));
+          }
+          web.stdinEnd(1);
+          await new Promise((resolve) => setTimeout(resolve, 3));
+          want();
+          const answer = await asked.answer();
+          assertEquals([answer.status, answer.body.length], [200, length]);
+          assertEquals(answer.body.findIndex((byte, at) => byte !== content[at]), -1);
+        });
+      });
+    }
+  }
+}
+
 for (
   const [how, read] of [
     ["text", (request: Request) => request.text()],
