@@ -15,13 +15,17 @@ export const MAX_STREAM_CONTENT = 65_528;
 const BY_REFERENCE = 16_384;
 /** Bytes in a piece of memory: enough for some eighty small responses. */
 const PIECE = 16_384;
+/** A piece with less left than a small response takes is not used further. */
+const MIN_ROOM = 512;
+/** How many pieces are kept for later; more are made when more writers have something written at a time. */
+const MAX_SPARE_PIECES = 64;
 const utf8 = new TextEncoder();
 
 /**
  * Memory that any number of writers use in turn: made anew for each response, it would cost more than all else that is
  * done for it.
  *
- * Owns what is left of one piece, unless a writer has it.
+ * Owns what is left of the pieces that no writer has.
  *
  * @example
  * ```ts
@@ -38,8 +42,9 @@ const utf8 = new TextEncoder();
  * ```
  */
 export class RecordMemory {
-  #bytes: Uint8Array = empty;
-  #used = 0;
+  readonly #pieces: Uint8Array[] = [];
+  /** How much of each is used. */
+  readonly #used: number[] = [];
   #from = 0;
 
   /** Where the unused part of the piece that was taken last begins. */
@@ -49,21 +54,20 @@ export class RecordMemory {
 
   /** Hands over a piece that has room for `length` bytes; it is no one else's until it is given back. */
   take(length: number): Uint8Array {
-    const bytes = this.#bytes;
-    if (bytes.length - this.#used < length) {
+    const last = this.#pieces.length - 1;
+    if (last < 0 || PIECE - this.#used[last]! < length) {
       this.#from = 0;
       return new Uint8Array(length <= PIECE ? PIECE : 2 * length);
     }
-    this.#bytes = empty;
-    this.#from = this.#used;
-    return bytes;
+    this.#from = this.#used.pop()!;
+    return this.#pieces.pop()!;
   }
 
   /** Takes a piece back of which the first `used` bytes are someone's for ever. Larger ones than usual are let go. */
   giveBack(bytes: Uint8Array, used: number): void {
-    if (bytes.length !== PIECE) return;
-    this.#bytes = bytes;
-    this.#used = used;
+    if (bytes.length !== PIECE || PIECE - used < MIN_ROOM || this.#pieces.length === MAX_SPARE_PIECES) return;
+    this.#pieces.push(bytes);
+    this.#used.push(used);
   }
 }
 

@@ -93,6 +93,17 @@ Deno.test("RecordMemory is used again by the next writer when one has been taken
   assertEquals(new Set(pieces.map(({ byteOffset }) => byteOffset)).size, 700);
 });
 
+Deno.test("RecordMemory makes no more pieces than writers have something written at a time", () => {
+  const memory = new RecordMemory();
+  const writers = Array.from({ length: 16 }, () => new RecordWriter(memory));
+  const buffers = new Set<ArrayBufferLike>();
+  for (let round = 0; round < 100; round++) {
+    for (const writer of writers) writer.streamEnd(6, 1);
+    for (const writer of writers) buffers.add(writer.take()[0]!.buffer);
+  }
+  assertEquals(buffers.size, 16);
+});
+
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {
   const writer = new RecordWriter();
   writer.stream(6, 1, new Uint8Array(0));
