@@ -13,8 +13,10 @@ import { writeLatin1 } from "./latin1.ts";
 export const MAX_STREAM_CONTENT = 65_528;
 /** Content from this length on (bytes) goes by reference; below it, a copy costs less than one more piece. */
 const BY_REFERENCE = 16_384;
-/** Bytes in a piece of memory: enough for some eighty small responses. */
+/** Bytes in a piece of memory that many writers share: enough for some eighty small responses. */
 const PIECE = 16_384;
+/** The same of a writer's own memory, which it has for as long as it lives: some ten. */
+const OWN_PIECE = 2048;
 /** A piece with less left than a small response takes is not used further. */
 const MIN_ROOM = 512;
 /** How many pieces are kept for later; more are made when more writers have something written at a time. */
@@ -42,10 +44,16 @@ const utf8 = new TextEncoder();
  * ```
  */
 export class RecordMemory {
+  readonly #pieceBytes: number;
   readonly #pieces: Uint8Array[] = [];
   /** How much of each is used. */
   readonly #used: number[] = [];
   #from = 0;
+
+  /** Makes memory in pieces of a size in bytes, none at first. */
+  constructor(pieceBytes: number = PIECE) {
+    this.#pieceBytes = pieceBytes;
+  }
 
   /** Where the unused part of the piece that was taken last begins. */
   get from(): number {
@@ -55,9 +63,9 @@ export class RecordMemory {
   /** Hands over a piece that has room for `length` bytes; it is no one else's until it is given back. */
   take(length: number): Uint8Array {
     const last = this.#pieces.length - 1;
-    if (last < 0 || PIECE - this.#used[last]! < length) {
+    if (last < 0 || this.#pieceBytes - this.#used[last]! < length) {
       this.#from = 0;
-      return new Uint8Array(length <= PIECE ? PIECE : 2 * length);
+      return new Uint8Array(length <= this.#pieceBytes ? this.#pieceBytes : 2 * length);
     }
     this.#from = this.#used.pop()!;
     return this.#pieces.pop()!;
@@ -65,7 +73,8 @@ export class RecordMemory {
 
   /** Takes a piece back of which the first `used` bytes are someone's for ever. Larger ones than usual are let go. */
   giveBack(bytes: Uint8Array, used: number): void {
-    if (bytes.length !== PIECE || PIECE - used < MIN_ROOM || this.#pieces.length === MAX_SPARE_PIECES) return;
+    const left = bytes.length - used;
+    if (bytes.length !== this.#pieceBytes || left < MIN_ROOM || this.#pieces.length === MAX_SPARE_PIECES) return;
     this.#pieces.push(bytes);
     this.#used.push(used);
   }
@@ -101,7 +110,7 @@ export class RecordWriter {
   #record = 0;
 
   /** Makes a writer; those that share `memory` use it in turn. */
-  constructor(memory: RecordMemory = new RecordMemory()) {
+  constructor(memory: RecordMemory = new RecordMemory(OWN_PIECE)) {
     this.#shared = memory;
   }
 

@@ -16,6 +16,7 @@ import { findPairs } from "../protocol/name_value.ts";
 import type { RecordMemory, RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
+import { FlowControl } from "./flow_control.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { plainResponse } from "./plain_response.ts";
 import { ResponseSender } from "./response_sender.ts";
@@ -42,16 +43,8 @@ export interface ConnectionHost {
   closed(connection: Connection): void;
 }
 
-/** Bytes of a body that wait to be read while no other request shares the connection: no one else is held up. */
-const UNREAD_ALONE = 65_536;
-/** A paused socket tells neither FIN nor RST: at each tick this much more is read, in bytes … */
-const PROBE_BYTES = 65_536;
-/** … up to this much, more than a kernel holds: then only the time-outs tell. */
-const MAX_PROBE_BYTES = 8_388_608;
 /** How long a handler may still answer to a web server that has ended its side, in milliseconds. */
 const HALF_CLOSED_MS = 10_000;
-/** Bytes queued beyond what the socket likes at which nothing more is read: each request read may queue more. */
-const MAX_BACKLOG = 262_144;
 /** What no web server can take for a record: the way to tell it that a response has broken off. */
 const BROKEN_RECORD = new Uint8Array(8);
 
@@ -61,21 +54,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   readonly peerAddr: Addr;
   readonly writer: RecordWriter;
   readonly #host: ConnectionHost;
-  readonly #transport: Transport;
+  readonly #flow: FlowControl;
   readonly #protocol: ApplicationConnection<Exchange>;
   readonly #exchanges = new Set<Exchange>();
-  /** Bytes of bodies that no one has read yet. */
-  #unread = 0;
-  /** How much more of them may come, so that a web server that has left is noticed. */
-  #probing = 0;
-  /** More is queued on the socket than it likes; since then, this many bytes have been queued in spite of it. */
-  #blocked = false;
-  #blockedMs = 0;
-  #backlog = 0;
-  #paused = false;
-  #held = false;
-  /** Goes on with what waits to write. */
-  #waiting: (() => void)[] = [];
   /** Bytes are being received: what is written meanwhile is sent at the end, in one go. */
   #receiving = false;
   /** Those bytes must be copied to last. */
@@ -95,16 +76,14 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #fresh = true;
   /** Since when, on the server's clock, the connection has been in the state that it is in. */
   #sinceMs: number;
-  /** Since when it has been read from. */
-  #readMs: number;
 
   constructor(transport: Transport, host: ConnectionHost) {
     this.#host = host;
     this.settings = host.settings;
-    this.#transport = transport;
     this.peerAddr = transport.remoteAddr;
-    this.#sinceMs = this.#readMs = host.nowMs;
+    this.#sinceMs = host.nowMs;
     const { maxConnections, maxRequests, maxParamsBytes, maxUnfinishedRequests, multiplex } = this.settings;
+    this.#flow = new FlowControl(transport, host, this.settings.maxUnreadBytes);
     this.#protocol = new ApplicationConnection<Exchange>(this, {
       roles: [...host.handlers.keys()],
       capabilities: { maxConnections, maxRequests, multiplex },
@@ -119,13 +98,13 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   /** Reads nothing for now. */
   hold(): void {
-    this.#held = true;
+    this.#flow.held = true;
     this.#steer();
   }
 
   /** Reads what comes, after `hold`. */
   unhold(): void {
-    this.#held = false;
+    this.#flow.held = false;
     this.#sinceMs = this.#host.nowMs;
     this.#steer();
   }
@@ -147,15 +126,15 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.#abortAll(reason);
     if (begun) this.#shutBroken();
     else this.#shutdown();
-    if (!this.#blocked) this.#transport.close();
+    if (!this.#flow.blocked) this.#flow.close();
   }
 
   ref(): void {
-    this.#transport.ref();
+    this.#flow.ref();
   }
 
   unref(): void {
-    this.#transport.unref();
+    this.#flow.unref();
   }
 
   /** Ends what has waited for too long; called about once a second. */
@@ -163,19 +142,19 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const { drainTimeoutMs, headTimeoutMs, idleTimeoutMs, requestTimeoutMs, writeTimeoutMs } = this.settings;
     const { nowMs } = this.#host;
     const waitedMs = nowMs - this.#sinceMs;
-    if (this.#blocked && writeTimeoutMs > 0 && nowMs - this.#blockedMs >= writeTimeoutMs) {
+    if (writeTimeoutMs > 0 && this.#flow.blockedForMs >= writeTimeoutMs) {
       const what = "Cannot send response: the web server has not taken what waits for it";
       return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} in ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
-      if ((this.#closing || !this.#blocked) && waitedMs >= drainTimeoutMs) this.#drop();
+      if ((this.#closing || !this.#flow.blocked) && waitedMs >= drainTimeoutMs) this.#flow.drop();
       return;
     }
     for (const exchange of this.#exchanges) {
       if (requestTimeoutMs > 0 && nowMs - exchange.startedMs >= requestTimeoutMs) exchange.timeOut(requestTimeoutMs);
       else this.#tickBody(exchange);
     }
-    if (this.#held) {
+    if (this.#flow.held) {
       if (headTimeoutMs === 0 || waitedMs < headTimeoutMs) return;
       const { maxConnections } = this.settings;
       const what = `Cannot serve connection: ${maxConnections} others have been open for ${headTimeoutMs} ms`;
@@ -184,9 +163,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const headMs = this.#headSinceMs;
     if (this.#peerEnded) {
       // Its answer would be welcome, but a handler that does not end must not hold the socket for ever.
-      if (waitedMs >= HALF_CLOSED_MS) this.#transport.close();
-    } else if (this.#paused) {
-      if (this.#probing < MAX_PROBE_BYTES) this.#probing += PROBE_BYTES;
+      if (waitedMs >= HALF_CLOSED_MS) this.#flow.close();
+    } else if (this.#flow.paused) {
+      this.#flow.probe();
       this.#steer();
     } else if (headMs !== undefined) {
       if (headTimeoutMs === 0 || nowMs - headMs < headTimeoutMs) return;
@@ -204,14 +183,14 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const underWay = active === 0 && (this.#fresh || !idle);
     const sinceMs = unfinishedSinceMs ?? (underWay ? this.#sinceMs : undefined);
     // While it was we who did not read, the web server could not send.
-    return sinceMs === undefined ? undefined : Math.max(sinceMs, this.#readMs);
+    return sinceMs === undefined ? undefined : Math.max(sinceMs, this.#flow.readMs);
   }
 
   #tickBody(exchange: Exchange): void {
     const { bodyTimeoutMs } = this.settings;
     if (bodyTimeoutMs === 0 || !(exchange.body?.open || exchange.data?.open)) return;
     // It is we who do not read.
-    if (this.#paused || exchange.body?.waiting || exchange.data?.waiting) exchange.bodyMs = this.#host.nowMs;
+    if (this.#flow.paused || exchange.body?.waiting || exchange.data?.waiting) exchange.bodyMs = this.#host.nowMs;
     else if (this.#host.nowMs - exchange.bodyMs >= bodyTimeoutMs) exchange.timeOutBody(bodyTimeoutMs);
   }
 
@@ -246,11 +225,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   drained(): void {
-    this.#blocked = false;
-    this.#backlog = 0;
-    if (this.#closing) return this.#transport.close();
+    this.#flow.drained();
+    if (this.#closing) return this.#flow.close();
     if (this.#shutDown || this.#peerEnded) this.#sinceMs = this.#host.nowMs;
-    this.#goOn();
     this.#steer();
   }
 
@@ -261,7 +238,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#exchanges.size > 0) {
       this.#abortAll(new RequestAbortedError("The web server closed the connection", error && { cause: error }));
     }
-    this.#goOn();
+    this.#flow.drained();
     this.#host.closed(this);
   }
 
@@ -321,13 +298,12 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   // What exchanges tell:
 
   flush(): boolean {
-    if (!this.#receiving && !this.writer.empty) this.#write();
-    return !this.#blocked;
+    if (!this.#receiving && !this.writer.empty) this.#flow.write(this.writer.take());
+    return !this.#flow.blocked;
   }
 
   writable(): Promise<void> {
-    if (!this.#blocked || this.#gone) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#flow.writable();
   }
 
   end(exchange: Exchange, appStatus: number): void {
@@ -359,7 +335,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   buffered(delta: number): void {
-    this.#unread += delta;
+    this.#flow.unread += delta;
     this.#steer();
   }
 
@@ -375,7 +351,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   #break(error: unknown): void {
     this.#host.report(error);
     this.#abortAll(new RequestAbortedError("The web server broke the protocol", { cause: error }));
-    this.#drop();
+    this.#flow.drop();
   }
 
   #abortAll(reason: RequestAbortedError): void {
@@ -394,31 +370,17 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   /** Sends what has been written, and closes if that was all. */
   #settle(): void {
     if (this.#gone || this.#shutDown) return;
-    if (!this.writer.empty) this.#write();
+    if (!this.writer.empty) this.#flow.write(this.writer.take());
     const done = this.#protocol.finished || this.#exchanges.size === 0 && this.#peerEnded ||
       this.#draining && this.#protocol.idle;
     if (done) this.#shutdown();
     else this.#steer();
   }
 
-  #write(): void {
-    const pieces = this.writer.take();
-    if (this.#blocked) { for (const piece of pieces) this.#backlog += piece.length; }
-    if (this.#transport.write(pieces) || this.#blocked) return;
-    this.#blocked = true;
-    this.#blockedMs = this.#host.nowMs;
-  }
-
-  /** Closes at once; a reset, where the runtime has one, tells that what was queued is lost. */
-  #drop(): void {
-    if (this.#blocked) this.#transport.reset();
-    else this.#transport.close();
-  }
-
   /** Ends our side such that what has been sent cannot be taken for whole, as nginx takes it after a mere close. */
   #shutBroken(): void {
     this.writer.take();
-    this.#transport.write([BROKEN_RECORD]);
+    this.#flow.write([BROKEN_RECORD]);
     this.#shutdown();
   }
 
@@ -426,31 +388,12 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     if (this.#shutDown) return;
     this.#shutDown = true;
     this.#sinceMs = this.#host.nowMs;
-    if (!this.#transport.shutdown()) {
-      this.#blocked = true;
-      this.#blockedMs = this.#host.nowMs;
-    }
+    this.#flow.shutdown();
     // Input left unread would make the system reset the connection, and the response could be lost (§3.5 leaves it open).
     this.#steer();
   }
 
-  /** Pauses and resumes the socket by what waits to be read, or to be sent. */
   #steer(): void {
-    const { maxUnreadBytes } = this.settings;
-    const highWater = this.#exchanges.size > 1 ? maxUnreadBytes : Math.min(maxUnreadBytes, UNREAD_ALONE);
-    if (this.#unread <= highWater) this.#probing = 0;
-    const full = !this.#shutDown &&
-      (this.#held || this.#unread > highWater + this.#probing || this.#backlog > MAX_BACKLOG);
-    if (full === this.#paused) return;
-    this.#paused = full;
-    if (full) return this.#transport.pause();
-    this.#readMs = this.#host.nowMs;
-    this.#transport.resume();
-  }
-
-  #goOn(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    this.#flow.steer(this.#exchanges.size > 1, this.#shutDown);
   }
 }

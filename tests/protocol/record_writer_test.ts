@@ -57,9 +57,9 @@ Deno.test("RecordWriter goes on in the memory that it has when a part has been t
       if (!large) buffers.add(buffer);
     }
   }
-  assertEquals([...sizes].filter((size) => size < 20_000), [16_384]);
-  // 180 records of 112 bytes.
-  assertEquals(buffers.size, 2);
+  assertEquals([...sizes].filter((size) => size < 20_000), [2048]);
+  // 180 records of 112 bytes, 14 in each.
+  assertEquals(buffers.size, 13);
 });
 
 Deno.test("RecordWriter never writes to what it shares with another that has not been taken from", () => {
