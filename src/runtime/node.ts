@@ -199,9 +199,9 @@ class NodeTransport implements Transport {
 }
 
 /**
- * Moves a connection to a Socket that reads into `buffer`, or gives back nothing where Node's insides are not as they are
- * known: memory for each chunk costs a tenth of a small request. Node takes `onread` only where it makes the socket itself, and it makes those that
- * it accepts without.
+ * Moves a connection to a Socket that reads into `buffer`: memory for each chunk costs a tenth of a small request. Node
+ * takes `onread` only for sockets that are made, not for those that it accepts. Gives back nothing where Node's insides
+ * are not as they are known.
  */
 function readInto(
   buffer: Uint8Array,

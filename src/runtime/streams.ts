@@ -74,7 +74,8 @@ class StreamsTransport implements Transport {
       if (piece.length === 0) continue;
       const { length } = piece;
       this.#queuedBytes += length;
-      this.#writer.write(piece).then(() => this.#sent(length), this.#failed);
+      // A stream may give the memory away, which is shared with what is still to be written, or is the handler's own.
+      this.#writer.write(new Uint8Array(piece)).then(() => this.#sent(length), this.#failed);
     }
     const below = this.#queuedBytes <= HIGH_WATER_BYTES;
     if (!below) this.#wantsDrained = true;

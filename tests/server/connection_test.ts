@@ -129,6 +129,32 @@ Deno.test("serveConnection resolves when the web server ends an idle connection"
   await bounded(served, "serveConnection");
 });
 
+Deno.test("serveConnection answers on when its stream gives away the memory of what is written", async () => {
+  const bytes = encode("x".repeat(20_000));
+  const toServer = new TransformStream<Uint8Array, Uint8Array>();
+  const received: Uint8Array[] = [];
+  let seen = gate();
+  const writable = new WritableStream<Uint8Array>({
+    write(chunk): void {
+      received.push(structuredClone(chunk, { transfer: [chunk.buffer as ArrayBuffer] }));
+      if (concat(received).length >= 20_000) seen.open();
+    },
+  });
+  const served = serveConnection({ readable: toServer.readable, writable }, () => new FastResponse(bytes));
+  const writer = toServer.writable.getWriter();
+  for (let request = 0; request < 3; request++) {
+    await writer.write(requestBytes(true, 1));
+    await bounded(seen.promise, "the answer");
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    const records = recordsOf(concat(received.splice(0)));
+    assertEquals(records.at(-1)?.type, FCGI_END_REQUEST);
+    assertEquals(bytes.length, 20_000);
+    seen = gate();
+  }
+  await writer.close();
+  await bounded(served, "serveConnection");
+});
+
 Deno.test("serveConnection tells onError when the stream fails", async () => {
   const errors: unknown[] = [];
   const readable = new ReadableStream<Uint8Array>({ pull: (it) => it.enqueue(encode("GET / HTTP/1.1\r\n")) });
