@@ -1,8 +1,8 @@
 /**
  * Sockets by Deno's own API, `read` and `write` only: its `readable` and `writable` streams cost 3.7 times as much.
  *
- * A transport owns its connection, its read buffer and its queue. The runtime owns the memory in which writes are
- * gathered, lent to one transport at a time.
+ * A transport owns its connection, its read buffer and its queue. The runtime owns the larger buffers, lent to one
+ * transport at a time: to read into while much comes, and to gather writes in.
  */
 import { inheritedFd } from "./process.ts";
 import { addressText, connectError, listenError } from "./socket_error.ts";
@@ -62,7 +62,7 @@ const MIN_READ_BYTES = 4096;
 const MAX_READ_BYTES = 65_536;
 /** What one `write` gathers at most. */
 const GATHER_BYTES = 262_144;
-/** How many such buffers are kept for later; more are made when more transports are writing. */
+/** How many buffers of a size are kept for later; more are made when more transports need them. */
 const MAX_SPARE_BUFFERS = 8;
 /** How long accepting rests when the process has no descriptor left. */
 const ACCEPT_RETRY_MS = 50;
@@ -70,7 +70,7 @@ const ACCEPT_RETRY_MS = 50;
 /** Makes the runtime that stands on Deno's own sockets. */
 export function denoRuntime(): Runtime {
   const deno = (globalThis as unknown as { readonly Deno: DenoApi }).Deno;
-  const buffers = new GatherBuffers();
+  const buffers = new SpareBuffers();
 
   async function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { path, fd, reusePort } = options;
@@ -119,13 +119,13 @@ class DenoTransportListener implements Listener {
   #closed = false;
   #endRest: (() => void) | undefined;
 
-  constructor(listener: DenoListener, accept: Accept, buffers: GatherBuffers) {
+  constructor(listener: DenoListener, accept: Accept, buffers: SpareBuffers) {
     this.#listener = listener;
     this.addr = plainAddr(listener.addr);
     this.#accepting = this.#accept(accept, buffers);
   }
 
-  async #accept(accept: Accept, buffers: GatherBuffers): Promise<void> {
+  async #accept(accept: Accept, buffers: SpareBuffers): Promise<void> {
     while (!this.#closed) {
       let conn: DenoConn;
       try {
@@ -171,7 +171,7 @@ class DenoTransportListener implements Listener {
 class DenoTransport implements Transport {
   readonly remoteAddr: Addr;
   readonly #conn: DenoConn;
-  readonly #buffers: GatherBuffers;
+  readonly #buffers: SpareBuffers;
   readonly #queue = new WriteQueue();
   #sink!: TransportSink;
   #paused = false;
@@ -183,13 +183,13 @@ class DenoTransport implements Transport {
   #shut: "no" | "when sent" | "done" = "no";
   #gone = false;
 
-  private constructor(conn: DenoConn, remoteAddr: Addr, buffers: GatherBuffers) {
+  private constructor(conn: DenoConn, remoteAddr: Addr, buffers: SpareBuffers) {
     this.#conn = conn;
     this.#buffers = buffers;
     this.remoteAddr = remoteAddr;
   }
 
-  static open(conn: DenoConn, remoteAddr: Addr, buffers: GatherBuffers, accept: Accept): DenoTransport {
+  static open(conn: DenoConn, remoteAddr: Addr, buffers: SpareBuffers, accept: Accept): DenoTransport {
     const transport = new DenoTransport(conn, remoteAddr, buffers);
     try {
       conn.setNoDelay?.(true);
@@ -202,7 +202,7 @@ class DenoTransport implements Transport {
   }
 
   async #read(): Promise<void> {
-    let buffer = new Uint8Array(MIN_READ_BYTES);
+    let buffer: Uint8Array = new Uint8Array(MIN_READ_BYTES);
     try {
       while (!this.#gone) {
         if (this.#paused) await new Promise<void>((resolve) => this.#goOn = resolve);
@@ -212,10 +212,14 @@ class DenoTransport implements Transport {
         if (length === null) return this.#readEnd();
         this.#sink.received(buffer.subarray(0, length), true);
         const size = nextReadBytes(buffer.length, length);
-        if (size !== buffer.length) buffer = new Uint8Array(size);
+        if (size === buffer.length) continue;
+        this.#buffers.giveBack(buffer);
+        buffer = this.#buffers.take(size);
       }
     } catch (error) {
       this.#fail(error as Error);
+    } finally {
+      this.#buffers.giveBack(buffer);
     }
   }
 
@@ -268,7 +272,7 @@ class DenoTransport implements Transport {
   /** Memory to gather `bytes` bytes in: of its own if they are few, else from the runtime's buffers. */
   #takeScratch(bytes: number): void {
     this.#returnScratch();
-    this.#scratch = bytes <= MIN_READ_BYTES ? new Uint8Array(bytes) : this.#buffers.take();
+    this.#scratch = bytes <= MIN_READ_BYTES ? new Uint8Array(bytes) : this.#buffers.take(GATHER_BYTES);
   }
 
   #returnScratch(): void {
@@ -332,23 +336,26 @@ class DenoTransport implements Transport {
 
 const NOTHING = new Uint8Array(0);
 
-/** Large memory for gathered writes, made once and lent again. */
-class GatherBuffers {
-  readonly #spare: Uint8Array[] = [];
+/** Larger memory, made once and lent again: on V8 a new piece costs as much as what is done with it. */
+class SpareBuffers {
+  readonly #spare = new Map<number, Uint8Array[]>();
 
-  take(): Uint8Array {
-    return this.#spare.pop() ?? new Uint8Array(GATHER_BYTES);
+  take(size: number): Uint8Array {
+    return this.#spare.get(size)?.pop() ?? new Uint8Array(size);
   }
 
   giveBack(buffer: Uint8Array): void {
-    if (buffer.length === GATHER_BYTES && this.#spare.length < MAX_SPARE_BUFFERS) this.#spare.push(buffer);
+    if (buffer.length <= MIN_READ_BYTES) return;
+    const spare = this.#spare.get(buffer.length);
+    if (spare === undefined) this.#spare.set(buffer.length, [buffer]);
+    else if (spare.length < MAX_SPARE_BUFFERS) spare.push(buffer);
   }
 }
 
-/** A full buffer calls for a larger one; a nearly empty one is given up, so that an idle connection holds little. */
+/** A full buffer calls for a larger one; a nearly empty one for a smaller, so that an idle connection holds little. */
 function nextReadBytes(size: number, length: number): number {
   if (length === size) return Math.min(size * 4, MAX_READ_BYTES);
-  return length <= size / 4 ? MIN_READ_BYTES : size;
+  return length <= size / 16 ? Math.max(size / 4, MIN_READ_BYTES) : size;
 }
 
 function plainAddr(addr: DenoAddr): Addr {
