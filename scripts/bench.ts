@@ -129,15 +129,18 @@ try {
     runtimes.map(({ name, version, command }) => {
       return { name, version, keeps: true, command: (addr) => command("app", "fastcgi", of, addr) };
     });
-  for (const load of directLoads) {
-    for (const server of ours("FastResponse")) await measureDirect(load.row, load, server);
-    for (const server of load.oursOnly ? [] : peers) {
-      if (server.keeps || load.row !== rows.kept && load.row !== rows.one) await measureDirect(load.row, load, server);
+  const measureLoads = async (socket: "unix" | "tcp"): Promise<void> => {
+    for (const load of directLoads.filter((load) => load.socket === socket)) {
+      for (const server of ours("FastResponse")) await measureDirect(load.row, load, server);
+      for (const server of load.oursOnly ? [] : peers) {
+        if (server.keeps || load.row !== rows.kept && load.row !== rows.one) await measureDirect(load.row, load, server);
+      }
+      for (const server of load.withResponse ? ours("Response") : []) {
+        await measureDirect(responseRow(load.row), load, server);
+      }
     }
-    for (const server of load.withResponse ? ours("Response") : []) {
-      await measureDirect(responseRow(load.row), load, server);
-    }
-  }
+  };
+  await measureLoads("unix");
 
   if (has.nginx) {
     for (const server of [...ours("FastResponse"), ...peers.filter(({ name }) => name === "Go")]) {
@@ -164,6 +167,8 @@ try {
     }
   }
 
+  // Last: for a minute after, the system has thousands of closed connections to see off, in whatever process is running.
+  await measureLoads("tcp");
   console.log(`\n${tables(figures, runtimes, peers)}`);
 } finally {
   await Deno.remove(folder, { recursive: true });
