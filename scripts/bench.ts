@@ -133,7 +133,9 @@ try {
     for (const load of directLoads.filter((load) => load.socket === socket)) {
       for (const server of ours("FastResponse")) await measureDirect(load.row, load, server);
       for (const server of load.oursOnly ? [] : peers) {
-        if (server.keeps || load.row !== rows.kept && load.row !== rows.one) await measureDirect(load.row, load, server);
+        if (server.keeps || load.row !== rows.kept && load.row !== rows.one) {
+          await measureDirect(load.row, load, server);
+        }
       }
       for (const server of load.withResponse ? ours("Response") : []) {
         await measureDirect(responseRow(load.row), load, server);

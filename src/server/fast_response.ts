@@ -240,8 +240,8 @@ function withJsonType(init: ResponseInit | undefined): ResponseInit {
 }
 
 /**
- * A `Response` whose body, if it is a string or bytes, is sent without a stream: two to three times as fast as the
- * runtime's own on Node. The same constructor and statics; `instanceof Response`.
+ * A `Response` whose body, if it is a string or bytes, is sent without a stream: twice as fast as the runtime's own on
+ * Node. The same constructor and statics; `instanceof Response`.
  *
  * Bytes are sent as they are when the response leaves: do not change them after returning it. For frameworks that make
  * their responses themselves there is the option `fastResponse`.
