@@ -5,7 +5,7 @@
  * who waits to write. Knows no record and no request.
  */
 
-import type { Addr, Transport } from "../runtime/transport.ts";
+import type { Transport } from "../runtime/transport.ts";
 
 /** Bytes of a body that wait to be read while no other request shares the connection: no one else is held up. */
 const UNREAD_ALONE = 65_536;
@@ -42,10 +42,6 @@ export class FlowControl {
     this.#clock = clock;
     this.#maxUnreadBytes = maxUnreadBytes;
     this.#readMs = clock.nowMs;
-  }
-
-  get peerAddr(): Addr {
-    return this.#transport.remoteAddr;
   }
 
   /** Whether it is we who do not read. */

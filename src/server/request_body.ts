@@ -16,8 +16,9 @@ export interface RequestBodyHost {
 
 /** Parts below this length (bytes) share memory. */
 const SHARED_MEMORY = 4096;
-/** Memory for so many bytes of a body is made before they have come. */
-const BELIEVED = 1_048_576;
+/** How many times as long as what has come a body that is read whole may say that it will be, to have memory made for it:
+ * who says so may send no more. */
+const BELIEVED = 32;
 
 /** A body under way. */
 export class RequestBody {
@@ -158,12 +159,13 @@ export class RequestBody {
     return bytes;
   }
 
-  /** Adds to what is collected: in memory for the whole, as far as it may be believed how long that will be. */
+  /** Adds to what is collected: in memory for the whole, but not for far more than has come. */
   #collect(content: Uint8Array): void {
     const at = this.#sharedUsed;
     const length = at + content.length;
     if (length > this.#shared.length) {
-      const memory = new Uint8Array(Math.max(length, Math.min(this.#expected ?? Infinity, Math.max(BELIEVED, 2 * at))));
+      const room = Math.max(SHARED_MEMORY, (this.#expected === undefined ? 2 : BELIEVED) * length);
+      const memory = new Uint8Array(Math.min(this.#expected ?? Infinity, this.#maxBytes, room));
       memory.set(this.#shared.subarray(0, at));
       this.#shared = memory;
     }
