@@ -216,7 +216,7 @@ export class Exchange implements RequestSource {
   #respond(response: unknown): void {
     if (this.#over) return discard(response);
     try {
-      const sending = this.#send(takeApart(response));
+      const sending = this.#send(takeApart(response, this.method));
       sending?.catch((error) => this.#fail(error));
     } catch (error) {
       discard(response);

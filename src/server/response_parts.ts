@@ -1,7 +1,9 @@
 /** What of a response is sent, read from whatever a handler has returned. */
 
+import { allowsBody } from "../cgi/response_head.ts";
 import { memoryParts } from "./fast_response.ts";
 import { headerPairs } from "./header_pairs.ts";
+import { takeMemoryBody } from "./memory_body.ts";
 
 /** A response, taken apart for sending. */
 export interface ResponseParts {
@@ -16,13 +18,13 @@ export interface ResponseParts {
 }
 
 /**
- * Takes a handler's response apart.
+ * Takes a handler's response to a request of this method apart.
  *
  * @throws {TypeError} If it is no Response, or its body has been used.
  * @throws {RangeError} If its status cannot be sent: `Response.error()` has 0.
  */
-export function takeApart(response: unknown): ResponseParts {
-  const parts = memoryParts(response) ?? nativeParts(response);
+export function takeApart(response: unknown, method: string): ResponseParts {
+  const parts = memoryParts(response) ?? nativeParts(response, method);
   const { status, headers } = parts;
   if (status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
@@ -30,15 +32,23 @@ export function takeApart(response: unknown): ResponseParts {
   return headers instanceof Headers ? { ...parts, headers: headerPairs(headers) } : parts;
 }
 
-function nativeParts(value: unknown): ResponseParts {
+function nativeParts(value: unknown, method: string): ResponseParts {
   if (!(value instanceof Response)) {
     throw new TypeError(`Cannot send response: the handler returned ${describe(value)}, not a Response`);
   }
-  const { status, statusText, headers, body, bodyUsed } = value;
+  const { status, statusText, headers, url } = value;
+  return { status, statusText, headers: url === "" ? headers : asRead(headers), body: bodyOf(value, method) };
+}
+
+function bodyOf(response: Response, method: string): ResponseParts["body"] {
+  // What is not sent is left alone: its length would be told by one runtime only.
+  const inMemory = allowsBody(response.status, method) ? takeMemoryBody(response) : undefined;
+  if (inMemory !== undefined) return inMemory;
+  const { body, bodyUsed } = response;
   if (bodyUsed || body?.locked) {
     throw new TypeError("Cannot send response: its body has been read, or is being read, already");
   }
-  return { status, statusText, headers: value.url === "" ? headers : asRead(headers), body };
+  return body;
 }
 
 /** What every runtime's `fetch` decodes. */

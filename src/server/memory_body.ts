@@ -1,0 +1,44 @@
+/**
+ * The body of a native Response that is a string or bytes, without a stream made of it: where the runtime shows what it
+ * keeps (Deno, to its own HTTP server). That is documented nowhere, so it is used only as far as it is found as known.
+ */
+
+const NativeResponse = Response;
+
+/** A body in memory, as Deno keeps it. */
+interface StaticBody {
+  readonly body: string | Uint8Array;
+  consumed: boolean;
+}
+
+/** Under what a response keeps its body; undefined where it is not shown. */
+const inner: symbol | undefined = findInner();
+
+function findInner(): symbol | undefined {
+  const response = new NativeResponse("text", { headers: { a: "b" } });
+  const found = Object.getOwnPropertySymbols(response).find((key) => staticBody(response, key)?.body === "text");
+  if (found === undefined) return undefined;
+  // What is said there is believed of the body, and the body goes by it.
+  staticBody(response, found)!.consumed = true;
+  return response.bodyUsed ? found : undefined;
+}
+
+/**
+ * Takes the body out of a response of which headers have been read, and which is used thereby; undefined if it has to be
+ * read as a stream, or there is none, or it cannot be read.
+ */
+export function takeMemoryBody(response: Response): string | Uint8Array | undefined {
+  if (inner === undefined || Object.getPrototypeOf(response) !== NativeResponse.prototype) return undefined;
+  const found = staticBody(response, inner);
+  if (found === undefined || found.consumed || Object.hasOwn(response, "body")) return undefined;
+  found.consumed = true;
+  return found.body;
+}
+
+function staticBody(response: Response, key: symbol): StaticBody | undefined {
+  const { body } = (response as unknown as Record<symbol, { body?: unknown } | null>)[key] ?? {};
+  const { streamOrStatic } = (body ?? {}) as { streamOrStatic?: Partial<StaticBody> };
+  if (streamOrStatic?.consumed === undefined) return undefined;
+  const content = streamOrStatic.body;
+  return typeof content === "string" || content instanceof Uint8Array ? streamOrStatic as StaticBody : undefined;
+}
