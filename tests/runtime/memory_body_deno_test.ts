@@ -1,4 +1,4 @@
-import { takeMemoryBody } from "../../src/server/memory_body.ts";
+import { takeMemoryBody } from "../../src/runtime/memory_body.ts";
 import { assertEquals } from "../std/assert.ts";
 
 /** A response of which headers have been read. */
@@ -15,6 +15,7 @@ Deno.test("takeMemoryBody finds strings and bytes where Deno keeps them", async 
   assertEquals(takeMemoryBody(read(new Response(bytes.buffer))), bytes);
   assertEquals(takeMemoryBody(read(Response.json({ a: 1 }))), '{"a":1}');
   assertEquals(takeMemoryBody(read(new Response(new URLSearchParams("a=b")))), "a=b");
+  assertEquals(takeMemoryBody(read(new Response("text").clone())), "text");
   const response = new Response("text");
   assertEquals([takeMemoryBody(read(response)), response.bodyUsed], ["text", true]);
   assertEquals(await response.text().catch((error) => error instanceof TypeError), true);
@@ -32,13 +33,9 @@ Deno.test("takeMemoryBody leaves the others to be read as streams", async () => 
     new Response(),
     new Response(new Blob(["text"])),
     new Response(new Blob(["text"]).stream()),
-    new Response("text").clone(),
     new Other("text"),
     Response.error(),
-    Object.create(Response.prototype),
   ];
-  assertEquals(others.slice(0, 5).map((other) => takeMemoryBody(read(other))), Array(5).fill(undefined));
-  assertEquals(takeMemoryBody(read(others[5])), "text");
-  assertEquals(others.slice(6, 8).map((other) => takeMemoryBody(read(other))), [undefined, undefined]);
-  assertEquals(takeMemoryBody(others[8]), undefined);
+  for (const other of others) assertEquals(takeMemoryBody(read(other)), undefined);
+  assertEquals(takeMemoryBody(Object.create(Response.prototype)), undefined);
 });

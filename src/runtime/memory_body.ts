@@ -18,7 +18,7 @@ function findInner(): symbol | undefined {
   const response = new NativeResponse("text", { headers: { a: "b" } });
   const found = Object.getOwnPropertySymbols(response).find((key) => staticBody(response, key)?.body === "text");
   if (found === undefined) return undefined;
-  // What is said there is believed of the body, and the body goes by it.
+  // Only if a body that is marked there as used is used.
   staticBody(response, found)!.consumed = true;
   return response.bodyUsed ? found : undefined;
 }
