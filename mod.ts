@@ -17,10 +17,10 @@
 export { Params } from "./src/cgi/params.ts";
 export * from "./src/errors.ts";
 export type { Addr, FdAddr, NetAddr, UnixAddr } from "./src/runtime/transport.ts";
-export type { DuplexStreams } from "./src/runtime/streams.ts";
+export type { DuplexStreams } from "./src/runtime/streams_transport.ts";
 export { serve, serveConnection } from "./src/serve.ts";
-export { FastResponse } from "./src/server/fast_response.ts";
+export { FastResponse } from "./src/fetch/fast_response.ts";
 export type { ErrorHandler, Handler, HandlerInfo, Role } from "./src/server/handler.ts";
 export { allow, type Handlers } from "./src/server/roles.ts";
 export type { Server, ServerStats } from "./src/server/server.ts";
-export type { ConnectionOptions, ServeOptions } from "./src/server/settings.ts";
+export type { ConnectionOptions, ServeOptions } from "./src/server/server_options.ts";

@@ -4,7 +4,8 @@
  */
 
 import { type NetAddr, serve } from "../mod.ts";
-import { bridge, createClient } from "../src/client.ts";
+import { bridge } from "../src/bridge.ts";
+import { createClient } from "../src/client.ts";
 
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 

@@ -1,7 +1,8 @@
 /** A program as users of the npm package write it: `check_npm.ts` has TypeScript check it against the packed types. */
 
 import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
-import { authorizerVariables, bridge, type BridgeInfo, type Client, createClient } from "@webfcgi/webfcgi/client";
+import { bridge, type BridgeInfo } from "@webfcgi/webfcgi/bridge";
+import { authorizerVariables, type Client, createClient } from "@webfcgi/webfcgi/client";
 import { decodePairs, FCGI_PARAMS, type FcgiRecord, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
 
 const handler: Handler = async (request, info) => {

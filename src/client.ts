@@ -1,6 +1,5 @@
 /**
- * The other half: `fetch` over FastCGI, and a site's folder before it. Puts PHP-FPM, or any other FastCGI application,
- * behind `Deno.serve`, `Bun.serve`, Hono or a test.
+ * The other half: `fetch` over FastCGI. Puts PHP-FPM, or any other FastCGI application, behind `Deno.serve`, `Bun.serve`, Hono or a test.
  *
  * @example Asking an application
  * ```ts
@@ -42,16 +41,11 @@
  * @module
  */
 
-import { Bridge } from "./bridge/bridge.ts";
-import type { BridgeOptions } from "./bridge/bridge_options.ts";
-import type { BridgeInfo } from "./bridge/client_address.ts";
 import { type ClientOptions, parseAddress, resolveClient } from "./client/client_options.ts";
 import { type Client, FastCgiClient } from "./client/fast_cgi_client.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/transport.ts";
 
-export type { BridgeOptions } from "./bridge/bridge_options.ts";
-export type { BridgeInfo } from "./bridge/client_address.ts";
 export { authorizerVariables } from "./client/authorizer_variables.ts";
 export type { ApplicationCapabilities } from "./client/capabilities.ts";
 export type { ClientOptions, RequestLine, ScriptRules, Site } from "./client/client_options.ts";
@@ -106,43 +100,4 @@ export function createClient(where: string | ClientOptions, options: ClientOptio
     runtime ??= detectRuntime();
     return (await runtime).connect(settings.addr, open, signal);
   });
-}
-
-/**
- * Makes a handler of a client, for `Deno.serve`, `Bun.serve`, Hono or whatever else takes one: it serves the files of a
- * site's folder, with types, ranges and conditional requests, executes its scripts by FastCGI, and has the front
- * controller answer the rest.
- *
- * Nothing is served outside of the folder, nothing with a dot before its name (but `/.well-known/`), and no script's
- * source. A path that names a folder gets its index: a script, or `index.html`.
- *
- * @param client What asks the application.
- * @throws {TypeError} If an option cannot be.
- *
- * @example Files of a folder, and an application for the rest
- * ```ts
- * import { serve } from "@webfcgi/webfcgi";
- * import { bridge, createClient } from "@webfcgi/webfcgi/client";
- * import { assertEquals } from "@std/assert";
- *
- * const application = serve({ port: 0, onListen: () => {} }, ({ url }) => new Response(`The application's: ${url}`));
- * await application.ready;
- * const client = createClient({ port: (application.addr as { port: number }).port });
- *
- * const handler = bridge(client, { root: ".", frontController: "" }); // PHP has a front controller, /index.php
- * const file = await handler(new Request("http://localhost/LICENSE"));
- * assertEquals((await file.text()).slice(0, 11), "MIT License");
- * const rest = await handler(new Request("http://localhost/path"));
- * assertEquals(await rest.text(), "The application's: http://localhost/path");
- *
- * await client.close();
- * await application.shutdown();
- * ```
- */
-export function bridge(
-  client: Pick<Client, "fetch">,
-  options: BridgeOptions = {},
-): (request: Request, info?: BridgeInfo) => Promise<Response> {
-  const site = new Bridge(client, options, async () => (await import("./runtime/node_files.ts")).siteFiles);
-  return (request, info = {}) => site.answer(request, info);
 }

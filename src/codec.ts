@@ -32,10 +32,10 @@ export {
   encodeEndRequest,
   encodeUnknownType,
   type EndRequestBody,
-} from "./protocol/bodies.ts";
+} from "./protocol/record_bodies.ts";
 export * from "./protocol/constants.ts";
 export * from "./protocol/latin1.ts";
-export type { Capabilities } from "./protocol/management.ts";
+export type { Capabilities } from "./protocol/get_values.ts";
 export { decodePairs, encodePairs } from "./protocol/name_value.ts";
 export * from "./protocol/record_parser.ts";
 export * from "./protocol/record_writer.ts";

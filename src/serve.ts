@@ -1,13 +1,13 @@
 /** Puts the parts together: picks the runtime's sockets, and serves what comes over them. */
 
 import { detectRuntime, wantsNativeResponses } from "./runtime/detect.ts";
-import { type DuplexStreams, openStreams } from "./runtime/streams.ts";
+import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
 import type { Accept, Addr, Listener, ListenOptions, Runtime, Transport, TransportSink } from "./runtime/transport.ts";
-import { adoptFastResponse, adoptGlobals } from "./server/globals.ts";
+import { adoptFastResponse, adoptGlobals } from "./fetch/patch_globals.ts";
 import type { Handler } from "./server/handler.ts";
 import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
-import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./server/settings.ts";
+import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./server/server_options.ts";
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.

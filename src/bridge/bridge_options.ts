@@ -1,6 +1,6 @@
 /** The options of a bridge. */
 
-import type { ScriptRules } from "../client/script_path.ts";
+import type { ScriptRules } from "./script_path.ts";
 
 /** Options of {@linkcode bridge}: which files there are, and what goes to the application. */
 export interface BridgeOptions extends Partial<Pick<ScriptRules, "index" | "scriptExtensions">> {

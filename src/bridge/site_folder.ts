@@ -5,7 +5,7 @@
  * link.
  */
 
-import { findScript, safePath, type ScriptPath, type ScriptRules } from "../client/script_path.ts";
+import { findScript, safePath, type ScriptPath, type ScriptRules } from "./script_path.ts";
 import type { Files, FoundFile } from "../runtime/files.ts";
 
 /** Which folder it is, and what may be served of it. */

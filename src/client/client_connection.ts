@@ -6,7 +6,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import type { EndRequestBody } from "../protocol/bodies.ts";
+import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { WebServerConnection, WebServerEvents } from "../protocol/web_server_connection.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";

@@ -6,7 +6,7 @@
  */
 
 import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "../errors.ts";
-import type { EndRequestBody } from "../protocol/bodies.ts";
+import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 import type { ClientSettings } from "./client_options.ts";

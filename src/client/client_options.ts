@@ -2,10 +2,10 @@
 
 import type { Site } from "../cgi/request_params.ts";
 import type { NetAddr, UnixAddr } from "../runtime/transport.ts";
-import type { ScriptRules } from "./script_path.ts";
+import type { ScriptRules } from "../bridge/script_path.ts";
 
 export type { Site } from "../cgi/request_params.ts";
-export type { ScriptRules } from "./script_path.ts";
+export type { ScriptRules } from "../bridge/script_path.ts";
 
 /** The request that a line on FCGI_STDERR belongs to. */
 export interface RequestLine {

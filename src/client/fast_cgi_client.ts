@@ -13,7 +13,7 @@ import { ClientExchange } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
 import { type Connect, ConnectionPool } from "./connection_pool.ts";
 import { type FastCgiRequestInit, type OutgoingRequest, readRequest } from "./outgoing_request.ts";
-import { findScript } from "./script_path.ts";
+import { findScript } from "../bridge/script_path.ts";
 
 /** What a client has done and is doing. */
 export interface ClientStats {

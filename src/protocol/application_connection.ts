@@ -13,7 +13,13 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { badLength, type BeginRequestBody, decodeBeginRequest, encodeEndRequest, encodeUnknownType } from "./bodies.ts";
+import {
+  badLength,
+  type BeginRequestBody,
+  decodeBeginRequest,
+  encodeEndRequest,
+  encodeUnknownType,
+} from "./record_bodies.ts";
 import { ByteCollector } from "./byte_collector.ts";
 import {
   FCGI_ABORT_REQUEST,
@@ -32,7 +38,7 @@ import {
   FCGI_UNKNOWN_ROLE,
   FCGI_UNKNOWN_TYPE,
 } from "./constants.ts";
-import { answerGetValues, type Capabilities } from "./management.ts";
+import { answerGetValues, type Capabilities } from "./get_values.ts";
 import { RecordParser, type RecordSink } from "./record_parser.ts";
 import { type RecordMemory, RecordWriter } from "./record_writer.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { decodeEndRequest, decodeUnknownType, encodeBeginRequest, type EndRequestBody } from "./bodies.ts";
+import { decodeEndRequest, decodeUnknownType, encodeBeginRequest, type EndRequestBody } from "./record_bodies.ts";
 import { ByteCollector } from "./byte_collector.ts";
 import {
   FCGI_ABORT_REQUEST,

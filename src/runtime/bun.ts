@@ -4,8 +4,8 @@
  * A transport owns its socket and the queue of what Bun has not taken (`write` takes a part; `end` drops what does not
  * fit). The runtime owns the memory in which writes are gathered: a write is done with it when it returns.
  */
-import { nodeFiles } from "./node_files.ts";
-import { inheritedFd } from "./process.ts";
+import { unixFiles } from "./unix_files.ts";
+import { inheritedFd } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -82,7 +82,7 @@ export function bunRuntime(): Runtime {
     const { path } = options;
     return path === undefined
       ? bind(options, accept)
-      : listenOnPath({ ...options, path }, accept, nodeFiles, connect, bind);
+      : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {

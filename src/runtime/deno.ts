@@ -4,7 +4,7 @@
  * A transport owns its connection, its read buffer and its queue. The runtime owns the larger buffers, lent to one
  * transport at a time: to read into while much comes, and to gather writes in.
  */
-import { inheritedFd } from "./process.ts";
+import { inheritedFd } from "./inherited_fd.ts";
 import { addressText, connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,

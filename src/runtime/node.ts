@@ -5,9 +5,9 @@
  * that all sockets read into, one at a time: a read and what is done with it are one turn.
  */
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
-import { nodeFiles } from "./node_files.ts";
+import { unixFiles } from "./unix_files.ts";
 import { plainBytes } from "./plain_bytes.ts";
-import { inheritedFd } from "./process.ts";
+import { inheritedFd } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -35,7 +35,7 @@ export function nodeRuntime(onNode = false): Runtime {
     const { path } = options;
     return path === undefined
       ? bind(options, accept)
-      : listenOnPath({ ...options, path }, accept, nodeFiles, connect, bind);
+      : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
   function bind(options: ListenOptions, accept: Accept): Promise<Listener> {

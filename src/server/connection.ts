@@ -16,11 +16,11 @@ import { findPairs } from "../protocol/name_value.ts";
 import type { RecordMemory, RecordWriter } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
-import { FlowControl } from "./flow_control.ts";
+import { FlowControl } from "../connection/flow_control.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { plainResponse } from "./plain_response.ts";
 import { ResponseSender } from "./response_sender.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./server_options.ts";
 
 /** What a connection needs of the server that it belongs to. */
 export interface ConnectionHost {

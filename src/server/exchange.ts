@@ -11,15 +11,15 @@ import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
-import { memoryParts } from "./fast_response.ts";
+import { memoryParts } from "../fetch/fast_response.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
-import { ExchangeInfo } from "./handler_info.ts";
-import { LazyRequest, type RequestSource } from "./lazy_request.ts";
+import { ExchangeInfo } from "./exchange_info.ts";
+import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { plainResponse } from "./plain_response.ts";
-import { RequestBody, type RequestBodyHost } from "./request_body.ts";
-import { takeApart } from "./response_parts.ts";
+import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
+import { takeApart } from "../fetch/response_parts.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of the connection that it takes place on. */
 export interface ExchangeHost extends ResponseOutput, RequestBodyHost {

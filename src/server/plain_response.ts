@@ -1,7 +1,7 @@
 /** The responses that the server makes by itself. */
 
 import { reasonPhrase } from "../cgi/reason_phrase.ts";
-import type { ResponseParts } from "./response_parts.ts";
+import type { ResponseParts } from "../fetch/response_parts.ts";
 
 /** Seconds after which a client may try again that was turned away for want of room. */
 const RETRY_AFTER = "1";

@@ -8,7 +8,7 @@
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
 import { FCGI_STDOUT } from "../protocol/constants.ts";
 import { MAX_STREAM_CONTENT, type RecordWriter } from "../protocol/record_writer.ts";
-import type { ResponseParts } from "./response_parts.ts";
+import type { ResponseParts } from "../fetch/response_parts.ts";
 
 /** Where responses are written to. */
 export interface ResponseOutput {

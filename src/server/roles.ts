@@ -2,7 +2,7 @@
 
 import { variableHeaders } from "../cgi/response_head.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "../protocol/constants.ts";
-import { FastResponse } from "./fast_response.ts";
+import { FastResponse } from "../fetch/fast_response.ts";
 import type { Handler } from "./handler.ts";
 
 /** The handlers of an application, by role (§6). A role without a handler is refused with FCGI_UNKNOWN_ROLE. */

@@ -11,7 +11,7 @@ import { startClock } from "../runtime/clock.ts";
 import type { Addr, Listener, Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./server_options.ts";
 
 /** What a server has done and is doing. */
 export interface ServerStats {

@@ -2,7 +2,8 @@
 
 import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { bridge, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
+import { bridge } from "@webfcgi/webfcgi/bridge";
+import { LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "../std/assert.ts";
 import { Bridge } from "../../src/bridge/bridge.ts";
 import type { Files } from "../../src/runtime/files.ts";

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, connect } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { BridgeInfo } from "@webfcgi/webfcgi/client";
+import type { BridgeInfo } from "@webfcgi/webfcgi/bridge";
 
 type Handler = (request: Request, info: BridgeInfo) => Promise<Response>;
 

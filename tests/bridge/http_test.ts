@@ -1,7 +1,8 @@
 /** The bridge behind the runtime's own HTTP server, with an application of our own. */
 
 import { type Handlers, type NetAddr, serve } from "@webfcgi/webfcgi";
-import { bridge, type BridgeOptions, createClient } from "@webfcgi/webfcgi/client";
+import { bridge, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
+import { createClient } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertMatch } from "../std/assert.ts";
 import { bounded, gate, until } from "../server/scene.ts";
 import { type HttpFront, rawRequest, startFront } from "./http_front.ts";

@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { bridge, createClient } from "@webfcgi/webfcgi/client";
+import { bridge } from "@webfcgi/webfcgi/bridge";
+import { createClient } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { isPhpMissing, type PhpFpm, startPhpFpm } from "../client/php_fpm.ts";
 import { bounded } from "../server/scene.ts";

@@ -3,7 +3,8 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bridge, type BridgeInfo, type BridgeOptions, type FastCgiRequestInit } from "@webfcgi/webfcgi/client";
+import { bridge, type BridgeInfo, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
+import type { FastCgiRequestInit } from "@webfcgi/webfcgi/client";
 
 /** When every file was changed. */
 export const CHANGED: Date = new Date("2024-05-06T07:08:09.500Z");

@@ -6,7 +6,7 @@ import {
   type ApplicationEvents,
   type ApplicationOptions,
 } from "../../src/protocol/application_connection.ts";
-import type { EndRequestBody } from "../../src/protocol/bodies.ts";
+import type { EndRequestBody } from "../../src/protocol/record_bodies.ts";
 import { decodePairs, encodePairs } from "../../src/protocol/name_value.ts";
 import { RecordParser, type RecordSink } from "../../src/protocol/record_parser.ts";
 import { WebServerConnection, type WebServerEvents } from "../../src/protocol/web_server_connection.ts";

@@ -2,7 +2,7 @@
 
 import { RecordMemory } from "../../src/protocol/record_writer.ts";
 import { Connection, type ConnectionHost } from "../../src/server/connection.ts";
-import { resolveSettings } from "../../src/server/settings.ts";
+import { resolveSettings } from "../../src/server/server_options.ts";
 import type { Transport } from "../../src/runtime/transport.ts";
 import type { SceneOptions } from "./scene.ts";
 

@@ -1,19 +1,7 @@
-/** The file system by `node:fs`, for Node and Bun. (On Deno, loading it takes a third of the start-up time once more.) */
-import { chmodSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+/** A site's files by `node:fs`, on every runtime. */
+
 import { open, realpath, stat } from "node:fs/promises";
 import type { Files } from "./files.ts";
-import type { UnixFiles } from "./unix_socket.ts";
-
-/** The file system as a listener on a path needs it. */
-export const nodeFiles: UnixFiles = {
-  lstat(path) {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    return stat && { dev: stat.dev, ino: stat.ino, isSocket: stat.isSocket() };
-  },
-  chmod: chmodSync,
-  rename: renameSync,
-  remove: unlinkSync,
-};
 
 interface BunApi {
   readonly file?: (path: string) => Blob;

@@ -1,7 +1,7 @@
 /** What of a response is sent, read from whatever a handler has returned. */
 
 import { allowsBody } from "../cgi/response_head.ts";
-import { takeMemoryBody } from "../runtime/memory_body.ts";
+import { takeMemoryBody } from "./static_body.ts";
 import { memoryParts } from "./fast_response.ts";
 import { headerPairs } from "./header_pairs.ts";
 

@@ -12,7 +12,7 @@
 
 import { globalResponse, MemoryResponse, nativeResponse } from "./fast_response.ts";
 import { keepMethod, LazyRequest } from "./lazy_request.ts";
-import { adoptClass, adoptPrototype } from "./pass_for.ts";
+import { adoptClass, adoptPrototype } from "./native_lookalike.ts";
 
 const adopted = Symbol("webfcgi");
 

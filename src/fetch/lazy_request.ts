@@ -3,12 +3,12 @@
  * all of them costs more than the rest of the server.
  *
  * It passes for a Request: `instanceof`, every property and method. The two things that look behind the prototype,
- * `fetch(request)` and `new Request(request)`, are given the native one by `globals.ts`.
+ * `fetch(request)` and `new Request(request)`, are given the native one by `patch_globals.ts`.
  */
 
 import { copyHeaders } from "./header_pairs.ts";
-import { passFor } from "./pass_for.ts";
-import type { RequestBody } from "./request_body.ts";
+import { passFor } from "./native_lookalike.ts";
+import type { RequestBody } from "../connection/incoming_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
 export interface RequestSource {

@@ -8,7 +8,7 @@ import {
   encodeBeginRequest,
   encodeEndRequest,
   encodeUnknownType,
-} from "../../src/protocol/bodies.ts";
+} from "../../src/protocol/record_bodies.ts";
 import { hex } from "../vectors/wire.ts";
 
 Deno.test("encodeBeginRequest writes role, flags and zeros", () => {

@@ -12,8 +12,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std/assert.ts";
-import { isBun, type Scene, type SceneOptions, serveTest } from "./scene.ts";
-import type { AskOptions } from "./web_server.ts";
+import { isBun, type Scene, type SceneOptions, serveTest } from "../server/scene.ts";
+import type { AskOptions } from "../server/web_server.ts";
 
 /** Defines a test of a request in a handler's hands, our own and the runtime's. */
 function requestTest(

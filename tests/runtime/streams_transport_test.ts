@@ -1,4 +1,4 @@
-import { openStreams } from "../../src/runtime/streams.ts";
+import { openStreams } from "../../src/runtime/streams_transport.ts";
 import { assertEquals, assertInstanceOf, assertLess, assertStrictEquals } from "../std/assert.ts";
 import { type Behaviour, bytesOf, firstDifference, pattern, Recorder, sleep, until } from "./recorder.ts";
 

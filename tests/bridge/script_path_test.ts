@@ -1,4 +1,4 @@
-import { findScript, type ScriptRules } from "../../src/client/script_path.ts";
+import { findScript, type ScriptRules } from "../../src/bridge/script_path.ts";
 import { assertEquals } from "../std/assert.ts";
 
 const rules: ScriptRules = { index: "index.php", frontController: "/index.php", scriptExtensions: [".php"] };

@@ -1,4 +1,4 @@
-import { takeMemoryBody } from "../../src/runtime/memory_body.ts";
+import { takeMemoryBody } from "../../src/fetch/static_body.ts";
 import { assertEquals } from "../std/assert.ts";
 
 /** A response of which headers have been read. */

@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "../std/assert.ts";
-import { namesForIn, outcome } from "./outcome.ts";
-import { inScene, isBun, sleep } from "./scene.ts";
+import { namesForIn, outcome } from "../server/outcome.ts";
+import { inScene, isBun, sleep } from "../server/scene.ts";
 
 type Use = (request: Request) => unknown;
 

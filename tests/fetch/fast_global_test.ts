@@ -1,9 +1,9 @@
 import { FastResponse, serve } from "@webfcgi/webfcgi";
-import { memoryParts } from "../../src/server/fast_response.ts";
+import { memoryParts } from "../../src/fetch/fast_response.ts";
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals, assertStrictEquals } from "../std/assert.ts";
-import { namesForIn, outcome } from "./outcome.ts";
-import { inScene, isBun } from "./scene.ts";
-import { encode } from "./web_server.ts";
+import { namesForIn, outcome } from "../server/outcome.ts";
+import { inScene, isBun } from "../server/scene.ts";
+import { encode } from "../server/web_server.ts";
 
 /** Defines a test under `fastResponse`; the global is put back for the tests that share the process. */
 function fastTest(name: string, body: (native: typeof Response) => unknown): void {

@@ -7,9 +7,9 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { RequestBody } from "../../src/server/request_body.ts";
-import { inScene, isBun, type SceneOptions, serveTest } from "./scene.ts";
-import { type AskOptions, encode, latin1 } from "./web_server.ts";
+import { RequestBody } from "../../src/connection/incoming_body.ts";
+import { inScene, isBun, type SceneOptions, serveTest } from "../server/scene.ts";
+import { type AskOptions, encode, latin1 } from "../server/web_server.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
 function readTest(

@@ -7,8 +7,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { serveTest } from "./scene.ts";
-import { encode } from "./web_server.ts";
+import { serveTest } from "../server/scene.ts";
+import { encode } from "../server/web_server.ts";
 
 Deno.test("FastResponse passes for a Response", () => {
   const response = new FastResponse("x");

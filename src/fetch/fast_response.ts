@@ -7,7 +7,7 @@
 
 import { isFieldValue, isToken } from "../cgi/field.ts";
 import { copyHeaders, headerPairs } from "./header_pairs.ts";
-import { passFor } from "./pass_for.ts";
+import { passFor } from "./native_lookalike.ts";
 import type { ResponseParts } from "./response_parts.ts";
 
 type Body = ConstructorParameters<typeof Response>[0];

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { answerGetValues } from "../../src/protocol/management.ts";
+import { answerGetValues } from "../../src/protocol/get_values.ts";
 import { hex, latin1, pairs, text } from "../vectors/wire.ts";
 
 const capabilities = { maxConnections: 1024, maxRequests: 7, multiplex: true };

@@ -1,0 +1,62 @@
+/**
+ * A site in front of a FastCGI application: the files of a folder as they are, its scripts by FastCGI.
+ *
+ * @example A PHP site behind any server of fetch handlers
+ * ```ts
+ * import { bridge } from "@webfcgi/webfcgi/bridge";
+ * import { createClient } from "@webfcgi/webfcgi/client";
+ *
+ * const php = createClient("fcgi+unix:/run/php/php8.2-fpm.sock");
+ * export default { fetch: bridge(php, { root: "/srv/www" }) };
+ * ```
+ *
+ * @module
+ */
+
+import { Bridge } from "./bridge/bridge.ts";
+import type { BridgeOptions } from "./bridge/bridge_options.ts";
+import type { BridgeInfo } from "./bridge/client_address.ts";
+import type { Client } from "./client/fast_cgi_client.ts";
+
+export type { BridgeOptions } from "./bridge/bridge_options.ts";
+export type { BridgeInfo } from "./bridge/client_address.ts";
+
+/**
+ * Makes a handler of a client, for `Deno.serve`, `Bun.serve`, Hono or whatever else takes one: it serves the files of a
+ * site's folder, with types, ranges and conditional requests, executes its scripts by FastCGI, and has the front
+ * controller answer the rest.
+ *
+ * Nothing is served outside of the folder, nothing with a dot before its name (but `/.well-known/`), and no script's
+ * source. A path that names a folder gets its index: a script, or `index.html`.
+ *
+ * @param client What asks the application.
+ * @throws {TypeError} If an option cannot be.
+ *
+ * @example Files of a folder, and an application for the rest
+ * ```ts
+ * import { serve } from "@webfcgi/webfcgi";
+ * import { bridge } from "@webfcgi/webfcgi/bridge";
+ * import { createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const application = serve({ port: 0, onListen: () => {} }, ({ url }) => new Response(`The application's: ${url}`));
+ * await application.ready;
+ * const client = createClient({ port: (application.addr as { port: number }).port });
+ *
+ * const handler = bridge(client, { root: ".", frontController: "" }); // PHP has a front controller, /index.php
+ * const file = await handler(new Request("http://localhost/LICENSE"));
+ * assertEquals((await file.text()).slice(0, 11), "MIT License");
+ * const rest = await handler(new Request("http://localhost/path"));
+ * assertEquals(await rest.text(), "The application's: http://localhost/path");
+ *
+ * await client.close();
+ * await application.shutdown();
+ * ```
+ */
+export function bridge(
+  client: Pick<Client, "fetch">,
+  options: BridgeOptions = {},
+): (request: Request, info?: BridgeInfo) => Promise<Response> {
+  const site = new Bridge(client, options, async () => (await import("./runtime/site_files.ts")).siteFiles);
+  return (request, info = {}) => site.answer(request, info);
+}
