@@ -23,6 +23,7 @@
 
 export * from "./errors.ts";
 export * from "./protocol/application_connection.ts";
+export * from "./protocol/application_events.ts";
 export {
   type BeginRequestBody,
   decodeBeginRequest,

@@ -99,6 +99,7 @@ export type LimitName =
   | "maxBufferedBodyBytes"
   | "maxConnections"
   | "maxHeadBytes"
+  | "maxHeldParamsBytes"
   | "maxParamsBytes"
   | "maxQueued"
   | "queueTimeoutMs"

@@ -69,6 +69,11 @@ export class RequestBody {
     return this.#state === "open";
   }
 
+  /** What reading it fails with; undefined if it has not failed. */
+  get error(): unknown {
+    return this.#error;
+  }
+
   /** Takes a part; if it is `lent`, as a copy. */
   push(content: Uint8Array, lent: boolean): void {
     if (this.#state !== "open") return;

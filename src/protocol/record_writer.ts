@@ -80,6 +80,14 @@ export class RecordMemory {
   }
 }
 
+/** Records that have been written and have yet to be sent. */
+export interface RecordOutput {
+  /** Whether nothing has been written since the last `take`. */
+  readonly empty: boolean;
+  /** Hands over what has been written, in order. These bytes are the caller's from now on. */
+  take(): Uint8Array[];
+}
+
 /**
  * Gathers records into as few pieces of memory as possible.
  *
@@ -98,7 +106,7 @@ export class RecordMemory {
  * ]);
  * ```
  */
-export class RecordWriter {
+export class RecordWriter implements RecordOutput {
   readonly #shared: RecordMemory;
   #pieces: Uint8Array[] = [];
   #memory: Uint8Array = empty;

@@ -10,8 +10,11 @@ import { RecordMemory } from "../protocol/record_writer.ts";
 import { startClock } from "../runtime/clock.ts";
 import type { Addr, Listener, Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
+import { type Mistake, MistakeReporter, writeError } from "./console.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
+import { HeldParams } from "./held_params.ts";
 import type { Settings } from "./server_options.ts";
+import { DRAIN_TIMEOUT_MS } from "./timeouts.ts";
 
 /** What a server has done and is doing. */
 export interface ServerStats {
@@ -68,6 +71,8 @@ export class FastCgiServer implements Server, ConnectionHost {
   readonly #connections = new Set<Connection>();
   /** Connections beyond `maxConnections`, unread until others end, in the order in which they came. */
   readonly #held = new Set<Connection>();
+  readonly #mistakes = new MistakeReporter();
+  readonly #heldParams: HeldParams;
   readonly #pending = new Set<Promise<unknown>>();
   #stopClock: (() => void) | undefined;
   #ending: Promise<void> | undefined;
@@ -88,6 +93,7 @@ export class FastCgiServer implements Server, ConnectionHost {
   ) {
     this.settings = settings;
     this.handlers = handlers;
+    this.#heldParams = new HeldParams(settings);
     const onAbort = (): void => void this.shutdown();
     const finished = new Promise<void>((resolve) => {
       this.#finish = () => {
@@ -161,7 +167,7 @@ export class FastCgiServer implements Server, ConnectionHost {
     this.#stopClock ??= this.#startClock();
     if (this.#connections.size - this.#held.size >= this.settings.maxConnections) {
       this.#held.add(connection);
-      connection.hold();
+      connection.suspendReading();
     }
     this.#connections.add(connection);
     if (this.#unreffed) connection.unref();
@@ -175,37 +181,48 @@ export class FastCgiServer implements Server, ConnectionHost {
     for (const held of this.#held) {
       if (this.#connections.size - this.#held.size >= this.settings.maxConnections) break;
       this.#held.delete(held);
-      held.unhold();
+      held.resumeReading();
     }
     this.#endIfDone();
   }
 
-  admit(): boolean {
+  tryBeginRequest(): boolean {
     this.#requests++;
     return ++this.#activeRequests <= this.settings.maxRequests;
   }
 
-  release(): void {
+  endRequest(): void {
     this.#activeRequests--;
   }
 
   waitUntil(promise: Promise<unknown>): void {
-    const settled = promise.then(() => {}, (error) => void this.report(error)).then(() => {
+    const settled = promise.then(() => {}, (error) => void this.reportError(error)).then(() => {
       this.#pending.delete(settled);
       this.#endIfDone();
     });
     this.#pending.add(settled);
   }
 
-  async report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
+  async reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
     this.#errors++;
     const { onError } = this.settings;
-    if (onError === undefined) return writeError("webfcgi:", error);
+    if (onError === undefined) {
+      writeError(error, request);
+      return undefined;
+    }
     try {
       return await onError(error, request, info) ?? undefined;
     } catch (thrown) {
-      writeError("webfcgi: onError failed:", thrown);
+      writeError(thrown, request, "onError failed: ");
     }
+  }
+
+  reportMistake(mistake: Mistake, message: string): boolean {
+    return this.#mistakes.report(mistake, message);
+  }
+
+  holdParams(bytes: number): void {
+    this.#heldParams.add(bytes, this.#connections);
   }
 
   #listening(listener: Listener): void {
@@ -251,9 +268,8 @@ export class FastCgiServer implements Server, ConnectionHost {
 
   #startClock(): () => void {
     let lastMs = performance.now();
-    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs } =
-      this.settings;
-    const timeOuts = [headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs];
+    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
+    const timeOuts = [headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, DRAIN_TIMEOUT_MS, idleTimeoutMs, requestTimeoutMs];
     const shortest = Math.min(...timeOuts.filter((ms) => ms > 0));
     const periodMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / 4));
     return startClock(() => {
@@ -263,14 +279,5 @@ export class FastCgiServer implements Server, ConnectionHost {
       lastMs = timeMs;
       for (const connection of this.#connections) connection.tick();
     }, periodMs);
-  }
-}
-
-/** Writes to the console what a handler has thrown, which may be something that no console can write. */
-function writeError(what: string, error: unknown): undefined {
-  try {
-    console.error(what, error);
-  } catch {
-    console.error(what, "an error that cannot be written");
   }
 }

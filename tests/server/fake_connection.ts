@@ -23,13 +23,15 @@ export class FakeConnection {
       settings: resolveSettings(options),
       handlers: new Map([[1, options.fetch!]]),
       nowMs: 0,
-      admit: () => true,
-      release: nothing,
+      tryBeginRequest: () => true,
+      endRequest: nothing,
       waitUntil: nothing,
-      report: (error) => {
+      reportError: (error) => {
         this.errors.push(error);
         return Promise.resolve(undefined);
       },
+      reportMistake: () => true,
+      holdParams: nothing,
       closed: nothing,
     };
     const call = (what: string, gives?: boolean) => (): never => {

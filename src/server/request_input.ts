@@ -1,0 +1,84 @@
+/**
+ * What a request brings besides its parameters: STDIN, and DATA for a Filter.
+ *
+ * Owns the two bodies, and how long they have made no progress.
+ */
+
+import { parseLength } from "../cgi/field.ts";
+import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
+import { LimitError, RequestAbortedError } from "../errors.ts";
+import { FCGI_FILTER } from "../protocol/constants.ts";
+import type { RequestHead } from "./request_head.ts";
+
+/** A body's time starts anew with so many bytes, not with each: single ones, each just in time, would last forever. */
+const PROGRESS_BYTES = 1024;
+
+/** The bodies of a request. */
+export class RequestInput {
+  readonly body: RequestBody | null;
+  readonly data: RequestBody | null;
+  /** When they last made progress, on the server's clock, and the bytes received since. */
+  #progressMs: number;
+  #bytes = 0;
+
+  constructor(head: RequestHead, maxBodyBytes: number, host: RequestBodyHost) {
+    const { params, role, contentLength, startedMs } = head;
+    this.#progressMs = startedMs;
+    this.body = head.hasBody ? new RequestBody("request body", contentLength, maxBodyBytes, host) : null;
+    const dataLength = parseLength(params.get("FCGI_DATA_LENGTH"));
+    this.data = role === FCGI_FILTER ? new RequestBody("FCGI_DATA", dataLength, Infinity, host) : null;
+  }
+
+  /** Whether more may come. */
+  get open(): boolean {
+    return (this.body?.open || this.data?.open) ?? false;
+  }
+
+  /** Whether `error` is the one that reading a body fails with. */
+  failedWith(error: unknown): boolean {
+    return this.body?.error === error || this.data?.error === error;
+  }
+
+  pushBody(content: Uint8Array, lent: boolean, nowMs: number): void {
+    this.#progressed(content.length, nowMs);
+    this.body?.push(content, lent);
+  }
+
+  pushData(content: Uint8Array, lent: boolean, nowMs: number): void {
+    this.#progressed(content.length, nowMs);
+    this.data?.push(content, lent);
+  }
+
+  /** No more will come: reading fails with `reason`. */
+  fail(reason: unknown): void {
+    this.body?.fail(reason);
+    this.data?.fail(reason);
+  }
+
+  /** The request has been answered: what has not been read holds nothing up, and what has not come is not read. */
+  release(reason: RequestAbortedError | undefined): void {
+    this.body?.uncount();
+    this.data?.uncount();
+    if (!this.open) return;
+    this.fail(reason ?? new RequestAbortedError("Cannot read request body: the response has been sent"));
+  }
+
+  /** Fails them if they have made no progress for too long. While it is we who do not read, no time passes. */
+  checkTime(bodyTimeoutMs: number, paused: boolean, nowMs: number): void {
+    if (!this.open) return;
+    if (paused || this.body?.waiting || this.data?.waiting) {
+      this.#progressMs = nowMs;
+    } else if (nowMs - this.#progressMs >= bodyTimeoutMs) {
+      const what = this.#bytes === 0 ? "none" : `only ${this.#bytes} bytes`;
+      const message = `Cannot read request body: ${what} for ${bodyTimeoutMs} ms`;
+      this.fail(new LimitError("bodyTimeoutMs", bodyTimeoutMs, message));
+    }
+  }
+
+  #progressed(bytes: number, nowMs: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < PROGRESS_BYTES) return;
+    this.#bytes = 0;
+    this.#progressMs = nowMs;
+  }
+}
