@@ -12,7 +12,7 @@
  * | a body | `bodyTimeoutMs` | 408 |
  * | a place among `maxConnections` | `headTimeoutMs` | close |
  * | an answer to a web server that has ended its side | `HALF_CLOSED_MS` | close |
- * | the end of a request that has been answered | `LAST_INPUT_MS`, `LAST_INPUT_BYTES` | close |
+ * | the rest of a request that has been answered | `DRAIN_TIMEOUT_MS`, `LAST_INPUT_MS`, `LAST_INPUT_BYTES` | close |
  * | PARAMS | `headTimeoutMs` | close |
  * | the next request on a kept connection | `idleTimeoutMs` | close |
  */
@@ -27,7 +27,7 @@ import type { Settings } from "./server_options.ts";
 export const DRAIN_TIMEOUT_MS = 2000;
 /** How long a handler may still answer a web server that has ended its side. */
 const HALF_CLOSED_MS = 10_000;
-/** How long the rest of a request that has been answered may take, and … */
+/** How long the rest of a request that has been answered may take, with pauses below `DRAIN_TIMEOUT_MS`, and … */
 const LAST_INPUT_MS = 10_000;
 /** … how long it may be, in bytes. */
 export const LAST_INPUT_BYTES = 268_435_456;
@@ -118,7 +118,9 @@ export class Timeouts {
     const { headTimeoutMs, idleTimeoutMs } = this.#settings;
     const { ending, unfinishedSinceMs } = protocol.requests;
     const { nowMs } = this.#clock;
-    if (ending !== undefined) return nowMs - ending.sinceMs >= LAST_INPUT_MS ? "shutdown" : undefined;
+    if (ending !== undefined) {
+      return waitedMs >= DRAIN_TIMEOUT_MS || nowMs - ending.sinceMs >= LAST_INPUT_MS ? "shutdown" : undefined;
+    }
     const headUnderWay = protocol.active === 0 && (this.#fresh || !protocol.idle);
     const headSinceMs = unfinishedSinceMs ?? (headUnderWay ? this.#stateSinceMs : undefined);
     if (headSinceMs !== undefined) {

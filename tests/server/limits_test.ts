@@ -3,7 +3,7 @@ import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STD
 import { assertEquals, assertInstanceOf, assertThrows } from "../std/assert.ts";
 import { FakeConnection } from "./fake_connection.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { type Asked, concat, encode, recordBytes, requestPairs, type WebServer } from "./web_server.ts";
+import { type Asked, concat, encode, recordBytes, type WebServer } from "./web_server.ts";
 
 /** Defines a test whose server must answer at once when all is over. */
 function limitTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -52,20 +52,28 @@ for (const [maxParamsBytes, options] of [[2000, { maxParamsBytes: 2000 }], [262_
   });
 }
 
-for (const [maxParams, options] of [[20, { maxParams: 20 }], [1024, {}]] as const) {
-  limitTest(`serve answers 431 when there are ${maxParams + 1} parameters, and no sooner`, {
-    ...options,
-    fetch: (_, { params }) => new Response(String(params.size)),
-  }, async ({ connect, server }) => {
+limitTest("serve answers 431 when there are 1,025 parameters, and no sooner", {
+  fetch: (_, { params }) => new Response(String(params.size)),
+}, async ({ connect, server }) => {
+  const web = await connect();
+  for (const [more, status] of [[0, 200], [1, 431], [500, 431], [-1, 200]] as const) {
+    const pairs = [...least];
+    while (pairs.length < 2 * (1024 + more)) pairs.push("", "");
+    assertEquals(await statusOf(web, pairs), status);
+  }
+  assertEquals(server.stats().activeRequests, 0);
+});
+
+limitTest(
+  "serve counts requests that are refused for their parameters",
+  { fetch: hello },
+  async ({ connect, server }) => {
     const web = await connect();
-    for (const [more, status] of [[0, 200], [1, 431], [500, 431], [-1, 200]] as const) {
-      const pairs = [...least];
-      while (pairs.length < 2 * (maxParams + more)) pairs.push("", "");
-      assertEquals(await statusOf(web, pairs), status);
-    }
-    assertEquals(server.stats().activeRequests, 0);
-  });
-}
+    const tooMany = [...least, ...new Array<string>(3000).fill("")];
+    for (const pairs of [paramsOf(262_145), tooMany, least]) await statusOf(web, pairs);
+    assertEquals([server.stats().requests, server.stats().activeRequests], [3, 0]);
+  },
+);
 
 for (const how of ["text", "stream"] as const) {
   for (const nativeRequest of [false, true]) {
@@ -158,17 +166,20 @@ holdTest("serve answers 503 with Retry-After to the first request past maxReques
   assertEquals([server.stats().activeRequests, server.stats().requests], [0, 7]);
 });
 
-holdTest("serve answers 503 to the first request past maxRequestsPerConnection, and no sooner", {
-  maxRequestsPerConnection: 2,
-}, async ({ connect, server }, open) => {
+holdTest("serve answers 503 to the 257th request at a time on one connection, and no sooner", {}, async (
+  { connect, server },
+  open,
+) => {
   const [one, two] = [await connect(), await connect()];
-  const most = [one, two].flatMap((web) => [web.ask({ requestId: 1 }), web.ask({ requestId: 2 })]);
-  await until(() => server.stats().activeRequests === 4, "four requests");
-  const past = await one.ask({ requestId: 3 }).answer();
+  const most = [one, two].flatMap((web) =>
+    Array.from({ length: 256 }, (_, index) => web.ask({ requestId: index + 1 }))
+  );
+  await until(() => server.stats().activeRequests === 512, "all requests");
+  const past = await one.ask({ requestId: 300 }).answer();
   assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
   open();
-  assertEquals(await statuses(most), [200, 200, 200, 200]);
-  assertEquals((await one.ask({ requestId: 3 }).answer()).status, 200);
+  assertEquals(new Set(await statuses(most)), new Set([200]));
+  assertEquals((await one.ask({ requestId: 300 }).answer()).status, 200);
 });
 
 Deno.test("serve reads from maxConnections connections, and from the next when one has ended", async () => {
@@ -207,92 +218,47 @@ Deno.test("serve forgets a connection that leaves while it waits for maxConnecti
   });
 });
 
-for (const [maxUnfinishedRequests, options] of [[2, { maxUnfinishedRequests: 2 }], [128, {}]] as const) {
-  limitTest(`serve refuses a request with FCGI_OVERLOADED when ${maxUnfinishedRequests} have not sent all parameters`, {
-    ...options,
-    fetch: hello,
-  }, async ({ connect }) => {
-    const web = await connect();
-    const begun = Array.from({ length: maxUnfinishedRequests + 1 }, (_, i) => web.begin({ requestId: i + 1 }));
-    const records = concat(web.protocol.writer.take());
-    const each = records.length / begun.length;
-    // All but the record that ends the parameters.
-    await web.send(...begun.map((_, i) => records.slice(i * each, (i + 1) * each - 8)));
-    const past = begun.at(-1)!;
-    await web.until(() => past.end !== undefined, "the refusal");
-    assertEquals([past.end?.protocolStatus, past.length], [FCGI_OVERLOADED, 0]);
-    assertEquals(begun.filter(({ end }) => end !== undefined).length, 1);
-    // One that has all makes room for one more.
-    await web.send(recordBytes(FCGI_PARAMS, 1));
-    assertEquals((await begun[0]!.answer()).text, "hello");
-    assertEquals((await web.ask({ requestId: 1000 }).answer()).text, "hello");
-    for (const { requestId } of begun.slice(1, -1)) await web.send(recordBytes(FCGI_PARAMS, requestId));
-    for (const one of begun.slice(1, -1)) assertEquals((await one.answer()).text, "hello");
-  });
+limitTest("serve refuses a request with FCGI_OVERLOADED when 128 have not sent all parameters", {
+  fetch: hello,
+}, async ({ connect }) => {
+  const web = await connect();
+  const begun = Array.from({ length: 129 }, (_, i) => web.begin({ requestId: i + 1 }));
+  const records = concat(web.protocol.writer.take());
+  const each = records.length / begun.length;
+  // All but the record that ends the parameters.
+  await web.send(...begun.map((_, i) => records.slice(i * each, (i + 1) * each - 8)));
+  const past = begun.at(-1)!;
+  await web.until(() => past.end !== undefined, "the refusal");
+  assertEquals([past.end?.protocolStatus, past.length], [FCGI_OVERLOADED, 0]);
+  assertEquals(begun.filter(({ end }) => end !== undefined).length, 1);
+  // One that has all makes room for one more.
+  await web.send(recordBytes(FCGI_PARAMS, 1));
+  assertEquals((await begun[0]!.answer()).text, "hello");
+  assertEquals((await web.ask({ requestId: 1000 }).answer()).text, "hello");
+  for (const { requestId } of begun.slice(1, -1)) await web.send(recordBytes(FCGI_PARAMS, requestId));
+  for (const one of begun.slice(1, -1)) assertEquals((await one.answer()).text, "hello");
+});
+
+/** The records of a request up to the end of its PARAMS. */
+function begunPut(id: number): Uint8Array {
+  const pairs = [...encodePairs([...least, "REQUEST_METHOD", "PUT"])];
+  return concat([
+    recordBytes(FCGI_BEGIN_REQUEST, id, [0, 1, 1, 0, 0, 0, 0, 0]),
+    recordBytes(FCGI_PARAMS, id, pairs),
+    recordBytes(FCGI_PARAMS, id),
+  ]);
 }
 
-/** No tick of the clock, at which a paused connection is read from a little, comes amid the test. */
-const slowClock = { drainTimeoutMs: 60_000 };
-
-for (
-  const [what, limit, siblings, options] of [
-    ["maxUnreadBytes with others on the connection", 100_000, 1, { maxUnreadBytes: 100_000 }],
-    ["64 KiB with none", 65_536, 0, {}],
-    ["maxUnreadBytes with none when that is less", 5000, 0, { maxUnreadBytes: 5000 }],
-  ] as const
-) {
-  Deno.test(`serve reads no more from a connection when a body has one unread byte past ${what}`, async () => {
-    const held = gate();
-    const begun: string[] = [];
-    const fetch = async (request: Request): Promise<Response> => {
-      begun.push(new URL(request.url).pathname);
-      if (!request.url.endsWith("/next")) await held.promise;
-      return new Response(String((await request.arrayBuffer()).byteLength));
-    };
-    await inScene({ ...slowClock, ...options, fetch }, async ({ connect, ask }) => {
-      const webs = [await connect(), await connect()];
-      const answers: [Asked, string][] = [];
-      for (const [i, web] of webs.entries()) {
-        for (let id = 0; id < siblings; id++) answers.push([web.ask({ requestId: 100 + id, uri: "/sibling" }), "0"]);
-        const body = new Uint8Array(limit + i);
-        const params = { CONTENT_LENGTH: String(body.length) };
-        answers.push([web.begin({ method: "POST", uri: `/${i}`, params }), String(body.length)]);
-        await web.stdin(1, body);
-        await until(() => begun.includes(`/${i}`), "the handler");
-        // Time for all that has been sent to be read.
-        await sleep(50);
-        web.stdinEnd(1);
-        answers.push([web.ask({ requestId: 2, uri: "/next" }), "0"]);
-      }
-      await until(() => begun.includes("/next"), "the next request on the first connection");
-      await sleep(50);
-      assertEquals(begun.filter((path) => path === "/next").length, 1);
-      // Others notice nothing.
-      assertEquals((await ask({ uri: "/next" })).text, "0");
-      held.open();
-      for (const [asked, text] of answers) assertEquals((await asked.answer()).text, text);
-    });
-  });
-}
-
-for (
-  const [siblings, options, limit] of [[1, {}, 1_048_576], [0, {}, 65_536], [0, { maxUnreadBytes: 9 }, 9]] as const
-) {
+for (const [siblings, limit] of [[1, 1_048_576], [0, 65_536]] as const) {
   Deno.test(`a connection is paused by the byte past ${limit}, with ${siblings} others on it`, async () => {
     const bodies: (ReadableStream | null)[] = [];
     const fake = new FakeConnection({
-      ...options,
       fetch(request) {
         bodies.push(request.body);
         return new Promise(() => {});
       },
     });
-    const begin = [0, 1, 1, 0, 0, 0, 0, 0];
-    const pairs = [...encodePairs([...least, "REQUEST_METHOD", "PUT"])];
-    for (let id = 1; id <= 1 + siblings; id++) {
-      const records = [recordBytes(FCGI_BEGIN_REQUEST, id, begin), recordBytes(FCGI_PARAMS, id, pairs)];
-      fake.connection.received(concat([...records, recordBytes(FCGI_PARAMS, id)]), true);
-    }
+    for (let id = 1; id <= 1 + siblings; id++) fake.connection.received(begunPut(id), true);
     for (let left: number = limit; left > 0; left -= 32_768) {
       fake.connection.received(recordBytes(FCGI_STDIN, 1, "x".repeat(Math.min(left, 32_768))), true);
     }
@@ -305,51 +271,27 @@ for (
   });
 }
 
-Deno.test("serve lets bodies under way share maxUnreadBytes", async () => {
-  const held = gate();
-  let begun = 0;
-  const fetch = async (request: Request): Promise<Response> => {
-    begun++;
-    await held.promise;
-    return new Response(String((await request.arrayBuffer()).byteLength));
-  };
-  await inScene({ ...slowClock, maxUnreadBytes: 90_000, fetch }, async ({ connect }) => {
-    const web = await connect();
-    const params = { CONTENT_LENGTH: "30000" };
-    const asked = [1, 2, 3, 4, 5].map((requestId) => web.begin({ requestId, method: "POST", params }));
-    await web.flush();
-    await until(() => begun === 5, "the handlers");
-    for (const { requestId } of asked.slice(0, 3)) await web.stdin(requestId, new Uint8Array(30_000));
-    await web.send(recordBytes(FCGI_STDIN, 4, "x"));
-    await sleep(50);
-    const sixth = web.ask({ requestId: 6, method: "POST", body: "x" });
-    await sleep(50);
-    assertEquals(begun, 5);
-    held.open();
-    assertEquals((await sixth.answer()).text, "1");
-    await web.stdin(4, new Uint8Array(29_999));
-    await web.stdin(5, new Uint8Array(30_000));
-    for (const { requestId } of asked) web.stdinEnd(requestId);
-    for (const one of asked) assertEquals((await one.answer()).text, "30000");
-  });
+Deno.test("a connection's bodies share what may be unread", () => {
+  const fake = new FakeConnection({ fetch: () => new Promise(() => {}) });
+  for (let id = 1; id <= 32; id++) {
+    fake.connection.received(concat([begunPut(id), recordBytes(FCGI_STDIN, id, "x".repeat(32_768))]), true);
+  }
+  assertEquals(fake.paused, false);
+  fake.connection.received(recordBytes(FCGI_STDIN, 7, "x"), true);
+  assertEquals(fake.paused, true);
 });
 
 Deno.test("serve refuses a limit that is none", () => {
   const least: readonly (readonly [name: keyof ServeOptions, least: number])[] = [
     ["maxConnections", 1],
     ["maxRequests", 1],
-    ["maxRequestsPerConnection", 1],
-    ["maxUnfinishedRequests", 1],
     ["maxParamsBytes", 1],
-    ["maxParams", 1],
     ["maxBodyBytes", 0],
-    ["maxUnreadBytes", 1],
     ["headTimeoutMs", 0],
     ["bodyTimeoutMs", 0],
     ["writeTimeoutMs", 0],
     ["requestTimeoutMs", 0],
     ["idleTimeoutMs", 0],
-    ["drainTimeoutMs", 0],
     ["shutdownTimeoutMs", 0],
   ];
   for (const [name, value] of least) {
@@ -361,27 +303,55 @@ Deno.test("serve refuses a limit that is none", () => {
 });
 
 Deno.test("serve works when every limit is the least that it can be", async () => {
-  const options = {
-    maxConnections: 1,
-    maxRequests: 1,
-    maxRequestsPerConnection: 1,
-    maxUnfinishedRequests: 1,
-    maxUnreadBytes: 1,
-    maxBodyBytes: 5,
-    drainTimeoutMs: 0,
-  };
+  const options = { maxConnections: 1, maxRequests: 1, maxBodyBytes: 5 };
   const fetch = async (request: Request): Promise<Response> => new Response(await request.text());
-  await inScene({ ...options, fetch }, async ({ connect, server }) => {
+  await inScene({ ...options, fetch }, async ({ connect }) => {
     const web = await connect();
     for (let i = 0; i < 3; i++) {
       assertEquals((await web.ask({ method: "POST", body: "hello" }).answer()).text, "hello");
     }
-    await web.send(recordBytes(FCGI_BEGIN_REQUEST, 7, [0, 1, 1, 0, 0, 0, 0, 0]));
-    const second = web.ask({ requestId: 8 });
-    await web.until(() => second.end !== undefined, "the refusal");
-    assertEquals(second.end?.protocolStatus, FCGI_OVERLOADED);
-    await web.send(recordBytes(FCGI_PARAMS, 7, [...encodePairs(requestPairs({}))]), recordBytes(FCGI_PARAMS, 7));
-    await until(() => server.stats().requests === 4 && server.stats().activeRequests === 0, "the first");
-    assertEquals((await web.ask({ requestId: 9, method: "POST", body: "again" }).answer()).text, "again");
+  });
+});
+
+/** Sends BEGIN and `bytes` of PARAMS for so many requests, and no end of them. */
+function unfinished(requests: number, bytes: number): Uint8Array {
+  const part = recordBytes(FCGI_PARAMS, 1, "x".repeat(Math.min(bytes, 65_000)));
+  return concat(Array.from({ length: requests }, (_, index) => {
+    const begin = recordBytes(FCGI_BEGIN_REQUEST, index + 1, [0, 1, 1, 0, 0, 0, 0, 0]);
+    const parts = new Array<Uint8Array>(Math.ceil(bytes / 65_000)).fill(part);
+    return concat([begin, ...parts.map((it) => recordBytes(FCGI_PARAMS, index + 1, [...it.subarray(8)]))]);
+  }));
+}
+
+Deno.test("serve closes the connection that holds most when unfinished requests hold more than 64 MiB together", async () => {
+  await inScene({ fetch: hello }, async ({ connect, errors, server, ask }) => {
+    const modest = await connect();
+    await modest.send(unfinished(1, 1000));
+    const greedy: WebServer[] = [];
+    while (greedy.length < 12 && errors.length === 0) {
+      const web = await connect();
+      greedy.push(web);
+      // 128 requests of 65,000 bytes; what is collected in two parts takes up to twice as much.
+      await web.send(unfinished(128, 65_000));
+      await until(() => web.over || server.stats().connections >= greedy.length, "the connection");
+      await sleep(20);
+    }
+    assertEquals(errors.length >= 1, true);
+    for (const error of errors.splice(0)) {
+      assertInstanceOf(error, LimitError);
+      assertEquals([error.limit, error.max], ["maxHeldParamsBytes", 67_108_864]);
+    }
+    await until(() => greedy.some((web) => web.over), "a greedy connection to be closed");
+    // The others are served on.
+    assertEquals(modest.over, false);
+    assertEquals((await ask()).text, "hello");
+    for (const web of greedy) await web.close();
+    await modest.close();
+    await until(() => server.stats().connections === 0, "the connections to go");
+    // What they held is counted no more.
+    const next = await connect();
+    await next.send(unfinished(128, 65_000));
+    assertEquals((await ask()).text, "hello");
+    assertEquals(errors, []);
   });
 });

@@ -84,7 +84,7 @@ serveTest(
       const web = await connect();
       for (let i = 0; i < 2; i++) assertEquals((await web.ask().answer()).status, 500);
     });
-    assertStringIncludes(written, "webfcgi: onError failed: ");
+    assertStringIncludes(written, "webfcgi: GET http://example.com/: onError failed: Error: onError on purpose\n");
     assertStringIncludes(written, "onError on purpose");
   },
 );

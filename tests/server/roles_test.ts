@@ -14,7 +14,7 @@ serveTest("serve gives each role its handler", { fetch: role, authorizer: role, 
 serveTest("serve refuses a role that has no handler", { authorizer: role }, async ({ connect }) => {
   const web = await connect();
   for (const [requestId, unknown] of [FCGI_RESPONDER, FCGI_FILTER, 9].entries()) {
-    const asked = web.ask({ role: unknown, requestId: requestId + 1 });
+    const asked = web.ask({ role: unknown, requestId: requestId + 1, data: "" });
     await web.until(() => asked.end !== undefined, "the refusal");
     assertEquals([asked.end?.protocolStatus, asked.length], [FCGI_UNKNOWN_ROLE, 0]);
   }
