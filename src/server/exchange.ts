@@ -243,11 +243,9 @@ export class Exchange implements RequestSource {
 
   /** The status for an error without a response: only the request's own input can be the HTTP client's fault. */
   #statusOf(error: unknown): number {
-    if (error instanceof FastCgiError) {
-      if (error.side === "upstream") return failureStatus(error);
-      if (this.input?.failedWith(error)) return inputStatus(error);
-    }
-    return 500;
+    if (!(error instanceof FastCgiError)) return 500;
+    if (this.input?.failedWith(error)) return inputStatus(error);
+    return error.side === "upstream" ? Math.max(500, failureStatus(error)) : 500;
   }
 
   #truncate(error: unknown): void {

@@ -37,10 +37,9 @@ async function run(name: string, config: (port: number) => string, args: readonl
   let alive = true;
   const ended = process.status.then(() => alive = false);
   const stop = async (): Promise<void> => {
-    if (alive) process.kill("SIGTERM");
-    const timer = setTimeout(() => process.kill("SIGKILL"), 10_000);
+    // Asked to end, h2o waits for its clients' kept connections.
+    if (alive) process.kill("SIGKILL");
     await ended;
-    clearTimeout(timer);
     await stderr;
     await Deno.remove(folder, { recursive: true });
   };
