@@ -12,11 +12,10 @@
  * 5. Memory is bounded: `maxParamsBytes` a request, `maxUnfinished` requests whose PARAMS have not ended.
  */
 
-import { ProtocolError } from "../errors.ts";
 import { type ActiveRequest, ActiveRequests, hasEnded, newRequest, type RequestRegistry } from "./active_requests.ts";
 import type { ApplicationEvents, ApplicationOptions } from "./application_events.ts";
 import { ApplicationOutput, endBody } from "./application_output.ts";
-import { badLength, type BeginRequestBody, decodeBeginRequest } from "./record_bodies.ts";
+import { badLength, badOrder, type BeginRequestBody, decodeBeginRequest } from "./record_bodies.ts";
 import { ByteCollector } from "./byte_collector.ts";
 import {
   FCGI_ABORT_REQUEST,
@@ -32,12 +31,9 @@ import {
   FCGI_STDIN,
   FCGI_UNKNOWN_ROLE,
 } from "./constants.ts";
-import { answerGetValues } from "./get_values.ts";
+import { answerGetValues, checkGetValues } from "./get_values.ts";
 import { RecordParser } from "./record_parser.ts";
 import type { RecordOutput } from "./record_writer.ts";
-
-/** Greatest content of an FCGI_GET_VALUES that is read, in bytes; the three names that exist take 48. */
-const MAX_GET_VALUES_BYTES = 4096;
 
 /**
  * The application's end of a connection.
@@ -54,10 +50,7 @@ const MAX_GET_VALUES_BYTES = 4096;
  *     application.end(requestId);
  *     return requestId;
  *   },
- *   onParamsTooLarge(requestId) {
- *     application.end(requestId);
- *     return requestId;
- *   },
+ *   onParamsTooLarge: (requestId) => requestId,
  *   onStdin: () => {},
  *   onStdinEnd: () => {},
  *   onData: () => {},
@@ -237,9 +230,7 @@ export class ApplicationConnection<Context> {
     record.requestId = requestId;
     record.contentLength = contentLength;
     if (requestId === FCGI_NULL_REQUEST_ID) {
-      if (type === FCGI_GET_VALUES && contentLength > MAX_GET_VALUES_BYTES) {
-        throw new ProtocolError("BAD_LENGTH", `Cannot answer FCGI_GET_VALUES: its content is ${contentLength} bytes`);
-      }
+      if (type === FCGI_GET_VALUES) checkGetValues(contentLength);
     } else if (type === FCGI_BEGIN_REQUEST) {
       if (contentLength !== 8) throw badLength("FCGI_BEGIN_REQUEST", contentLength);
     } else {
@@ -356,8 +347,4 @@ export class ApplicationConnection<Context> {
       this.#output.unknownType(type);
     }
   }
-}
-
-function badOrder(what: string, requestId: number): ProtocolError {
-  return new ProtocolError("BAD_ORDER", `Cannot accept ${what}: request ${requestId}`);
 }

@@ -1,8 +1,8 @@
 /**
  * One connection from a web server.
  *
- * Owns the socket's life, and when what has been written is sent. Which requests are active is the protocol's to know;
- * knows records only through it, and bodies and responses only through exchanges.
+ * Owns the socket's life, and when what has been written is sent. The protocol knows which requests are active, the intake
+ * makes exchanges of them; here are no records, bodies or responses.
  *
  * | phase | reads | writes | ends with |
  * |---|---|---|---|
@@ -13,19 +13,15 @@
  * | gone | nothing | nothing | |
  */
 
-import { Params } from "../cgi/params.ts";
 import { FlowControl } from "../connection/flow_control.ts";
 import { RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection } from "../protocol/application_connection.ts";
-import type { ApplicationEvents } from "../protocol/application_events.ts";
-import { findPairs } from "../protocol/name_value.ts";
 import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
-import { MAX_REQUESTS_PER_CONNECTION } from "./admission.ts";
-import { Exchange, type ExchangeConnection, type ExchangeServer } from "./exchange.ts";
+import type { Exchange, ExchangeServer } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import type { ParamsHolder } from "./held_params.ts";
-import { RequestHead } from "./request_head.ts";
+import { type IntakeConnection, RequestIntake } from "./request_intake.ts";
 import { LAST_INPUT_BYTES, type TimedConnection, Timeouts } from "./timeouts.ts";
 import { type WebServerKind, webServerKind } from "./web_server_kind.ts";
 import { recognise, type WrongProtocol } from "./wrong_protocol.ts";
@@ -52,26 +48,21 @@ export interface ConnectionHost extends ExchangeServer {
 export const MAX_UNFINISHED_REQUESTS = 128;
 /** Bytes of bodies on one connection that wait until handlers read them; above it nothing more is read. */
 export const MAX_UNREAD_BYTES = 1_048_576;
-const NO_PARAMS = new Params([]);
 
 /** A connection under way. */
-export class Connection
-  implements TransportSink, ApplicationEvents<Exchange>, ExchangeConnection, ParamsHolder, TimedConnection {
+export class Connection implements TransportSink, IntakeConnection, ParamsHolder, TimedConnection {
   readonly protocol: ApplicationConnection<Exchange>;
   readonly flow: FlowControl;
   /** What unfinished requests hold, as the server knows it. */
   heldParamsBytes = 0;
   readonly #host: ConnectionHost;
   readonly #timeouts: Timeouts;
+  readonly #intake: RequestIntake;
   #phase: TimedConnection["phase"] = "open";
   #peerEnded = false;
   #endTimer: ReturnType<typeof setTimeout> | undefined;
-  /** The bytes being received must be copied to last. */
-  #lent = false;
   /** Writes wait: until all bytes received have been read, or all responses of this turn have been written. */
   #corked = false;
-  /** Requests whose handlers run as soon as all bytes received have been read. */
-  readonly #begun: Exchange[] = [];
   #kind: WebServerKind | undefined;
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -79,7 +70,8 @@ export class Connection
     this.#host = host;
     this.#timeouts = new Timeouts(host.settings, host);
     this.flow = new FlowControl(transport, host, MAX_UNREAD_BYTES);
-    this.protocol = new ApplicationConnection<Exchange>(this, {
+    this.#intake = new RequestIntake(this, host);
+    this.protocol = new ApplicationConnection<Exchange>(this.#intake, {
       roles: [...host.handlers.keys()],
       capabilities: { maxConnections, maxRequests, multiplex: true },
       maxParamsBytes,
@@ -173,13 +165,13 @@ export class Connection
       if (wrong !== undefined) return this.#refuseProtocol(wrong);
     }
     this.#corked = true;
-    this.#lent = lent;
+    this.#intake.lent = lent;
     try {
       this.protocol.receive(chunk, this.#host.nowMs);
     } catch (error) {
       return this.destroy(error);
     }
-    this.#runBegun();
+    this.#intake.runHandlers();
     this.#corked = false;
     this.#timeouts.received(this.protocol);
     this.#reportHeldParams();
@@ -217,40 +209,13 @@ export class Connection
     this.#host.closed(this);
   }
 
-  // For the protocol:
+  // For the intake:
 
-  onRequest(requestId: number, role: number, block: Uint8Array): Exchange {
-    const exchange = this.#begin(requestId, role, Params.of(findPairs(block)));
-    const hasRoom = this.#host.tryBeginRequest();
-    if (!hasRoom || this.protocol.requests.underWay > MAX_REQUESTS_PER_CONNECTION) exchange.refuse(503);
-    else this.#begun.push(exchange);
-    return exchange;
+  requestBegan(): void {
+    this.#timeouts.requestBegan();
   }
 
-  onParamsTooLarge(requestId: number, role: number): Exchange {
-    const exchange = this.#begin(requestId, role, NO_PARAMS);
-    this.#host.tryBeginRequest();
-    exchange.refuse(431);
-    return exchange;
-  }
-
-  onStdin(exchange: Exchange, content: Uint8Array): void {
-    exchange.input?.pushBody(content, this.#lent, this.#host.nowMs);
-  }
-
-  onStdinEnd(exchange: Exchange): void {
-    exchange.input?.body?.end();
-  }
-
-  onData(exchange: Exchange, content: Uint8Array): void {
-    exchange.input?.pushData(content, this.#lent, this.#host.nowMs);
-  }
-
-  onDataEnd(exchange: Exchange): void {
-    exchange.input?.data?.end();
-  }
-
-  onAbort(exchange: Exchange): void {
+  abortRequest(exchange: Exchange): void {
     exchange.abort(new RequestAbortedError("The web server aborted the request"));
     if (!exchange.abandon()) return;
     this.#forget();
@@ -305,20 +270,6 @@ export class Connection
     this.#shutdown();
   }
 
-  #begin(requestId: number, role: number, params: Params): Exchange {
-    const { nowMs, settings } = this.#host;
-    this.#timeouts.requestBegan();
-    return new Exchange(this, this.#host, new RequestHead(requestId, role, params, nowMs, settings));
-  }
-
-  #runBegun(): void {
-    for (const exchange of this.#begun) {
-      // A handler before it may have closed the server, or the web server aborted it right away.
-      if (!exchange.ended) exchange.run(this.#host.handlers.get(exchange.head.role)!);
-    }
-    this.#begun.length = 0;
-  }
-
   #forget(): void {
     this.#timeouts.restart();
     this.#host.endRequest();
@@ -329,7 +280,7 @@ export class Connection
       exchange.abort(reason);
       if (exchange.abandon()) this.#forget();
     }
-    this.#begun.length = 0;
+    this.#intake.clear();
     this.protocol.clear();
     this.#reportHeldParams();
   }

@@ -178,7 +178,7 @@ Deno.test("serve takes the bodies of several requests that wait on one connectio
 
 for (
   const [what, bytes] of [
-    ["requests", requestBytes(true, ...Array.from({ length: 1000 }, (_, at) => at + 1))],
+    ["requests", requestBytes(true, ...Array.from({ length: 4000 }, (_, at) => at + 1))],
     ["questions", recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS")],
   ] as const
 ) {

@@ -178,7 +178,7 @@ holdTest("serve answers 503 to the 257th request at a time on one connection, an
   const past = await one.ask({ requestId: 300 }).answer();
   assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
   open();
-  assertEquals(new Set(await statuses(most)), new Set([200]));
+  assertEquals((await statuses(most)).filter((status) => status !== 200), []);
   assertEquals((await one.ask({ requestId: 300 }).answer()).status, 200);
 });
 

@@ -159,7 +159,7 @@ Deno.test("Server.close lets a response that is queued go out whole", async () =
 });
 
 Deno.test("Connection.close waits two seconds at most for a peer that takes nothing more", () => {
-  const fake = new FakeConnection({ fetch: () => new Response("x".repeat(100_000)) });
+  const fake = new FakeConnection({ fetch: () => new FastResponse("x".repeat(100_000)) });
   fake.takes = false;
   fake.connection.received(requestBytes(true, 1), true);
   fake.connection.close(new RequestAbortedError("The server was closed"));
