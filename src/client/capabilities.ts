@@ -35,6 +35,7 @@ export async function fetchCapabilities(
   signal: AbortSignal,
 ): Promise<ApplicationCapabilities> {
   const probe = new GetValuesProbe();
+  const abandon = new AbortController();
   const onAbort = (): void => probe.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
   const stopAsking = clock.after(ASK_AGAIN_MS, () => probe.sendGetValues());
@@ -43,12 +44,13 @@ export async function fetchCapabilities(
     probe.fail(upstreamLimit("headTimeoutMs", headTimeoutMs, message));
   });
   try {
-    connect((transport) => probe.open(transport), signal).then(
+    connect((transport) => probe.open(transport), abandon.signal).then(
       () => probe.sendGetValues(),
       (error) => probe.fail(error),
     );
     return await probe.answer;
   } finally {
+    abandon.abort();
     stopAsking();
     stopWaiting?.();
     signal.removeEventListener("abort", onAbort);

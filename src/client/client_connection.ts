@@ -12,6 +12,7 @@
  * | `gone` | it is closed, or being closed |
  */
 
+import type { CoarseClock } from "../connection/coarse_clock.ts";
 import { FlowControl } from "../connection/flow_control.ts";
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
@@ -31,8 +32,8 @@ export interface ClientConnectionHost {
   readonly shares: boolean;
   /** Whether one waits for the application to accept it, so that others must be given back to be accepted again. */
   readonly workersBusy: boolean;
-  /** The client's clock, in milliseconds. */
-  readonly clock: { readonly nowMs: number };
+  /** The client's clock. */
+  readonly clock: CoarseClock;
   /** What all connections write to. */
   readonly memory: RecordMemory;
   /** The connection can take a request, or one more. */
@@ -65,9 +66,10 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   #idleSinceMs: number;
   /** Something has come. */
   #heard = false;
-  #receiving = false;
-  /** What is being received must be copied to last. */
-  #lent = false;
+  /** What is being received: if it is lent, what is to last must be copied. */
+  #receiving: "nothing" | "lent" | "owned" = "nothing";
+  /** It keeps the process alive although nothing is read from its socket. */
+  #holdsProcess = false;
 
   constructor(transport: Transport, host: ClientConnectionHost) {
     this.#host = host;
@@ -145,15 +147,14 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   received(chunk: Uint8Array, lent: boolean): void {
     if (this.#phase === "gone") return;
-    this.#lent = lent;
     this.#heard = true;
-    this.#receiving = true;
+    this.#receiving = lent ? "lent" : "owned";
     try {
       this.protocol.receive(chunk);
     } catch (error) {
       this.close(error instanceof ProtocolError ? upstreamFault(error.code, error.message, error) : error);
     }
-    this.#receiving = false;
+    this.#receiving = "nothing";
     const answered = this.#answered;
     this.#answered = [];
     for (const exchange of answered) exchange.respond();
@@ -184,7 +185,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
     if (!exchange.responded) this.#answered.push(exchange);
-    exchange.onStdout(content, this.#lent);
+    exchange.onStdout(content, this.#receiving === "lent");
   }
 
   onStderr(requestId: number, content: Uint8Array): void {
@@ -246,11 +247,12 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     for (const exchange of this.#exchanges.values()) exchange.connectionLost(error);
     this.#exchanges.clear();
     this.#flow.drained();
+    this.#updateReading();
   }
 
   /** Gives the connection back, or closes it, once it has nothing more to do. */
   #flushOrClose(): void {
-    if (this.#phase === "gone" || this.#receiving) return;
+    if (this.#phase === "gone" || this.#receiving !== "nothing") return;
     if (this.#exchanges.size === 0) {
       const isKept = this.#phase === "new" || this.#phase === "used" && this.#host.keepAlive && !this.#host.workersBusy;
       if (!isKept) return this.close();
@@ -263,5 +265,11 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   #updateReading(): void {
     if (this.#phase !== "gone") this.#flow.steer(this.#exchanges.size > 1, false);
+    // Node lets a process end whose sockets are paused, although one body may be waited for behind another one.
+    const holdsProcess = this.#phase !== "gone" && this.#flow.paused && this.#exchanges.size > 1;
+    if (holdsProcess === this.#holdsProcess) return;
+    this.#holdsProcess = holdsProcess;
+    if (holdsProcess) this.#host.clock.hold();
+    else this.#host.clock.release();
   }
 }

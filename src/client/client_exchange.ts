@@ -79,6 +79,11 @@ export class ClientExchange implements ResponseBodyHost {
     return this.#retriable;
   }
 
+  /** Whether it waits for a connection. */
+  get isQueued(): boolean {
+    return this.#phase === "queued";
+  }
+
   /** Whether the response has been made. */
   get responded(): boolean {
     return this.#incoming.made;

@@ -46,6 +46,18 @@ Deno.test(
 );
 
 Deno.test(
+  "Client.capabilities leaves nothing behind when a host does not answer within headTimeoutMs",
+  { ignore },
+  () =>
+    withDeafHost(async (port) => {
+      const client = createClient({ hostname: "127.0.0.1", port, headTimeoutMs: 50 });
+      await assertRejects(() => bounded(client.capabilities(), "capabilities"), Error, "headTimeoutMs, 50");
+      await until(() => connectingTo(port) === 0, "no socket to be connecting");
+      await client.close();
+    }),
+);
+
+Deno.test(
   "Client.close leaves nothing behind while a host does not answer",
   { ignore },
   () =>
