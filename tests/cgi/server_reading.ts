@@ -38,8 +38,9 @@ function resolve(path: string, merges: boolean): string | undefined {
   return read;
 }
 
-/** Decodes what `wanted` says; `undefined` if an encoding is none, or NUL. */
+/** Decodes what `wanted` says; `undefined` if an encoding is none, or there is a NUL. */
 function decode(path: string, wanted: (char: string) => boolean): string | undefined {
+  if (path.includes("\0")) return undefined;
   let read = "";
   for (let at = 0; at < path.length; at++) {
     if (path[at] !== "%") {
