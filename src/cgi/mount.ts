@@ -78,7 +78,7 @@ function mountOf(path: string, params: Params): string {
 export function findMount(params: Params, mount?: string): Mount {
   const target = originForm(requestTarget(params));
   const question = target.indexOf("?");
-  const inUrl = readPath(question < 0 ? target : target.slice(0, question)) ?? "/";
+  const inUrl = readPath(question < 0 ? target : target.slice(0, question), params) ?? "/";
   const path = asServerReads(decodePath(inUrl), params);
   let scriptName: string;
   let end: number;

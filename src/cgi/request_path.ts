@@ -7,6 +7,7 @@
  * segments, so a path that can be read in two ways is refused.
  */
 
+import type { Params } from "./params.ts";
 import { percentDecode, percentEncode } from "./percent.ts";
 
 /** What a URL's path has encoded: the URL standard's set, and `\`, which URL parsers would take for `/`. */
@@ -43,12 +44,14 @@ function removeDots(path: string): string {
  * The path of a target (a latin1 string that begins with `/`, without query) as it is in a URL: encoded where it must be,
  * else as the client wrote it, and without dot segments.
  *
- * `undefined` when web servers differ in what is left once the dot segments are removed.
+ * `undefined` when it has dot segments and web servers differ in what is left without them, or when this web server has
+ * not removed them: HAProxy's rules are for the path as it came.
  */
-export function readPath(raw: string): string | undefined {
+export function readPath(raw: string, params: Params): string | undefined {
   const path = percentEncode(raw, notInPath);
   if (!dotSegment.test(path)) return path;
-  if (encodedSeparator.test(path)) return undefined;
+  const read = (params.get("SCRIPT_NAME") ?? "") + (params.get("PATH_INFO") ?? "");
+  if (encodedSeparator.test(path) || dotSegment.test(read)) return undefined;
   const resolved = removeDots(path);
   return mergeSlashes(resolved) === removeDots(mergeSlashes(path)) ? resolved : undefined;
 }

@@ -74,11 +74,11 @@ export function originForm(target: string): string {
 }
 
 /** The path and query of a target as a URL has them; `undefined` if the path can be read in two ways. */
-function encodeTarget(target: string): string | undefined {
+function encodeTarget(target: string, params: Params): string | undefined {
   if (canonicalTarget.test(target) && !dotAtSegmentStart.test(target)) return target;
   const question = target.indexOf("?");
-  if (question < 0) return readPath(target);
-  const path = readPath(target.slice(0, question));
+  if (question < 0) return readPath(target, params);
+  const path = readPath(target.slice(0, question), params);
   return path && path + percentEncode(target.slice(question), notInQuery);
 }
 
@@ -122,7 +122,7 @@ function joinServerName(params: Params, scheme: "http" | "https", path: string):
 export function requestUrl(params: Params): string | undefined {
   const target = requestTarget(params);
   const scheme = requestScheme(params);
-  const path = encodeTarget(originForm(target));
+  const path = encodeTarget(originForm(target), params);
   if (path === undefined) return undefined;
   if (!target.startsWith("/") && target !== "*") {
     const authority = absoluteForm.exec(target)?.[1];

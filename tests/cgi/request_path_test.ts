@@ -1,7 +1,12 @@
 import { assert, assertEquals } from "../std/assert.ts";
-import { decodePath, readPath } from "../../src/cgi/request_path.ts";
+import { Params } from "../../src/cgi/params.ts";
+import { decodePath, readPath as readPathOf } from "../../src/cgi/request_path.ts";
 import { Random } from "../protocol/random.ts";
 import { checkOneReading, oddPath, pathsPastAdmin } from "./server_reading.ts";
+
+function readPath(path: string, variables: string[] = []): string | undefined {
+  return readPathOf(path, new Params(variables));
+}
 
 Deno.test("readPath refuses a path of which web servers and the URL standard make different ones", () => {
   for (
@@ -41,6 +46,15 @@ Deno.test("readPath removes dot segments when all agree on what is left", () => 
     "/a/x|/../../y": "/y",
   };
   for (const [path, expected] of Object.entries(paths)) assertEquals(readPath(path), expected, path);
+});
+
+Deno.test("readPath refuses dot segments that the web server has left in its own variables", () => {
+  for (const path of ["/public/../admin/x", "/./admin/x", "/public/%2e%2e/admin/x"]) {
+    const read = path.replaceAll("%2e", ".");
+    assertEquals(readPath(path, ["PATH_INFO", read]), undefined, "HAProxy");
+    assertEquals(readPath(path, ["SCRIPT_NAME", read]), undefined, "HAProxy without path-info");
+    assertEquals(readPath(path, ["SCRIPT_NAME", "/admin/x"]), "/admin/x", "nginx");
+  }
 });
 
 Deno.test("readPath leaves alone what only looks like a dot segment", () => {
