@@ -98,8 +98,8 @@ Deno.test("a target is read as nginx and Apache read it, or refused, when it lea
 Deno.test("a target is read as nginx and Apache read it, or refused, whatever it is made of", () => {
   const random = new Random(11);
   let answered = 0;
-  for (let round = 0; round < 6_000; round++) {
+  for (let round = 0; round < 2_000; round++) {
     if (checkOneReading(oddPath(random, random.pick(["", "/fcgi", "//fcgi"])), "/fcgi")) answered++;
   }
-  assert(answered > 1_500, `only ${answered} were answered`);
+  assert(answered > 700, `only ${answered} were answered`);
 });
