@@ -264,7 +264,7 @@ if (import.meta.main) {
     seed: Number(option("seed") ?? 1),
   };
   const only = option("runtime");
-  const runtimes = (await findRuntimes()).filter(({ name }) => only === undefined || name === only);
+  const runtimes = await findRuntimes(only);
   if (runtimes.length === 0) throw new RangeError(`--runtime is ${only}, which is none that is installed`);
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-soak-" });
   let failed = 0;
