@@ -1,8 +1,9 @@
 /** Runs the contract handler in a process of its own, on any runtime. */
 
+import { bundle } from "../helpers/bundle.ts";
+import { findProgram } from "../helpers/programs.ts";
 import type { InstalledRuntime } from "../runtimes.ts";
 import { childrenOf, isRunning } from "./processes.ts";
-import { findProgram } from "./web_server.ts";
 
 /** Where the process listens: as it is told, or on a socket that spawn-fcgi hands over as its fd 0. */
 export type AppAddress = { readonly port: number } | { readonly path: string };
@@ -57,16 +58,12 @@ export async function spawnApp(runtime: InstalledRuntime, addr: AppAddress): Pro
 async function commandOf(runtime: InstalledRuntime): Promise<{ command: string[]; remove: () => Promise<void> }> {
   const [name, ...options] = runtime.command;
   // spawn-fcgi does not look along the PATH.
-  const command = [name.includes("/") ? name : findProgram([name]) ?? name, ...options];
+  const command = [name.includes("/") ? name : findProgram(name) ?? name, ...options];
   if (runtime.stripsTypes) return { command: [...command, script], remove: () => Promise.resolve() };
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-bundle-" });
-  const bundle = `${folder}/serve_app.mjs`;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--no-lock", "--output", bundle, script],
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  if (!success) throw new Error(`Cannot bundle the application: ${new TextDecoder().decode(stderr)}`);
-  return { command: [...command, bundle], remove: () => Deno.remove(folder, { recursive: true }) };
+  const target = `${folder}/serve_app.mjs`;
+  await bundle(script, target);
+  return { command: [...command, target], remove: () => Deno.remove(folder, { recursive: true }) };
 }
 
 function spawn(
