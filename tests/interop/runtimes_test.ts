@@ -7,7 +7,7 @@ import { type AppProcess, spawnApp, startApp } from "./app_process.ts";
 import { checkSite, staticText } from "./check_site.ts";
 import { childrenOf } from "./processes.ts";
 import { placeSite, type Site, siteFiles, sites } from "./sites.ts";
-import { freePort, isMissing, startWebServer } from "./web_server.ts";
+import { isMissing, startWebServer } from "./web_server.ts";
 
 const runtimes = await findRuntimes();
 const missing = { nginx: isMissing("nginx"), apache: isMissing("apache") };
@@ -54,11 +54,11 @@ for (const runtime of runtimes) {
   Deno.test({
     name: `serve finds the inherited unix socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, readmeSite("nginx", "/fcgi"), (folder) => spawnApp(runtime, { path: `${folder}/app.sock` })),
+    fn: (t) => check(t, readmeSite("nginx", "/fcgi"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
   });
   Deno.test({
     name: `serve finds the inherited TCP socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, readmeSite("nginx", ""), () => spawnApp(runtime, { port: freePort() })),
+    fn: (t) => check(t, readmeSite("nginx", ""), () => spawnApp(runtime)),
   });
 }

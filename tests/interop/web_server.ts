@@ -119,8 +119,10 @@ async function start(
     }
   };
 
+  // The file is written once the port is ours: until then, somebody else may answer there.
+  const isUp = async (): Promise<boolean> => isFile(`${run}/${kind}.pid`) && await answers(port);
   const deadline = Date.now() + 10_000;
-  while (!await answers(port)) {
+  while (!await isUp()) {
     if (!exited && Date.now() < deadline) {
       await sleep(20);
       continue;
