@@ -1,6 +1,7 @@
 /** A server for one test, and what the tests of servers have in common. */
 
 import { type Addr, type Handlers, serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
+import { isBun as runtimeIsBun } from "../helpers/this_runtime.ts";
 import { bounded } from "../helpers/waiting.ts";
 import { type Answer, type AskOptions, type ConnectOptions, WebServer } from "./web_server.ts";
 
@@ -71,5 +72,5 @@ export async function inScene(options: SceneOptions, body: (scene: Scene) => Pro
 
 /** Whether this is Bun. */
 export function isBun(): boolean {
-  return typeof (globalThis as { Bun?: { version?: unknown } }).Bun?.version === "string";
+  return runtimeIsBun;
 }
