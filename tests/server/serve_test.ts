@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Addr, type Handler, serve } from "@webfcgi/webfcgi";
+import process from "node:process";
+import { type Addr, type Handler, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { FCGI_AUTHORIZER } from "@webfcgi/webfcgi/codec";
 import {
   assert,
@@ -321,4 +322,71 @@ Deno.test("serve serves the peers in allowedPeers", async () => {
   await using server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "127.0.0.1"] }, hello);
   await server.ready;
   assertEquals(await textOf(server.addr), "hello");
+});
+
+/** Runs `body` with environment variables set. */
+async function withEnvironment(variables: Record<string, string>, body: () => Promise<void>): Promise<void> {
+  Object.assign(process.env, variables);
+  try {
+    await body();
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
+}
+
+Deno.test("serve keeps to FCGI_WEB_SERVER_ADDRS, over TCP and besides allowedPeers", () =>
+  withPath(async (path) => {
+    const refused = (peer: string, list: string): string =>
+      `webfcgi: refused the connections of ${peer}: it is not in ${list}`;
+    const addresses = "FCGI_WEB_SERVER_ADDRS";
+    for (
+      const [value, options, lines] of [
+        ["10.0.0.1,127.0.0.1", {}, []],
+        ["10.0.0.1, 10.0.0.2", {}, [refused("127.0.0.1", addresses)]],
+        ["", {}, []],
+        ["127.0.0.1", { allowedPeers: ["10.0.0.0/8"] }, [refused("127.0.0.1", "allowedPeers")]],
+        ["10.0.0.1", { allowedPeers: ["127.0.0.0/8"] }, [refused("127.0.0.1", addresses)]],
+        ["127.0.0.1", { path, port: undefined }, [refused("a unix socket", addresses)]],
+      ] as const
+    ) {
+      const told = await consoleOf(() =>
+        withEnvironment({ [addresses]: value }, async () => {
+          await using server = serve({ ...quiet, ...options } as ServeOptions, hello);
+          await server.ready;
+          const web = await WebServer.connect(server.addr, { raw: true });
+          web.ask({ keepConn: false });
+          await web.untilEnded();
+          assertEquals(web.chunks.length > 0, lines.length === 0);
+          await web.close();
+        })
+      );
+      assertEquals(told, [...lines]);
+    }
+    await withEnvironment({ [addresses]: "localhost" }, async () => {
+      const server = serve(quiet, hello);
+      await assertRejects(() => server.ready, TypeError, `Cannot serve: ${addresses} has "localhost" in it`);
+    });
+  }));
+
+Deno.test("serve says that systemd's socket is not used when an address is named", async () => {
+  for (
+    const [LISTEN_PID, LISTEN_FDS, expected] of [
+      [
+        process.pid,
+        1,
+        /^webfcgi: systemd offers a socket \(LISTEN_FDS\), but the options name 127\.0\.0\.1:\d+; name no/,
+      ],
+      [process.pid + 1, 1, undefined],
+      [process.pid, 0, undefined],
+    ] as const
+  ) {
+    const lines = await consoleOf(() =>
+      withEnvironment({ LISTEN_PID: String(LISTEN_PID), LISTEN_FDS: String(LISTEN_FDS) }, async () => {
+        await using server = serve(quiet, hello);
+        await server.ready;
+      })
+    );
+    assertEquals(lines.length, expected === undefined ? 0 : 1);
+    if (expected !== undefined) assertMatch(lines[0]!, expected);
+  }
 });
