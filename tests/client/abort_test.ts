@@ -2,7 +2,7 @@
 
 import { FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertRejects, assertStrictEquals } from "../std/assert.ts";
-import { bounded, gate, until } from "../server/scene.ts";
+import { bounded, gate, until } from "../helpers/waiting.ts";
 import { latin1, stdout } from "../vectors/wire.ts";
 import { clientTest, textOrError } from "./application.ts";
 

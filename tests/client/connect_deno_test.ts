@@ -3,7 +3,7 @@
 import { createClient } from "@webfcgi/webfcgi/client";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import { assertEquals, assertRejects, fail } from "../std/assert.ts";
-import { bounded, until } from "../server/scene.ts";
+import { bounded, until } from "../helpers/waiting.ts";
 
 // Linux tells which sockets are connecting, and drops what does not fit in a queue.
 const ignore = Deno.build.os !== "linux";

@@ -1,7 +1,7 @@
 /** What keeps a process alive: whatever a caller waits for, and nothing else. */
 
 import { assertEquals, assertRejects } from "../std/assert.ts";
-import { until } from "../server/scene.ts";
+import { until } from "../helpers/waiting.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { end, getValuesResult, stdout } from "../vectors/wire.ts";
 import { answer, clientTest } from "./application.ts";

@@ -2,7 +2,7 @@
 
 import type { Client } from "@webfcgi/webfcgi/client";
 import { assertEquals } from "../std/assert.ts";
-import { bounded, sleep } from "../server/scene.ts";
+import { bounded, sleep } from "../helpers/waiting.ts";
 import { end, getValuesResult, stderr, stdout } from "../vectors/wire.ts";
 import { answer, type AppConnection, inClientScene } from "./application.ts";
 

@@ -12,7 +12,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
-import { bounded, sleep, until } from "../server/scene.ts";
+import { bounded, sleep, until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { clientBy, type ClientSceneOptions, textOrError } from "./application.ts";
 import { systemClock } from "../../src/runtime/clock.ts";

@@ -11,7 +11,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 import { end, latin1, stdout } from "../vectors/wire.ts";
 import { always, answer, clientTest } from "./application.ts";
 

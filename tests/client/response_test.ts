@@ -2,7 +2,7 @@
 
 import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "../std/assert.ts";
-import { bounded, sleep } from "../server/scene.ts";
+import { bounded, sleep } from "../helpers/waiting.ts";
 import { bytesOf, end, latin1, record, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
 import { always, answer, clientTest, inClientScene, textOrError } from "./application.ts";
 

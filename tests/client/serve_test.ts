@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { allow, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { authorizerVariables, type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertLess } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 import { textOrError } from "./application.ts";
 
 /** What the process holds on to in the heap. */

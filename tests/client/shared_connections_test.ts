@@ -2,7 +2,7 @@
 
 import { type Client, FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects } from "../std/assert.ts";
-import { bounded, until } from "../server/scene.ts";
+import { bounded, until } from "../helpers/waiting.ts";
 import { end, getValuesResult, latin1, pairs, stdout } from "../vectors/wire.ts";
 import { answer, type AppConnection, clientTest, inClientScene, serveAll, textOrError } from "./application.ts";
 

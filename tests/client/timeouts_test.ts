@@ -2,7 +2,7 @@
 
 import { FastCgiError, LimitError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
-import { bounded, gate, until } from "../server/scene.ts";
+import { bounded, gate, until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { end, latin1, stderr, stdout } from "../vectors/wire.ts";
 import { always, answer, type AppConnection, type ClientScene, clientTest, textOrError } from "./application.ts";

@@ -52,6 +52,8 @@ async function globals(patchGlobals: boolean): Promise<void> {
   }));
 }
 
+const hello = (): Response => new Response("ok");
+
 const roles: Readonly<Record<string, () => Promise<void>>> = {
   ownRequest: () => globals(true),
   unpatched: () => globals(false),
@@ -77,6 +79,28 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
     await server.shutdown();
     await web.close();
     process.on("exit", () => console.log("exit"));
+  },
+
+  /** Says what comes of `serve` with the options in the next argument, which is JSON. */
+  async options() {
+    const text = process.argv[3];
+    const server = text === undefined ? serve(hello) : serve(JSON.parse(text), hello);
+    try {
+      await server.ready;
+    } catch (error) {
+      console.log((error as Error).message);
+    }
+    process.exit(0);
+  },
+
+  /** Listens on a path again and again. */
+  async listenOften() {
+    for (let i = 0; i < 30; i++) {
+      const server = serve({ path: process.argv[3]!, mode: 0o600, quiet: true }, hello);
+      await server.ready;
+      await server.close();
+    }
+    console.log("ok");
   },
 
   /** Fails because the port is taken, and no one looks at the server's promises. */
