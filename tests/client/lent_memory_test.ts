@@ -2,7 +2,7 @@
 
 import type { Client } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertLess } from "../std/assert.ts";
-import { bounded, sleep } from "../helpers/waiting.ts";
+import { bounded, sleep, until } from "../helpers/waiting.ts";
 import { end, getValuesResult, stderr, stdout } from "../vectors/wire.ts";
 import { answer, type AppConnection, inClientScene } from "./application.ts";
 
@@ -95,7 +95,12 @@ for (const [parts, length] of [[20, 60_000], [60, 4000], [200, 1]] as const) {
       await inClientScene(options, (connection) => application.serve(connection), async ({ client, connections }) => {
         // After the first answer, and another to a question, the client knows what can be shared.
         await client.fetch("/");
-        if (multiplex) await sleep(50);
+        if (multiplex) {
+          await until(
+            () => connections.some(({ records, over }) => records[0]?.type === 9 && over),
+            "the answer to be read",
+          );
+        }
         const before = connections.length;
         await bounded(download(client, parts, length), "all responses");
         if (multiplex) assertEquals(connections.length, before);
