@@ -53,12 +53,12 @@ export interface ClientStats {
  *
  * const server = serve({
  *   port: 0,
- *   onListen: () => {},
+ *   quiet: true,
  *   fetch: () => new Response("Hello"),
  *   authorizer: () => allow({ REMOTE_USER: "anna" }),
  * });
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * await using client = createClient({ port, keepAlive: true });
  * assertEquals((await client.capabilities()).multiplex, true);
@@ -120,16 +120,9 @@ export class FastCgiClient implements Client {
   #asked = false;
 
   constructor(settings: ClientSettings, connect: Connect, clock: Clock = systemClock) {
-    const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, idleTimeoutMs } =
-      settings;
-    const timeoutsMs = [
-      connectTimeoutMs,
-      queueTimeoutMs,
-      headTimeoutMs,
-      bodyTimeoutMs,
-      requestTimeoutMs,
-      idleTimeoutMs,
-    ];
+    const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, ...others } = settings;
+    const timeoutsMs = [connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs];
+    timeoutsMs.push(others.requestTimeoutMs, others.idleTimeoutMs);
     this.#settings = settings;
     this.#connect = connect;
     this.#clock = new CoarseClock(clock, timeoutsMs, () => this.#tick());
@@ -197,6 +190,7 @@ export class FastCgiClient implements Client {
     const { signal } = given;
     let { body, data } = given;
     try {
+      this.#closing.signal.throwIfAborted();
       if (role === FCGI_AUTHORIZER) {
         body = NOTHING;
         given.body.source?.cancel(undefined);
@@ -224,6 +218,7 @@ export class FastCgiClient implements Client {
   async #run(call: Call): Promise<Response> {
     for (let onNew = false;; onNew = true) {
       call.request.signal?.throwIfAborted();
+      this.#closing.signal.throwIfAborted();
       const exchange = new ClientExchange(call, this.#pool);
       this.#clock.start();
       this.#pool.run(exchange, onNew);

@@ -156,3 +156,13 @@ clientTest("Client.close aborts what is under way", { maxConnections: 1 }, () =>
   await assertRejects(() => client.capabilities(), TypeError, "the client is closed");
   await bounded(client.close(), "close again");
 });
+
+clientTest("Client.close rejects what has only just begun", {}, () => {}, async ({ client, connections }) => {
+  const form = new FormData();
+  form.set("a", "1");
+  const begun = [client.fetch("/"), client.fetch("/", { method: "POST", body: form })];
+  const rejected = begun.map((fetched) => assertRejects(() => fetched, FastCgiError, "The client was closed"));
+  await client.close();
+  await Promise.all(rejected);
+  assertEquals([connections.length, client.stats().queuedRequests], [0, 0]);
+});
