@@ -9,7 +9,7 @@ import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { Connect } from "./connection_pool.ts";
 import { upstreamFault, upstreamLimit } from "./request_errors.ts";
 
-/** What an application tells of itself; what it leaves out is `undefined`. */
+/** What an application says of itself; what it leaves out is `undefined`. */
 export interface ApplicationCapabilities {
   /** FCGI_MAX_CONNS: connections it accepts at a time. */
   readonly maxConnections: number | undefined;
@@ -23,7 +23,7 @@ export interface ApplicationCapabilities {
 const ASK_AGAIN_MS = 250;
 
 /**
- * Asks, and closes the connection; gives up when `signal` is aborted.
+ * Asks, and closes the connection; `signal` aborts it.
  *
  * @throws {LimitError} `headTimeoutMs`, if there is no answer.
  * @throws {ProtocolError} If the application closes the connection instead, or answers what cannot be read.

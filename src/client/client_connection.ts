@@ -30,7 +30,7 @@ export interface ClientConnectionHost {
   readonly keepAlive: boolean;
   /** Whether several requests may share a connection. */
   readonly shares: boolean;
-  /** Whether one waits for the application to accept it, so that others must be given back to be accepted again. */
+  /** Whether a connection seems to wait for a worker of the application: then idle ones are closed, to free theirs. */
   readonly workersBusy: boolean;
   /** The client's clock. */
   readonly clock: CoarseClock;
@@ -58,13 +58,13 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #exchanges = new Map<number, ClientExchange>();
   /** Ids of requests that were aborted. Go ends such a request at once, and then writes what its handler has to say. */
   readonly #abandoned = new Set<number>();
-  /** Exchanges whose response may be made once all that has come is taken in. */
+  /** Exchanges whose Response can be made once the whole chunk has been processed. */
   #answered: ClientExchange[] = [];
   #phase: "new" | "used" | "retired" | "gone" = "new";
   #lastId = 0;
   /** When it was opened, or became idle. */
   #idleSinceMs: number;
-  /** Something has come. */
+  /** Whether anything has arrived. */
   #heard = false;
   /** What is being received: if it is lent, what is to last must be copied. */
   #receiving: "nothing" | "lent" | "owned" = "nothing";
@@ -232,7 +232,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#updateReading();
   }
 
-  /** The next free id: never that of the request before, whose late records would be taken for the next one's. */
+  /** The next free id, never the previous one: late records of that request could pass for the next one's. */
   #nextId(): number {
     do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (
       this.#exchanges.has(this.#lastId) || this.#abandoned.has(this.#lastId)

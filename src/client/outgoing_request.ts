@@ -129,7 +129,7 @@ function normalize(method: string): string {
   return NORMALIZED_METHOD.test(method) ? method.toUpperCase() : method;
 }
 
-/** A path alone is one of `http://localhost`: for who probes an application no host matters. */
+/** A path alone is one of `http://localhost`: whoever probes an application needs no host. */
 function absolute(url: string): string {
   return url.startsWith("/") ? `http://localhost${url}` : url;
 }
