@@ -155,6 +155,20 @@ turnedTest("fetch holds no connection while little of its body of known length h
 });
 
 turnedTest(
+  "fetch rejects when a Filter's file gives too little within bodyTimeoutMs",
+  {},
+  () => {},
+  async (clock, { client, connections }) => {
+    const { stream, cancelled } = slowBody();
+    const rejected = limitOf(client.fetch("/", { role: "filter", method: "POST", body: "x", data: stream }));
+    await until(() => client.stats().queuedRequests === 1, "the file to be waited for");
+    clock.turn(61_000);
+    assertEquals([await rejected, connections.length], [["bodyTimeoutMs", "request"], 0]);
+    await bounded(cancelled, "the file to be cancelled");
+  },
+);
+
+turnedTest(
   "fetch rejects after requestTimeoutMs while its body is collected",
   { requestTimeoutMs: 5000 },
   () => {},
