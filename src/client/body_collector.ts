@@ -83,9 +83,7 @@ export class BodyCollector {
       const reading: Reading = { progress: new BodyProgress(this.#clock.nowMs), startedMs, fail };
       this.#readings.add(reading);
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#read(body, reading).then((read) => {
-        if (end()) resolve(read);
-      }, fail);
+      this.#read(body, reading).then((read) => end() ? resolve(read) : this.release(read), fail);
     });
   }
 
@@ -134,7 +132,6 @@ export class BodyCollector {
       this.#bytes -= collector.length;
       throw error;
     }
-    if (!this.#readings.has(reading)) this.#bytes -= collector.length;
     return { ...body, content: collector.take() };
   }
 

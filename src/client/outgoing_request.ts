@@ -107,10 +107,10 @@ export async function readRequest(
   if (content !== null && init.body === undefined && request!.bodyUsed) {
     throw new TypeError("Cannot fetch: the request's body has been read already");
   }
-  const given = readBody(content, headers);
-  const body = given instanceof Promise ? await given : given;
   const file = readBody(init.data, new Headers());
   const data = file instanceof Promise ? await file : file;
+  const given = readBody(content, headers);
+  const body = given instanceof Promise ? await given : given;
   return { method, url, headers, body, data, signal };
 }
 

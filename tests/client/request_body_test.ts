@@ -221,6 +221,19 @@ clientTest(
     assertEquals(connections[0]!.stream(5), "abc");
     controller.abort();
     assertEquals(await Promise.all(waiting), Array(4).fill("AbortError"));
+    // An abort in the very turn in which a body has been read whole makes room, too.
+    for (let sent = 0; sent < 8; sent++) {
+      const late = new AbortController();
+      let stream!: ReadableStreamDefaultController<Uint8Array>;
+      const body = new ReadableStream<Uint8Array>({ start: (it) => void (stream = it) });
+      const fetched = client.fetch("/", { method: "POST", body, signal: late.signal });
+      stream.enqueue(new Uint8Array(1000));
+      await until(() => client.stats().queuedRequests === 1, "the body to be waited for");
+      stream.close();
+      for (let turn = 0; turn < sent; turn++) await null;
+      late.abort();
+      await fetched.then((response) => response.text(), () => {});
+    }
     for (let sent = 0; sent < 8; sent++) {
       const body = ReadableStream.from([new Uint8Array(1000)]) as ReadableStream<Uint8Array>;
       await (await client.fetch("/", { method: "POST", body })).text();
