@@ -6,7 +6,7 @@
  * ```ts
  * import { serve } from "@webfcgi/webfcgi";
  *
- * const server = serve({ port: 0, onListen: () => {} }, (request) => new Response(`Hello from ${request.url}`));
+ * const server = serve({ port: 0, quiet: true }, (request) => new Response(`Hello from ${request.url}`));
  * await server.ready;
  * await server.shutdown();
  * ```
