@@ -1,5 +1,6 @@
 // What `serve` does to a process, seen in processes that have done nothing else.
 
+import { bundle } from "../helpers/bundle.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { assertEquals, assertNotEquals, assertStringIncludes } from "../std/assert.ts";
 
@@ -33,9 +34,7 @@ async function withChild(body: (child: string, folder: string) => Promise<void>)
   const folder = await Deno.makeTempDir({ prefix: "serve-" });
   try {
     const child = `${folder}/child.mjs`;
-    const source = decodeURIComponent(new URL("serve_child.ts", import.meta.url).pathname);
-    const bundled = await run([Deno.execPath(), "bundle", "--quiet", "--no-lock", "-o", child, source]);
-    assertEquals(bundled.code, 0, bundled.stderr);
+    await bundle(new URL("serve_child.ts", import.meta.url), child);
     await body(child, folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
