@@ -153,7 +153,8 @@ export class FastCgiClient implements Client {
 
   async close(): Promise<void> {
     const { signal } = this.#closing;
-    if (!signal.aborted) this.#closing.abort(new RequestAbortedError("The client was closed"));
+    const reason = new RequestAbortedError("The client was closed", { side: "upstream" });
+    if (!signal.aborted) this.#closing.abort(reason);
     this.#collector.close(signal.reason);
     const closed = this.#pool.close(signal.reason);
     this.#clock.stop();

@@ -151,7 +151,10 @@ clientTest("Client.close aborts what is under way", { maxConnections: 1 }, () =>
   second.catch(() => {});
   await (await connection()).untilSent();
   await bounded(client.close(), "close");
-  for (const fetched of [first, second]) await assertRejects(() => fetched, FastCgiError, "The client was closed");
+  for (const fetched of [first, second]) {
+    const error = await assertRejects(() => fetched, FastCgiError, "The client was closed");
+    assertEquals([error.code, error.side], ["ABORTED", "upstream"]);
+  }
   await assertRejects(() => client.fetch("/"), TypeError, "the client is closed");
   await assertRejects(() => client.capabilities(), TypeError, "the client is closed");
   await bounded(client.close(), "close again");

@@ -310,3 +310,15 @@ for (const parts of [["hello\n\n"], ["hello", "\n", "\n"], ["hel", "lo\n\n", "mo
     },
   );
 }
+
+const many: string[] = [];
+clientTest(
+  "onStderr names eight of the fields that are left out, and counts the rest",
+  { onStderr: (text) => void many.push(text) },
+  always(...answer("X: a\x01b\r\n".repeat(100) + "A: b")),
+  async ({ client }) => {
+    const response = await client.fetch("/");
+    assertEquals([response.headers.get("a"), many.length], ["b", 9]);
+    assertEquals(many[8], "webfcgi: left out of the response 92 fields more\n");
+  },
+);
