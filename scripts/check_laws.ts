@@ -16,6 +16,7 @@ import { listFiles, root } from "./list_files.ts";
  */
 const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/errors.ts": [],
+  "src/options.ts": [],
   "src/protocol/": ["src/errors.ts"],
   "src/cgi/": ["src/errors.ts"],
   "src/streams/": ["src/protocol/", "src/errors.ts"],
@@ -45,7 +46,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/clock.ts",
     "src/errors.ts",
   ],
-  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/errors.ts"],
+  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",
