@@ -9,7 +9,7 @@ import { isHostAndPort } from "../cgi/request_url.ts";
 import { type BridgeInfo, isTls } from "./bridge_info.ts";
 
 /** The path of an absolute URL, as it is written. */
-const writtenPath = /^https?:\/\/[^/?#\\]*([^?#]*)/i;
+const writtenPath = /^https?:\/\/[^/?#\\]+([^?#]*)/i;
 /** What URL parsers remove from a path, or read as `/`: no browser sends it. At its start, two slashes name a host. */
 const ambiguous = /^\/\/|\\|\/(?:\.|%2e){1,2}(?:\/|$)/i;
 

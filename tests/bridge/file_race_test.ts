@@ -1,13 +1,13 @@
 /** Files while somebody exchanges them for links, folders and pipes as fast as a process can. */
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { bridge, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
 import { assert, assertEquals } from "../std/assert.ts";
 import { bounded } from "../server/scene.ts";
-import { withFolder } from "./site.ts";
+import { openBelow, withFolder } from "./site.ts";
 
 const REQUESTS = 3000;
 const AT_A_TIME = 8;
@@ -27,21 +27,6 @@ const attack = `import("node:fs").then((fs) => {
   turns.push(() => (fs.unlinkSync("www/d"), fs.renameSync("stage/d", "www/d")));
   for (const end = Date.now() + 60_000; Date.now() < end;) for (const turn of turns) turn();
 });`;
-
-/** Descriptors of this process for files below a folder; none where the system does not tell. */
-function openBelow(folder: string): string[] {
-  try {
-    return readdirSync("/proc/self/fd").flatMap((fd) => {
-      try {
-        return [readlinkSync(`/proc/self/fd/${fd}`)].filter((path) => path.startsWith(folder));
-      } catch {
-        return [];
-      }
-    });
-  } catch {
-    return [];
-  }
-}
 
 function raceTest(name: string, options: BridgeOptions, isLeak: (text: string) => boolean): void {
   Deno.test({
