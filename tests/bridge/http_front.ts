@@ -69,7 +69,11 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   }
   const body = method === "GET" || method === "HEAD" ? null : Readable.toWeb(incoming) as ReadableStream<Uint8Array>;
   const init: RequestInit & { duplex: "half" } = { method, headers, body, signal: leaving.signal, duplex: "half" };
-  const response = await handler(new Request(`http://${headers.get("host") ?? "localhost"}${url}`, init), { incoming });
+  // The absolute form goes through as it is, as in @hono/node-server.
+  const target = /^https?:/i.test(url) ? url : `http://${headers.get("host") ?? "localhost"}${url}`;
+  // Node's Request has no user in its URL.
+  if (!URL.canParse(target) || new URL(target).username !== "") return void outgoing.writeHead(400).end();
+  const response = await handler(new Request(target, init), { incoming });
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
   outgoing.setHeader("set-cookie", response.headers.getSetCookie());

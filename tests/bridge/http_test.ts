@@ -202,6 +202,7 @@ httpTest(
     ) {
       const { status, body } = await rawRequest(port, `GET ${target} HTTP/1.1`, ...lines);
       if (status === 400) continue;
+      assertEquals([target, status], [target, 200]);
       const [https, serverPort, serverName, httpHost, url] = JSON.parse(body) as string[];
       const read = new URL(`http://${httpHost}/x`);
       const expected = ["-", read.port || "80", read.hostname, read.href];
