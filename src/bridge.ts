@@ -6,7 +6,7 @@
  * import { bridge } from "@webfcgi/webfcgi/bridge";
  * import { createClient } from "@webfcgi/webfcgi/client";
  *
- * const php = createClient("fcgi+unix:/run/php/php8.2-fpm.sock");
+ * const php = createClient({ path: "/run/php/php8.2-fpm.sock" });
  * export default { fetch: bridge(php, { root: "/srv/www" }) };
  * ```
  *

@@ -123,6 +123,9 @@ function scriptParams(documentRoot: string, scriptName: string, pathInfo: string
 
 /** One line: neither a browser's URL nor an application's words can forge a second. */
 function logError(error: unknown, { method, url }: Request): void {
-  const cause = error instanceof Error && error.cause !== undefined ? ` (${error.cause})` : "";
-  console.error(printable(`webfcgi: ${method} ${url}: ${error}${cause}`));
+  const text = String(error);
+  const cause = error instanceof Error ? error.cause : undefined;
+  // Some messages end with their cause's.
+  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message);
+  console.error(printable(`webfcgi: ${method} ${url}: ${text}${isTold ? "" : ` (${cause})`}`));
 }

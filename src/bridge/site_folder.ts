@@ -6,6 +6,7 @@
  */
 
 import type { Files, FoundFile, OpenFile } from "../runtime/files.ts";
+import { fileFailureStatus } from "./failure_status.ts";
 import { isPlain, readSitePath, scriptNames, type SitePath } from "./site_path.ts";
 
 /** Which folder it is, and what may be served of it. */
@@ -51,12 +52,13 @@ export class SiteFolder {
   /**
    * The folder's path; looked up for each request, because it may be a link to the release of the day.
    *
-   * @throws {Error} If there is no such folder, or it may not be looked at: never the fault of a request.
+   * @throws {Error} If there is no such folder, or it may not be looked at, which is never the fault of a request.
    */
   async path(): Promise<string> {
     const { root } = this.#rules;
-    const found = await this.#files.find(root).catch((cause) => {
-      throw new Error(`Cannot serve files: root, ${root}, cannot be looked at: ${(cause as Error).message}`, { cause });
+    const found = await this.#files.find(root).catch((error) => {
+      if (fileFailureStatus(error) !== 403) throw error;
+      throw new Error(`Cannot serve files: root, ${root}, may not be looked at: ${error.message}`, { cause: error });
     });
     if (found?.kind !== "folder") throw new Error(`Cannot serve files: root, ${root}, is no folder`);
     return withoutSlash(found.path);

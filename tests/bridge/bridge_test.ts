@@ -621,15 +621,24 @@ for (
   }
 }
 
-Deno.test("bridge answers 500 when its root may not be looked at, whatever the reason", async () => {
-  const fail = (): Promise<never> => Promise.reject(Object.assign(new Error("denied"), { code: "EACCES" }));
-  const errors: unknown[] = [];
-  const onError = (error: unknown): void => void errors.push(error);
-  const client = { fetch: () => Promise.reject() };
-  const site = new Bridge(client, { root: "/www", onError }, () => Promise.resolve({ find: fail, open: fail }));
-  assertEquals((await site.answer(new Request("http://localhost/a.txt"), {})).status, 500);
-  assertStringIncludes(String(errors[0]), "root, /www, cannot be looked at: denied");
-});
+for (
+  const [code, status, text] of [
+    // Not 403: no request is at fault.
+    ["EACCES", 500, "root, /www, may not be looked at: denied"],
+    ["EIO", 500, "denied"],
+    ["EMFILE", 503, "denied"],
+  ] as const
+) {
+  Deno.test(`bridge answers ${status} when the system says ${code} of its root`, async () => {
+    const fail = (): Promise<never> => Promise.reject(Object.assign(new Error("denied"), { code }));
+    const client = { fetch: () => Promise.reject() };
+    const site = new Bridge(client, { root: "/www" }, () => Promise.resolve({ find: fail, open: fail }));
+    const lines = await errorLines(async () => {
+      assertEquals((await site.answer(new Request("http://localhost/a.txt"), {})).status, status);
+    });
+    assertEquals([lines.length, lines[0]!.endsWith(`: ${text}`), lines[0]!.split("denied").length], [1, true, 2]);
+  });
+}
 
 Deno.test("bridge looks at few paths when every segment is called like a script", async () => {
   let looks = 0;
