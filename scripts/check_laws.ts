@@ -35,6 +35,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
   "src/client/": [
@@ -44,6 +45,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
   "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
@@ -51,11 +53,14 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/serve.ts": [
     "src/server/",
     "src/fetch/",
+    "src/listen.ts",
     "src/runtime/",
     "src/runtime/transport.ts",
-    "src/runtime/address.ts",
+    "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
+  "src/listen.ts": ["src/server/", "src/runtime/", "src/runtime/transport.ts", "src/runtime/address.ts"],
   "src/client.ts": [
     "src/client/",
     "src/runtime/",

@@ -1,29 +1,24 @@
 /** How options are checked and filled in, for servers, clients and sites alike. */
 
-/** Options that are numbers: the least value, the default, and the greatest value if there is one. */
-export type NumberTable = Readonly<Record<string, readonly [least: number, fallback: number, most?: number]>>;
+/** Options that are numbers: the least value, and the default unless it is Infinity. */
+export type NumberTable = Readonly<Record<string, readonly [least: number, fallback?: number]>>;
 
 /** Options that are true or false, with their defaults. */
 export type FlagTable = Readonly<Record<string, boolean>>;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/**
- * Fills in numbers.
- *
- * @throws {TypeError} If one is no number.
- * @throws {RangeError} If one is too small or too large.
- */
+/** Fills in numbers. @throws {TypeError} If one is no number. @throws {RangeError} If one is too small. */
 export function resolveNumbers<T extends NumberTable>(
   what: string,
   table: T,
   options: object,
 ): { readonly [Name in keyof T]: number } {
-  return mapTable(table, (name, [least, fallback, most = Infinity]) => {
+  return mapTable(table, (name, [least, fallback = Infinity]) => {
     const value = (options as Values)[name] ?? fallback;
-    if (typeof value === "number" && value >= least && value <= most) return value;
-    const range = most === Infinity ? `${least} or more, Infinity for no limit` : `${least} to ${most}`;
-    throw fault(value, "number", `${what}: ${name} is ${show(value)}; write a number, ${range}`);
+    if (typeof value === "number" && value >= least) return value;
+    const remedy = `write a number, ${least} or more; Infinity for no limit`;
+    throw numberFault(value, `${what}: ${name} is ${show(value)}; ${remedy}`);
   });
 }
 
@@ -43,7 +38,7 @@ export function resolveFlags<T extends FlagTable>(
 /** @throws {TypeError|RangeError} If the value is no whole number from `least` to `most`. */
 export function checkInteger(what: string, name: string, value: unknown, least: number, most: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return;
-  throw fault(value, "number", `${what}: ${name} is ${show(value)}; write a whole number, ${least} to ${most}`);
+  throw numberFault(value, `${what}: ${name} is ${show(value)}; write a whole number, ${least} to ${most}`);
 }
 
 /** @throws {TypeError} If a value is given and is no function. */
@@ -81,8 +76,8 @@ export function show(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object";
 }
 
-function fault(value: unknown, type: string, message: string): Error {
-  return typeof value === type ? new RangeError(message) : new TypeError(message);
+function numberFault(value: unknown, message: string): Error {
+  return typeof value === "number" ? new RangeError(message) : new TypeError(message);
 }
 
 function mapTable<T extends Readonly<Record<string, unknown>>, V>(
@@ -105,7 +100,7 @@ function nearest(
     names.find((it) => it.toLowerCase().startsWith(lower) && lower.length > 2);
   if (begins !== undefined) return begins;
   const [closest] = names.map((it) => [distance(lower, it.toLowerCase()), it] as const).sort(([a], [b]) => a - b);
-  return closest !== undefined && closest[0] <= Math.max(1, Math.floor(lower.length / 4)) ? closest[1] : undefined;
+  return closest !== undefined && closest[0] <= (lower.length + 2) / 3 ? closest[1] : undefined;
 }
 
 /** The number of letters to put in, take out or change (Levenshtein's distance). */

@@ -4,7 +4,8 @@ import { FastCgiError, LimitError, type LimitName, RequestRefusedError } from ".
 
 /** Where the application, or the way to it, is at fault; 502 for the rest. */
 const UPSTREAM_LIMITS: Partial<Record<LimitName, number>> = {
-  maxQueued: 503,
+  maxBufferedBytes: 503,
+  maxQueuedRequests: 503,
   queueTimeoutMs: 503,
   connectTimeoutMs: 504,
   headTimeoutMs: 504,
@@ -15,6 +16,7 @@ const UPSTREAM_LIMITS: Partial<Record<LimitName, number>> = {
 /** Where the request is at fault; 400 for the rest. */
 const REQUEST_LIMITS: Partial<Record<LimitName, number>> = {
   bodyTimeoutMs: 408,
+  requestTimeoutMs: 408,
   maxBodyBytes: 413,
   maxBufferedBodyBytes: 413,
   maxParamsBytes: 431,
@@ -33,7 +35,8 @@ const FILE_ERRORS: Readonly<Record<string, number>> = {
 /** The status for an error of a client's `fetch`. */
 export function fetchFailureStatus(error: unknown): number {
   if (error instanceof RequestRefusedError) return 503;
-  if (!(error instanceof FastCgiError)) return 502;
+  // A TypeError says that the client was misused, in this process: closed, or given a body that has been read.
+  if (!(error instanceof FastCgiError)) return error instanceof TypeError ? 500 : 502;
   const isRequest = error.side === "request";
   const byLimit = isRequest ? REQUEST_LIMITS : UPSTREAM_LIMITS;
   return (error instanceof LimitError ? byLimit[error.limit] : undefined) ?? (isRequest ? 400 : 502);

@@ -502,7 +502,8 @@ for (
     [new LimitError("bodyTimeoutMs", 1, "slow", upstream), 504],
     [new LimitError("requestTimeoutMs", 1, "slow", upstream), 504],
     [new LimitError("connectTimeoutMs", 1, "slow", upstream), 504],
-    [new LimitError("maxQueued", 1, "full", upstream), 503],
+    [new LimitError("maxBufferedBytes", 1, "full", upstream), 503],
+    [new LimitError("maxQueuedRequests", 1, "full", upstream), 503],
     [new LimitError("queueTimeoutMs", 1, "full", upstream), 503],
     [new LimitError("maxHeadBytes", 1, "long", upstream), 502],
     [new LimitError("maxBufferedBodyBytes", 1, "long"), 413],
@@ -512,6 +513,7 @@ for (
     [new ProtocolError("UNEXPECTED_END", "short body"), 400],
     [new RequestRefusedError(2, "refused"), 503],
     [Object.assign(new Error("connect"), { code: "EACCES" }), 502],
+    [new TypeError("closed"), 500],
     [undefined, 502],
   ] as const
 ) {

@@ -34,7 +34,7 @@ clientTest("fetch opens a connection for each request by default, and closes it"
   assertEquals(scene.client.stats().connections, 0);
 });
 
-clientTest("fetch keeps a connection when keepConn is true", { keepConn: true }, serveAll, async (scene) => {
+clientTest("fetch keeps a connection when keepConn is true", { keepAlive: true }, serveAll, async (scene) => {
   for (let sent = 0; sent < 3; sent++) assertEquals((await scene.client.fetch("/")).status, 200);
   assertEquals(scene.connections.length, 1);
   assertEquals(scene.connections[0]!.stream(1), "\0\x01\x01\0\0\0\0\0".repeat(3), "FCGI_KEEP_CONN, id 1 each time");
@@ -44,7 +44,7 @@ clientTest("fetch keeps a connection when keepConn is true", { keepConn: true },
 
 clientTest(
   "Client closes a kept connection after idleTimeoutMs",
-  { keepConn: true, idleTimeoutMs: 50 },
+  { keepAlive: true, idleTimeoutMs: 50 },
   serveAll,
   async ({ client, connection }) => {
     await client.fetch("/");
@@ -70,14 +70,14 @@ clientTest("fetch opens no more than maxConnections, and the rest wait", { maxCo
 });
 
 clientTest(
-  "fetch rejects at once beyond maxQueued",
-  { maxConnections: 1, maxQueued: 2 },
+  "fetch rejects at once beyond maxQueuedRequests",
+  { maxConnections: 1, maxQueuedRequests: 2 },
   () => {},
   async ({ client }) => {
     const waiting = [1, 2, 3].map(() => client.fetch("/").catch((error) => error));
     await sleep(10);
     const error = await assertRejects(() => bounded(client.fetch("/"), "a rejection", 1000), LimitError);
-    assertEquals([error.limit, error.max], ["maxQueued", 2]);
+    assertEquals([error.limit, error.max], ["maxQueuedRequests", 2]);
     assertEquals(client.stats().queuedRequests, 2);
     await client.close();
     for (const result of await Promise.all(waiting)) assertInstanceOf(result, FastCgiError);
@@ -374,7 +374,7 @@ clientTest("fetch cancels its body when it is aborted", {}, () => {}, async ({ c
 
 clientTest(
   "fetch takes an answer that comes before the body is sent, and keeps no such connection",
-  { keepConn: true },
+  { keepAlive: true },
   async (connection) => {
     await connection.until(() => connection.stream(5) !== "", "the first part");
     connection.send(...answer("Status: 413", "too large"));
@@ -417,7 +417,7 @@ Deno.test("fetch sends nothing over a shared connection any more when it was ans
 
 clientTest(
   "fetch sends a safe request once more when a kept connection turns out to be stale",
-  { keepConn: true },
+  { keepAlive: true },
   async (connection, index) => {
     await connection.untilSent();
     connection.send(...answer("X: y", `from ${index}`));
@@ -437,7 +437,7 @@ for (
     ["something has come back", {}, [stderr(1, "hm")]],
   ] as const
 ) {
-  clientTest(`fetch sends no request once more when ${why}`, { keepConn: true }, async (connection) => {
+  clientTest(`fetch sends no request once more when ${why}`, { keepAlive: true }, async (connection) => {
     await connection.untilSent();
     connection.send(...ok);
     await connection.until(() => connection.records.filter(({ type }) => type === 1).length === 2, "a second one");
@@ -451,7 +451,7 @@ for (
   });
 }
 
-clientTest("fetch sends a request once more and no oftener", { keepConn: true }, async (connection, index) => {
+clientTest("fetch sends a request once more and no oftener", { keepAlive: true }, async (connection, index) => {
   await connection.untilSent();
   if (index === 0) connection.send(...ok);
   await connection.until(
@@ -467,7 +467,7 @@ clientTest("fetch sends a request once more and no oftener", { keepConn: true },
 
 clientTest(
   "Client takes a kept connection that the application closes out of use",
-  { keepConn: true },
+  { keepAlive: true },
   async (connection) => {
     await connection.untilSent();
     connection.send(...ok);
@@ -484,7 +484,7 @@ clientTest(
 
 clientTest(
   "Client closes a kept connection on which something comes unasked",
-  { keepConn: true },
+  { keepAlive: true },
   async (connection) => {
     await connection.untilSent();
     connection.send(...ok);

@@ -126,8 +126,8 @@ clientTest(
 );
 
 clientTest(
-  "fetch sends a body of unknown length as it comes when chunkedBodies is stream",
-  { chunkedBodies: "stream" },
+  "fetch sends a body of unknown length as it comes when unknownLengthBodies is stream",
+  { unknownLengthBodies: "stream" },
   () => {},
   async ({ client, connection }) => {
     const more = gate();

@@ -30,10 +30,10 @@ for (
     [{ path: "/" + "x".repeat(107) }, RangeError, "path has 108 bytes"],
     [{ path: "" }, RangeError, "path has 0 bytes"],
     [{ maxConnections: 0 }, RangeError, "maxConnections is 0, less than 1"],
-    [{ maxQueued: -1 }, RangeError, "maxQueued is -1"],
+    [{ maxQueuedRequests: -1 }, RangeError, "maxQueuedRequests is -1"],
     [{ maxHeadBytes: NaN }, RangeError, "maxHeadBytes is NaN"],
     [{ headTimeoutMs: -1 }, RangeError, "headTimeoutMs is -1"],
-    [{ chunkedBodies: "drop" as never }, TypeError, 'chunkedBodies is "drop"'],
+    [{ unknownLengthBodies: "drop" as never }, TypeError, 'unknownLengthBodies is "drop"'],
   ] as readonly [ClientOptions, new () => Error, string][]
 ) {
   Deno.test(`createClient throws a ${error.name} when ${message}`, () => {

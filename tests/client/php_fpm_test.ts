@@ -104,7 +104,7 @@ function phpTest(
   });
 }
 
-const modes = [["", {}], [" over kept connections", { keepConn: true, maxConnections: 4 }]] as const;
+const modes = [["", {}], [" over kept connections", { keepAlive: true, maxConnections: 4 }]] as const;
 
 for (const [how, options] of modes) {
   phpTest(`PHP-FPM sees a complete and right $_SERVER${how}`, options, async ({ client, php }) => {
@@ -318,7 +318,7 @@ for (const way of ["signal", "cancel"] as const) {
 }
 
 phpTest("fetch goes on over kept connections when PHP-FPM replaces its workers", {
-  keepConn: true,
+  keepAlive: true,
   maxConnections: 2,
   fpm: { workers: 2, maxRequests: 3 },
 }, async ({ client, text }) => {
@@ -327,7 +327,7 @@ phpTest("fetch goes on over kept connections when PHP-FPM replaces its workers",
 });
 
 phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
-  keepConn: true,
+  keepAlive: true,
   idleTimeoutMs: 100,
   fpm: { workers: 1 },
 }, async ({ client, php, text }) => {
@@ -343,7 +343,7 @@ phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
 });
 
 phpTest("PHP-FPM's few workers take turns between all kept connections", {
-  keepConn: true,
+  keepAlive: true,
   fpm: { workers: 2 },
 }, async ({ text }) => {
   const answered = new Set<number>();
