@@ -1,12 +1,12 @@
 /**
- * A site in front of a FastCGI application: the files of a folder as they are, its scripts by FastCGI.
+ * A site in front of a FastCGI application: serves the files of a folder, and has its scripts executed by FastCGI.
  *
  * @example A PHP site behind any server of fetch handlers
  * ```ts
  * import { bridge } from "@webfcgi/webfcgi/bridge";
  * import { createClient } from "@webfcgi/webfcgi/client";
  *
- * const php = createClient({ path: "/run/php/php8.2-fpm.sock" });
+ * const php = createClient("unix:/run/php/php8.2-fpm.sock");
  * export default { fetch: bridge(php, { root: "/srv/www" }) };
  * ```
  *
@@ -40,9 +40,9 @@ export type { BridgeInfo } from "./bridge/bridge_info.ts";
  * import { createClient } from "@webfcgi/webfcgi/client";
  * import { assertEquals } from "@std/assert";
  *
- * const application = serve({ port: 0, onListen: () => {} }, ({ url }) => new Response(`The application's: ${url}`));
+ * const application = serve({ port: 0, quiet: true }, ({ url }) => new Response(`The application's: ${url}`));
  * await application.ready;
- * const client = createClient({ port: (application.addr as { port: number }).port });
+ * const client = createClient({ port: application.addr.port });
  *
  * const handler = bridge(client, { root: ".", frontController: "" }); // PHP has a front controller, /index.php
  * const file = await handler(new Request("http://localhost/LICENSE"));

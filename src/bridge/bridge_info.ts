@@ -24,7 +24,7 @@ export interface BridgeInfo {
       };
     }
     | undefined;
-  /** Bun's server has methods for what others have as values. */
+  /** Bun's server: the client's address. */
   requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
   /** Bun's server: how long the connection may be silent, in seconds. */
   timeout?(request: Request, seconds: number): void;
@@ -40,7 +40,7 @@ export interface ClientAddress {
   readonly remotePort?: number | undefined;
 }
 
-/** The longest silence that Bun can be told to allow, in seconds. */
+/** The longest silence that Bun allows, in seconds, but for none at all, which would outlast the request. */
 const LONGEST_SILENCE = 255;
 
 /** Reads the client's address. Header fields do not count: a client can write into them what it likes. */

@@ -52,8 +52,9 @@ export async function fileResponse(request: Request, file: OpenFile, nowMs: numb
  * The entity tag of a file's state (RFC 9110 §8.8). Programs may set a file's date, but not when the system notes a
  * change; as long as a further change could be noted with the same time, the tag is a weak one.
  */
-function entityTag({ inode, size, modifiedMs, changedMs }: OpenFile, nowMs: number): string {
-  const state = [inode, changedMs, modifiedMs, size].map((it) => Math.floor(it).toString(36)).join("-");
+function entityTag({ size, modifiedMs, changedMs }: OpenFile, nowMs: number): string {
+  // Not the inode, which is nobody's business.
+  const state = [changedMs * 1000, modifiedMs * 1000, size].map((it) => Math.floor(it).toString(36)).join("-");
   return nowMs - changedMs < SETTLED_MS ? `W/"${state}"` : `"${state}"`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reads where a request is addressed to, in one way or not at all.
+ * Reads which URL a request is for, in one way or not at all.
  *
  * What guards a site in front of it, the site's folder and the application each read a part of a request: its URL, its
  * Host, its path. A request in which these disagree could be one thing to the guard and another to the application.
@@ -13,7 +13,7 @@ const writtenPath = /^https?:\/\/[^/?#\\]+([^?#]*)/i;
 /** What URL parsers remove from a path, or read as `/`: no browser sends it. At its start, two slashes name a host. */
 const ambiguous = /^\/\/|\\|\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
-/** Where a request is addressed to. */
+/** What a request is for. */
 export interface RequestTarget {
   readonly url: URL;
   /** The request itself, with an absolute URL. */

@@ -2,7 +2,7 @@
  * What a URL's path names in a site's folder: a script, a file, or a folder that has an index.
  *
  * Nothing is found outside the folder, nothing hidden, and no script's source, whether by the name in the URL or behind
- * a link. A file is judged again by what has been opened.
+ * a link. A file is judged again once it is open, by where it really lies.
  */
 
 import type { Files, FoundFile, OpenFile } from "../runtime/files.ts";
@@ -32,9 +32,9 @@ export type Found =
 
 /** The index of folders that have no script as one. */
 const STATIC_INDEX = "index.html";
-/** What makes a PHP source of a name wherever it stands in it: `x.php74`, `x.phpOLD`, `x.php~`, `x.php.bak`. */
+/** A name with one of these anywhere is that of a PHP source or its copy: `x.php74`, `x.phpOLD`, `x.php~`, `x.php.bak`. */
 const SOURCES = [".php", ".phtml"];
-/** The same, unless more small letters follow, as in `x.pharmacy`; file systems overlook what follows in `x.inc.`. */
+/** The same, unless small letters follow, as in `x.pharmacy`. */
 const SOURCE_EXTENSIONS = [".pht", ".phar", ".inc"];
 
 /** A site's folder. */
@@ -81,7 +81,7 @@ export class SiteFolder {
     return undefined;
   }
 
-  /** `"none"`: the path begins with what is nothing, so that it names no file either. */
+  /** `"none"`: a start of the path leads nowhere, so the whole names no file either. */
   async #findScript(path: SitePath, root: string): Promise<Found | "none" | undefined> {
     for (const scriptName of scriptNames(path, this.#rules.scriptExtensions)) {
       const looked = await this.#look(root, scriptName);
@@ -122,7 +122,7 @@ export class SiteFolder {
   }
 }
 
-/** Finds what {@linkcode SOURCES} and the rest say, in any case. */
+/** Matches the names of sources and scripts, in any case. */
 function sourcePattern(scriptExtensions: readonly string[]): RegExp {
   const anyOf = (texts: readonly string[]): string =>
     texts.map((text) =>

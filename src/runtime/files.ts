@@ -18,8 +18,6 @@ export interface OpenFile {
   readonly modifiedMs: number;
   /** When the system last noted a change of it, in milliseconds since 1970; Deno knows whole seconds. */
   readonly changedMs: number;
-  /** Its number in its file system. */
-  readonly inode: number;
   /** Reads into `memory` from `position` on; resolves with the number of bytes, 0 at the end. One call at a time. */
   read(memory: Uint8Array, position: number): Promise<number>;
   /** Closes it after the read under way; may be called again. */

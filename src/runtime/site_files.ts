@@ -1,8 +1,8 @@
 /**
  * A site's files by `node:fs`, on every runtime.
  *
- * Between a look at a path and its use, somebody may put a link in the place of a file or of a folder on the way. So a
- * file is opened first, and what counts is what the descriptor says of itself.
+ * Between a look at a path and its use, anyone who may write there can put a link in the place of the file, or of a
+ * folder on the way. So a file is opened first, and the descriptor says which file it is.
  */
 
 import { close, constants, fstat, open, read, readlink, type Stats } from "node:fs";
@@ -32,7 +32,6 @@ class DescriptorFile implements OpenFile {
   readonly size: number;
   readonly modifiedMs: number;
   readonly changedMs: number;
-  readonly inode: number;
   readonly #fd: number;
   #reading: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
@@ -43,7 +42,6 @@ class DescriptorFile implements OpenFile {
     this.size = stats.size;
     this.modifiedMs = stats.mtimeMs;
     this.changedMs = stats.ctimeMs;
-    this.inode = stats.ino;
     DescriptorFile.#dropped.register(this, fd, this);
   }
 
@@ -97,7 +95,7 @@ export function createSiteFiles(descriptors = "/proc/self/fd"): Files {
   };
 }
 
-/** The path of the file that is open; `undefined` if it cannot be told. */
+/** The path of the file that is open; `undefined` if it is uncertain. */
 async function pathOf(fd: number, stats: Stats, path: string, descriptors: string): Promise<string | undefined> {
   const found = await readLink(`${descriptors}/${fd}`).catch(() => undefined);
   // A file that was replaced after it was opened is still the one that was asked for.

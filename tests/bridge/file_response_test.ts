@@ -30,7 +30,6 @@ class FakeFile {
       size: this.size,
       modifiedMs: NOW_MS + 1e9,
       changedMs: this.changedMs,
-      inode: 7,
       read: (memory, position) => {
         this.reads++;
         if (!isOpen) return Promise.reject(new Error("read from a closed file"));

@@ -41,7 +41,7 @@ function httpTest(
   Deno.test(name, () =>
     withFolder(files, async (root) => {
       const errors: unknown[] = [];
-      const server = serve({ port: 0, onListen() {}, onError() {}, shutdownTimeoutMs: 1000, ...handlers });
+      const server = serve({ port: 0, quiet: true, onError() {}, shutdownTimeoutMs: 1000, ...handlers });
       await server.ready;
       const client = createClient({ port: (server.addr as NetAddr).port, onStderr() {} });
       const onError = (error: unknown): void => void errors.push(error);
@@ -213,7 +213,7 @@ httpTest(
   },
 );
 
-httpTest("bridge closes a file when the client leaves amid it, and asks for it in vain", echo, {}, async (
+httpTest("bridge closes a file when the client leaves, and when no body is sent", echo, {}, async (
   { front, root },
 ) => {
   const etag = (await rawRequest(front.port, "HEAD /big.bin HTTP/1.1")).headers.get("etag")!;
@@ -238,7 +238,7 @@ Deno.test({
   ignore: !isBun,
   fn: () =>
     withFolder(files, async (root) => {
-      const server = serve({ port: 0, onListen() {} }, async () => {
+      const server = serve({ port: 0, quiet: true }, async () => {
         // Bun counts in steps of four seconds.
         await sleep(13_500);
         return new Response("late");
@@ -290,7 +290,7 @@ httpTest(
 Deno.test("bridge has the application hear that the client has left", async () => {
   const { promise: aborted, open: abort } = gate();
   let started = false;
-  const server = serve({ port: 0, onListen() {}, onError() {}, shutdownTimeoutMs: 1000 }, (request) => {
+  const server = serve({ port: 0, quiet: true, onError() {}, shutdownTimeoutMs: 1000 }, (request) => {
     started = true;
     request.signal.addEventListener("abort", () => abort());
     return new Promise(() => {});
