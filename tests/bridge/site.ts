@@ -27,6 +27,8 @@ export interface BridgeScene {
   readonly root: string;
   /** What the application was asked with, in order. */
   readonly asked: FastCgiRequestInit[];
+  /** The bridge itself. */
+  readonly handler: ReturnType<typeof bridge>;
   /** Answers a request for a path; the URL is made as the runtime makes it. */
   ask(path: string, init?: RequestInit, info?: BridgeInfo): Promise<Response>;
 }
@@ -75,7 +77,7 @@ export function bridgeTest(
       const handler = bridge(client, { root, ...options });
       const ask = (path: string, init?: RequestInit, info?: BridgeInfo): Promise<Response> =>
         handler(new Request("http://localhost" + path, init), info);
-      await body({ root, asked, ask });
+      await body({ root, asked, handler, ask });
     }));
 }
 
