@@ -17,14 +17,14 @@ export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>
 
 /** Requests that share a connection before another one is opened. */
 const SHARED_REQUESTS = 16;
-/**
- * How long one turn of the runtime is waited for, in milliseconds, before a request that is not safe goes over a
- * connection that has been used: the application may have closed it, and the runtime may not have said so yet.
- */
+/** One turn of the runtime, in milliseconds: it may not have reported yet that the application has closed a connection. */
 const TURN_MS = 1;
-/** A connection that has been idle for less than this, in milliseconds, gets two turns: PHP-FPM closes one a moment after
- * a worker's last request (`pm.max_requests`), and swallows what has come meanwhile. */
-const JUST_USED_MS = 2;
+/**
+ * Turns for which a connection must have been idle before a request that is not safe goes over it. PHP-FPM closes one a
+ * moment after a worker's last request (`pm.max_requests`), and swallows what has come meanwhile; on an idle machine that
+ * takes 0.1 ms, rarely 3.
+ */
+const IDLE_TURNS = 5;
 
 /** A connection that is being opened. */
 interface Opening {
@@ -201,7 +201,8 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   #assign(exchange: ClientExchange, connection: ClientConnection): void {
     if (exchange.isSafe || connection.isNew || connection.active > 0) return connection.send(exchange);
     this.#reserved.set(exchange, connection);
-    this.#sendAfter(connection.idleForMs(this.clock.nowMs) < JUST_USED_MS ? 2 : 1, exchange, connection);
+    const idleTurns = Math.floor(connection.idleForMs(this.clock.nowMs) / TURN_MS);
+    this.#sendAfter(Math.max(1, IDLE_TURNS - idleTurns), exchange, connection);
   }
 
   #sendAfter(turns: number, exchange: ClientExchange, connection: ClientConnection): void {

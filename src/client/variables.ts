@@ -24,7 +24,7 @@ export const VARIABLE_NAMES: readonly string[] = Object.keys(TYPES);
 
 /** @throws {TypeError} If one has a value of another type; `what` begins the message. */
 export function checkVariables(what: string, variables: CgiVariables): void {
-  for (const name in TYPES) {
+  for (const name of VARIABLE_NAMES) {
     const value = variables[name as keyof CgiVariables];
     const type = TYPES[name as keyof CgiVariables];
     if (value === undefined || typeof value === type && value !== null) continue;
