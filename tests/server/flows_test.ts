@@ -81,7 +81,7 @@ for (const flow of flows) {
         Object.entries({ fetch, authorizer, filter }).filter(([, handler]) => handler !== undefined),
       );
       await inScene(
-        { maxConnections, maxRequests, ...handlers, maxParamsBytes },
+        { maxConnections, maxRequests, maxParamsBytes, ...handlers },
         async ({ connect, errors, server }) => {
           for (const cut of cuts) {
             const web = await connect({ raw: true });

@@ -97,7 +97,7 @@ const blameless: readonly (readonly [what: string, error: unknown, status: numbe
   ["an upstream that is late", new LimitError("headTimeoutMs", 1, "Cannot read response", { side: "upstream" }), 504],
   ["an upstream that is busy", new LimitError("queueTimeoutMs", 1, "Cannot send request", { side: "upstream" }), 503],
   ["an upstream that is no FastCGI", new ProtocolError("BAD_VERSION", "Cannot read", { side: "upstream" }), 502],
-  ["an upstream's limit of parameters", new LimitError("maxParamsBytes", 1, "Cannot send", { side: "upstream" }), 500],
+  ["an upstream's limit of parameters", new LimitError("maxParamsBytes", 1, "Cannot send", { side: "upstream" }), 502],
   ["an upstream that refuses", new RequestRefusedError(2, "The application is overloaded"), 503],
   ["an upstream that fails", new AppStatusError(255, "The application failed"), 502],
 ];
