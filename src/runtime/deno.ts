@@ -66,6 +66,8 @@ const GATHER_BYTES = 262_144;
 const MAX_SPARE_BUFFERS = 8;
 /** How long accepting rests when the process has no descriptor left. */
 const ACCEPT_RETRY_MS = 50;
+/** Errors of `accept` that last until something is closed. Any other concerns one connection: a reset is ENOTCONN. */
+const SHORTAGES = new Set<unknown>(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
 
 /** Makes the runtime that stands on Deno's own sockets. */
 export function denoRuntime(): Runtime {
@@ -130,9 +132,9 @@ class DenoTransportListener implements Listener {
       let conn: DenoConn;
       try {
         conn = await this.#listener.accept();
-      } catch {
-        // EMFILE and its like: the connection waits in the kernel's queue until a descriptor is free.
-        if (!this.#closed) await this.#rest();
+      } catch (error) {
+        // The connection waits in the kernel's queue until a descriptor is free.
+        if (!this.#closed && SHORTAGES.has((error as { readonly code?: unknown }).code)) await this.#rest();
         continue;
       }
       DenoTransport.open(conn, plainAddr(conn.remoteAddr), buffers, accept);

@@ -1,5 +1,6 @@
 // What process_deno_test.ts runs on each runtime: `process_child.mjs ROLE`.
 
+import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import type { Accept, Listener, NetAddr } from "../../src/runtime/transport.ts";
@@ -16,12 +17,34 @@ function listen(accept: Accept = echo): Promise<Listener> {
   return runtime.listen({ hostname: "127.0.0.1", port: 0 }, accept);
 }
 
+/** Opens files until the system has no descriptor left for this process. */
+function takeAll(taken: number[]): void {
+  try {
+    for (;;) taken.push(openSync("/dev/null", "r"));
+  } catch {
+    // None is left.
+  }
+}
+
 const roles: Readonly<Record<string, () => Promise<void>>> = {
   /** Prints the port, and has nothing but the listener to stay for. */
   async listener() {
     const listener = await listen();
     listener.unref();
     listener.ref();
+    console.log((listener.addr as NetAddr).port);
+  },
+  /** As `listener`; takes every descriptor there is while the last word that it was sent is "take". */
+  async exhausted() {
+    const taken: number[] = [];
+    const listener = await listen((transport) => ({
+      ...echo(transport),
+      received(chunk) {
+        if (new TextDecoder().decode(chunk) === "take") takeAll(taken);
+        else for (const fd of taken.splice(0)) closeSync(fd);
+        transport.write([chunk.slice()]);
+      },
+    }));
     console.log((listener.addr as NetAddr).port);
   },
   /** Ends, though listener and connection are open. */

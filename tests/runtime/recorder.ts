@@ -6,12 +6,15 @@ import type { Accept, Addr, Transport, TransportSink } from "../../src/runtime/t
 /** No wait of a test is longer, in milliseconds. */
 const MAX_WAIT_MS = 10_000;
 
+/** How often {@linkcode until} looks, in milliseconds. */
+export const UNTIL_MS = 2;
+
 /** Waits until `condition` holds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + MAX_WAIT_MS;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}`);
-    await sleep(2);
+    await sleep(UNTIL_MS);
   }
 }
 
