@@ -81,7 +81,7 @@ export function denoRuntime(): Runtime {
     if (fd === undefined && !reusePort) return bind(options, accept);
     if (fd === undefined) requireNet(deno, options);
     const { nodeRuntime } = await import("./node.ts");
-    return nodeRuntime().listen(options, accept);
+    return nodeRuntime("deno").listen(options, accept);
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {

@@ -7,7 +7,7 @@ export async function detectRuntime(): Promise<Runtime> {
   const { isDeno, isBun } = runtimeNames();
   if (isDeno) return (await import("./deno.ts")).denoRuntime();
   if (isBun) return (await import("./bun.ts")).bunRuntime();
-  return (await import("./node.ts")).nodeRuntime(true);
+  return (await import("./node.ts")).nodeRuntime("node");
 }
 
 /** Whether the runtime's own functions (its HTTP server, its caches, its files) take no Response but its own. Node's do. */

@@ -6,6 +6,7 @@
  */
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
+import { startClock } from "./clock.ts";
 import { plainBytes } from "./plain_bytes.ts";
 import { inheritedFd } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
@@ -20,16 +21,22 @@ import type {
   TransportSink,
   UnixAddr,
 } from "./transport.ts";
+import { closeStandardInput, duplicateStandardInput } from "./standard_input.ts";
 import { listenOnPath } from "./unix_socket.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
 /** What one read takes at most. */
 const READ_BYTES = 65_536;
+/** How long Deno may be without a connection because it was without a descriptor. */
+const LISTEN_AGAIN_MS = 500;
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES } as const;
 
-/** Makes the runtime that stands on `node:net`; `onNode`: on Node's own, of which some internals are known. */
-export function nodeRuntime(onNode = false): Runtime {
-  const readBuffer = onNode ? new Uint8Array(READ_BYTES) : undefined;
+/** Whose `node:net` it is; of `"other"` nothing is known but what is documented. */
+export type NetHost = "node" | "deno" | "other";
+
+/** Makes the runtime that stands on `node:net`. */
+export function nodeRuntime(host: NetHost): Runtime {
+  const readBuffer = host === "node" ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { path } = options;
@@ -38,42 +45,45 @@ export function nodeRuntime(onNode = false): Runtime {
       : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
-  function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, backlog, reusePort } = options;
-    const { promise, resolve, reject } = settleLater<Listener>();
+  async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
+    const { hostname = "0.0.0.0", port = 0, path, fd, backlog = 511, reusePort } = options;
+    const duplicate = fd === 0 && host === "node" ? await duplicateStandardInput() : undefined;
+    const where = duplicate ?? (fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port });
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
-    // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
-    server.on("error", (error) => reject(listenError(options, error)));
-    server.on("listening", () => {
-      const listener = new NodeListener(server, options);
-      const remoteAddr = listener.addr.transport === "tcp" ? undefined : UNNAMED;
-      server.on("connection", (socket) => NodeTransport.open(socket, readBuffer, remoteAddr, accept));
-      resolve(listener);
+    await new Promise<void>((resolve, reject) => {
+      // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
+      server.on("error", (error) => reject(listenError(options, error)));
+      server.on("listening", resolve);
+      try {
+        if (duplicate === undefined) server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+        else server.listen(duplicate, backlog);
+      } catch (error) {
+        reject(listenError(options, error));
+      }
     });
-    const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
-    try {
-      server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
-    } catch (error) {
-      reject(listenError(options, error));
-    }
-    return promise;
+    if (duplicate !== undefined) closeStandardInput();
+    const listener = new NodeListener(server, options);
+    if (host === "deno") listener.keepAccepting(backlog);
+    const remoteAddr = listener.addr.transport === "tcp" ? undefined : UNNAMED;
+    server.on("connection", (socket) => NodeTransport.open(socket, readBuffer, remoteAddr, accept));
+    return listener;
   }
 
   function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
-    const { promise, resolve, reject } = settleLater<Transport>();
     const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
     const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
-    const failed = (error: Error): void => reject(connectError(addr, error));
-    const giveUp = (): void => void socket.destroy(signal?.reason);
-    socket.once("error", failed);
-    signal?.addEventListener("abort", giveUp);
-    socket.once("connect", () => {
-      socket.off("error", failed);
-      signal?.removeEventListener("abort", giveUp);
-      socket.pause();
-      resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(connectError(addr, error));
+      const abort = (): void => void socket.destroy(signal?.reason);
+      socket.once("error", failed);
+      signal?.addEventListener("abort", abort);
+      socket.once("connect", () => {
+        socket.off("error", failed);
+        signal?.removeEventListener("abort", abort);
+        socket.pause();
+        resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+      });
     });
-    return promise;
   }
 
   return { listen, connect, inheritedFd };
@@ -82,6 +92,7 @@ export function nodeRuntime(onNode = false): Runtime {
 class NodeListener implements Listener {
   readonly addr: Addr;
   readonly #server: Server;
+  #stopClock: (() => void) | undefined;
 
   constructor(server: Server, { path, fd }: ListenOptions) {
     this.#server = server;
@@ -92,7 +103,14 @@ class NodeListener implements Listener {
     else this.addr = { transport: "tcp", hostname: address.address, port: address.port };
   }
 
+  /** Deno accepts no more, and reports nothing, once it had no descriptor for a connection; unless it listens again. */
+  keepAccepting(backlog: number): void {
+    const server = this.#server as unknown as { readonly _handle?: { listen?(backlog: number): unknown } | null };
+    this.#stopClock = startClock(() => void server._handle?.listen?.(backlog), LISTEN_AGAIN_MS);
+  }
+
   close(): Promise<void> {
+    this.#stopClock?.();
     // Its callback would wait for the open connections too.
     this.#server.close();
     return Promise.resolve();
@@ -233,15 +251,4 @@ const UNNAMED: UnixAddr = { transport: "unix", path: "" };
 /** A peer that has gone already has no address: `""` is in no list of allowed ones. */
 function netAddr(socket: Socket): NetAddr {
   return { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function settleLater<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
-  let resolve!: (value: T) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

@@ -40,7 +40,7 @@ const isNode = !isDeno && !isBun;
  */
 const shims: readonly (readonly [name: string, load: () => Promise<Runtime>])[] = [
   ["this runtime", detectRuntime],
-  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime())] as const]),
+  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime(isDeno ? "deno" : "other"))] as const]),
 ];
 
 type Kind = "tcp" | "unix";
@@ -428,7 +428,7 @@ if (isNode) {
       return emit.apply(this, event.map((it) => it instanceof Socket ? withoutHandle(it) : it));
     };
     try {
-      await inScene(nodeRuntime(true), "tcp", echo, async ({ connect }) => {
+      await inScene(nodeRuntime("node"), "tcp", echo, async ({ connect }) => {
         const { peer, recorder } = await connect();
         peer.socket.end("hello");
         await until(() => peer.ended && recorder.closes === 1, "both sides end");
