@@ -8,7 +8,7 @@
 
 import { copyHeaders } from "./header_pairs.ts";
 import { passFor } from "./native_lookalike.ts";
-import type { RequestBody } from "../connection/incoming_body.ts";
+import type { IncomingBody } from "../connection/incoming_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
 export interface RequestSource {
@@ -19,7 +19,7 @@ export interface RequestSource {
   /** The headers as `[name, value, …]`. */
   readonly headerPairs: readonly string[];
   /** The body; null if the request has none. */
-  readonly body: RequestBody | null;
+  readonly body: IncomingBody | null;
   /** Aborted when the web server gives the request up. */
   readonly signal: AbortSignal;
 }
@@ -204,7 +204,7 @@ export class LazyRequest {
     const body = this.#source.body;
     if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
-    return body.collect();
+    return body.readAll();
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { unixFiles } from "./unix_files.ts";
 import { inheritedFd } from "./inherited_fd.ts";
+import { isWholeBuffer } from "./plain_bytes.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -168,7 +169,7 @@ class BunTransport implements Transport {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!this.#gone) this.#sink.received(chunk, false);
+    if (!this.#gone) this.#sink.received(chunk, !isWholeBuffer(chunk));
   }
 
   onEnd(): void {

@@ -7,7 +7,7 @@
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
 import { startClock } from "./clock.ts";
-import { plainBytes } from "./plain_bytes.ts";
+import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
 import { inheritedFd } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
@@ -35,7 +35,7 @@ const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH
 export type NetHost = "node" | "deno" | "other";
 
 /** Makes the runtime that stands on `node:net`. */
-export function nodeRuntime(host: NetHost): Runtime {
+export function nodeRuntime(host: NetHost = "other"): Runtime {
   const readBuffer = host === "node" ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
@@ -242,7 +242,7 @@ function readInto(
 
 /** Reads chunks that have memory of their own. */
 function readChunks(paused: Socket, received: (chunk: Uint8Array, lent: boolean) => void): Socket {
-  paused.on("data", (chunk) => received(plainBytes(chunk), false));
+  paused.on("data", (chunk) => received(plainBytes(chunk), !isWholeBuffer(chunk)));
   return paused.resume();
 }
 

@@ -3,7 +3,7 @@
  *
  * Owns the reader and the writer of the pair, and counts the bytes that the writer has not taken.
  */
-import { plainBytes } from "./plain_bytes.ts";
+import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
 import type { Accept, Transport, TransportSink, UnixAddr } from "./transport.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
@@ -61,7 +61,7 @@ class StreamsTransport implements Transport {
         if (!(value instanceof Uint8Array)) {
           throw new TypeError(`Cannot read from the stream: its chunks must be Uint8Array, not ${typeof value}`);
         }
-        if (value.length > 0) this.#sink.received(plainBytes(value), false);
+        if (value.length > 0) this.#sink.received(plainBytes(value), !isWholeBuffer(value));
       }
     } catch (error) {
       this.#fail(error as Error);

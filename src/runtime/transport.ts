@@ -60,8 +60,8 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory will be read into again as soon
-   * as the call returns: what is to last must be copied.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as the
+   * call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
    */
   received(chunk: Uint8Array, lent: boolean): void;
   /**

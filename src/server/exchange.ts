@@ -16,13 +16,13 @@ import { memoryParts } from "../fetch/fast_response.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { ExchangeInfo } from "./exchange_info.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
+import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
 import { takeApart } from "../fetch/response_parts.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of the connection that it takes place on. */
-export interface ExchangeHost extends ResponseOutput, RequestBodyHost {
+export interface ExchangeHost extends ResponseOutput, IncomingBodyHost {
   readonly settings: Settings;
   readonly peerAddr: Addr;
   /** Writes END_REQUEST, sends all that has been written, and forgets the exchange. */
@@ -55,8 +55,8 @@ export class Exchange implements RequestSource {
   bodyMs: number;
   /** Bytes of its body since then. */
   #bodyBytes = 0;
-  readonly body: RequestBody | null;
-  readonly data: RequestBody | null;
+  readonly body: IncomingBody | null;
+  readonly data: IncomingBody | null;
   readonly #expected: number | undefined;
   readonly #sender: ResponseSender;
   #url = "";
@@ -84,9 +84,14 @@ export class Exchange implements RequestSource {
     this.#sender = new ResponseSender(host, requestId);
     this.#expected = contentLength(params);
     const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || this.#expected === 0;
-    this.body = bodiless ? null : new RequestBody("request body", this.#expected, host.settings.maxBodyBytes, host);
+    this.body = bodiless ? null : new IncomingBody(
+      "request body",
+      this.#expected,
+      { name: "maxBodyBytes", max: host.settings.maxBodyBytes },
+      host,
+    );
     this.data = role === FCGI_FILTER
-      ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, host)
+      ? new IncomingBody("FCGI_DATA", new ExchangeInfo(this).dataLength, undefined, host)
       : null;
   }
 
@@ -267,9 +272,9 @@ export class Exchange implements RequestSource {
     this.#over = true;
     this.#failure = failure;
     this.#sender.stop(failure?.reason ?? this.#abortReason);
-    this.body?.uncount();
-    this.data?.uncount();
-    if (this.body?.open || this.data?.open) {
+    this.body?.releaseCredit();
+    this.data?.releaseCredit();
+    if (this.body?.receiving || this.data?.receiving) {
       const reason = this.#abortReason ??
         new RequestAbortedError("Cannot read request body: the response has been sent");
       this.body?.fail(reason);
