@@ -175,7 +175,9 @@ function runtimeNameFaults(file: ts.SourceFile): Fault[] {
     const isMemberName = (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) ||
       ts.isMethodSignature(parent) || ts.isPropertyDeclaration(parent)) && parent.name === node;
     return !isMemberName;
-  }).map((node): Fault => [node, `mentions ${node.getText(file)}, a runtime's name, outside src/runtime/ and src/fetch/`]);
+  }).map((
+    node,
+  ): Fault => [node, `mentions ${node.getText(file)}, a runtime's name, outside src/runtime/ and src/fetch/`]);
 }
 
 function descendants(node: ts.Node): ts.Node[] {
