@@ -6,9 +6,9 @@
  */
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
-import { startClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
-import { inheritedFd } from "./inherited_fd.ts";
+import { inheritedFd, requireListening } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -21,7 +21,7 @@ import type {
   TransportSink,
   UnixAddr,
 } from "./transport.ts";
-import { closeStandardInput, duplicateStandardInput } from "./standard_input.ts";
+import { closeStandardInput, duplicateStandardInput, type ListenHandle } from "./standard_input.ts";
 import { listenOnPath } from "./unix_socket.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
@@ -47,20 +47,22 @@ export function nodeRuntime(host: NetHost = "other"): Runtime {
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { hostname = "0.0.0.0", port = 0, path, fd, backlog = 511, reusePort } = options;
-    const duplicate = fd === 0 && host === "node" ? await duplicateStandardInput() : undefined;
-    const where = duplicate ?? (fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port });
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
-    await new Promise<void>((resolve, reject) => {
-      // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
-      server.on("error", (error) => reject(listenError(options, error)));
-      server.on("listening", resolve);
-      try {
-        if (duplicate === undefined) server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
-        else server.listen(duplicate, backlog);
-      } catch (error) {
-        reject(listenError(options, error));
-      }
-    });
+    let duplicate: ListenHandle | undefined;
+    try {
+      if (fd !== undefined) requireListening(fd);
+      if (fd === 0 && host === "node") duplicate = await duplicateStandardInput();
+      const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+      await new Promise<void>((resolve, reject) => {
+        // Stays on for life: when a later `accept` fails (no descriptors left), Node goes on by itself.
+        server.on("error", reject);
+        server.on("listening", resolve);
+        if (duplicate !== undefined) server.listen(duplicate, backlog);
+        else server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+      });
+    } catch (error) {
+      throw listenError(options, error);
+    }
     if (duplicate !== undefined) closeStandardInput();
     const listener = new NodeListener(server, options);
     if (host === "deno") listener.keepAccepting(backlog);
@@ -106,7 +108,7 @@ class NodeListener implements Listener {
   /** Deno accepts no more, and reports nothing, once it had no descriptor for a connection; unless it listens again. */
   keepAccepting(backlog: number): void {
     const server = this.#server as unknown as { readonly _handle?: { listen?(backlog: number): unknown } | null };
-    this.#stopClock = startClock(() => void server._handle?.listen?.(backlog), LISTEN_AGAIN_MS);
+    this.#stopClock = systemClock.every(LISTEN_AGAIN_MS, () => void server._handle?.listen?.(backlog));
   }
 
   close(): Promise<void> {

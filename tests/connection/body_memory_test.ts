@@ -105,7 +105,7 @@ const reads: Record<string, (request: Request, index: number) => Promise<Uint8Ar
 /** How the bytes of a connection reach the server: resolves when it has answered all requests. */
 type Carry = (bytes: Uint8Array, random: Random, handler: Handler, answered: Promise<void>) => Promise<void>;
 
-const quiet = { onError: () => {} };
+const silent = { onError: () => {} };
 
 /** Over streams whose chunks are made by `cut`. */
 const overStreams = (cut: (bytes: Uint8Array, random: Random) => Uint8Array[]): Carry => {
@@ -119,7 +119,7 @@ const overStreams = (cut: (bytes: Uint8Array, random: Random) => Uint8Array[]): 
         controller.close();
       },
     });
-    await serveConnection({ readable, writable: new WritableStream() }, handler, quiet);
+    await serveConnection({ readable, writable: new WritableStream() }, silent, handler);
   };
 };
 
@@ -130,7 +130,7 @@ const carries: Record<string, Carry> = {
     return cutAtRandom(bytes, random).map(({ length }) => bytes.subarray(at, at += length));
   }),
   async "a socket"(bytes, random, handler, answered) {
-    const server = serve({ port: 0, onListen: () => {}, ...quiet }, handler);
+    const server = serve({ port: 0, quiet: true, ...silent }, handler);
     await server.ready;
     const { port } = server.addr as { port: number };
     const socket = await new Promise<Socket>((resolve) => {
