@@ -12,12 +12,11 @@ import { statusPage } from "../cgi/status_page.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
-import { memoryParts } from "../fetch/fast_response.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { ExchangeInfo } from "./exchange_info.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
-import { takeApart } from "../fetch/response_parts.ts";
+import { knownParts, readResponse } from "../fetch/read_response.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./server_options.ts";
 
@@ -221,7 +220,7 @@ export class Exchange implements RequestSource {
   #respond(response: unknown): void {
     if (this.#over) return discard(response);
     try {
-      const sending = this.#send(takeApart(response, this.method));
+      const sending = this.#send(readResponse(response, this.method));
       sending?.catch((error) => this.#fail(error));
     } catch (error) {
       discard(response);
@@ -314,7 +313,7 @@ function statusOf(error: unknown): number {
 /** No one will read this response. */
 function discard(response: unknown): void {
   try {
-    if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
+    if (response instanceof Response && knownParts(response) === undefined && !response.body?.locked) {
       response.body?.cancel().catch(() => {});
     }
   } catch {
