@@ -167,7 +167,7 @@ for (const [patchGlobals, expected] of [[true, patched], [false, unpatched]] as 
       await inScene({ request: "lazy", patchGlobals, fetch }, async ({ connect }) => {
         const web = await connect();
         const params = { HTTP_HOST: `127.0.0.1:${(http.address() as AddressInfo).port}`, HTTP_X_A: "1" };
-        for (name in passes) await web.ask({ method: "POST", params, body: "hello" }).answer();
+        for (name of Object.keys(passes)) await web.ask({ method: "POST", params, body: "hello" }).answer();
       });
     } finally {
       http.closeAllConnections();
