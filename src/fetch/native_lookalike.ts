@@ -3,6 +3,7 @@
 import type { Define } from "./shared_change.ts";
 
 type NativeClass = typeof Request | typeof Response;
+type Kind = "Request" | "Response";
 
 /** A class of ours whose instances pass for native ones. */
 export interface LookalikeClass<T> {
@@ -20,14 +21,12 @@ interface Lookalike<Class> {
 }
 
 /** Where an instance of any copy of this package shows itself, through Proxies too. */
-function keyOf(Native: NativeClass): symbol {
-  return Symbol.for(`webfcgi.${Native.name}`);
-}
+const keys = { Request: Symbol.for("webfcgi.Request"), Response: Symbol.for("webfcgi.Response") } as const;
 
 /** Makes instances indistinguishable from native ones to `instanceof`, `toString`, `constructor` and `for…in`. */
 export function makeLookalike<T>(Class: LookalikeClass<T>, Native: NativeClass): void {
   hideClass(Class.prototype, Native);
-  Object.defineProperty(Class.prototype, keyOf(Native), {
+  Object.defineProperty(Class.prototype, keys[Native.name as Kind], {
     get(): Lookalike<LookalikeClass<T>> | undefined {
       return Class.is(this) ? { own: this, Class } : undefined;
     },
@@ -44,9 +43,9 @@ export function hideClass(prototype: object, Native: NativeClass): void {
 }
 
 /** The lookalike that a value is, or is a Proxy around: itty-router's handlers get one. */
-export function unwrap<Class>(value: unknown, Native: NativeClass): Lookalike<Class> | undefined {
+export function unwrap<Class>(value: unknown, kind: Kind): Lookalike<Class> | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return (value as { readonly [key: symbol]: Lookalike<Class> | undefined })[keyOf(Native)];
+  return (value as { readonly [key: symbol]: Lookalike<Class> | undefined })[keys[kind]];
 }
 
 /**
@@ -54,7 +53,7 @@ export function unwrap<Class>(value: unknown, Native: NativeClass): Lookalike<Cl
  * lookalike lacks because only this runtime has it (a later standard's `textStream`), its native object does.
  */
 export function patchPrototype<T>(define: Define, Native: NativeClass, Own: LookalikeClass<T>): void {
-  const key = keyOf(Native);
+  const key = keys[Native.name as Kind];
   // By its own brand first: an instance may have been given another prototype.
   const find = (value: unknown): Lookalike<LookalikeClass<unknown>> | undefined =>
     Own.is(value) ? { own: value, Class: Own as LookalikeClass<unknown> } : (value as Keyed | undefined)?.[key];
@@ -97,7 +96,7 @@ function patchedMember(
 }
 
 /** Puts a class in the place of a global one, whose instances call it their constructor. */
-export function replaceGlobal(define: Define, name: "Request" | "Response", Class: NativeClass): void {
+export function replaceGlobal(define: Define, name: Kind, Class: NativeClass): void {
   const { enumerable = false } = Object.getOwnPropertyDescriptor(globalThis, name)!;
   define(globalThis, name, { value: Class, writable: true, enumerable, configurable: true });
   define(Class.prototype, "constructor", { value: Class });

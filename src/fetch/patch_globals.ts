@@ -95,7 +95,7 @@ function patchCaches(define: Define): void {
 type UnwrappedRequest = NonNullable<ReturnType<typeof unwrapRequest>>;
 
 function unwrapRequest(value: unknown): ReturnType<typeof unwrap<typeof LazyRequest>> {
-  return unwrap<typeof LazyRequest>(value, Request);
+  return unwrap<typeof LazyRequest>(value, "Request");
 }
 
 /** Calls `use` with the native request, which then has the body, unless `use` throws or `init` gives another body. */

@@ -7,6 +7,7 @@
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
 import { systemClock } from "./clock.ts";
+import { peerAddr, UNNAMED } from "./peer_addr.ts";
 import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
 import { inheritedFd, requireListening } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
@@ -138,7 +139,7 @@ class NodeTransport implements Transport {
       if (!this.#socket.destroyed) this.#sink.received(chunk, lent);
     };
     this.#socket = readBuffer && readInto(readBuffer, paused, received) || readChunks(paused, received);
-    this.remoteAddr = remoteAddr ?? netAddr(this.#socket);
+    this.remoteAddr = remoteAddr ?? peerAddr(this.#socket);
   }
 
   static open(
@@ -246,11 +247,4 @@ function readInto(
 function readChunks(paused: Socket, received: (chunk: Uint8Array, lent: boolean) => void): Socket {
   paused.on("data", (chunk) => received(plainBytes(chunk), !isWholeBuffer(chunk)));
   return paused.resume();
-}
-
-const UNNAMED: UnixAddr = { transport: "unix", path: "" };
-
-/** A peer that has gone already has no address: `""` is in no list of allowed ones. */
-function netAddr(socket: Socket): NetAddr {
-  return { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
 }
