@@ -7,7 +7,6 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { IncomingBody } from "../../src/connection/incoming_body.ts";
 import { inScene, isBun, type SceneOptions, serveTest } from "../server/scene.ts";
 import { type AskOptions, encode, latin1 } from "../server/web_server.ts";
 
@@ -270,29 +269,6 @@ Deno.test("request.text waits for a body that comes in pieces", async () => {
     assertEquals((await asked.answer()).text, "onetwosix");
   });
 });
-
-for (const expected of [1_000_000_000, undefined]) {
-  const what = expected === undefined ? "an unknown number of bytes" : `${expected} bytes`;
-  Deno.test(`IncomingBody.readAll makes little memory for a body of ${what} of which little has come`, () => {
-    const body = new IncomingBody("request body", expected, undefined, { buffered() {} });
-    body.readAll().catch(() => {});
-    const Native = globalThis.Uint8Array;
-    let made = 0;
-    globalThis.Uint8Array = new Proxy(Native, {
-      construct(target, args, newTarget): object {
-        if (typeof args[0] === "number") made += args[0];
-        return Reflect.construct(target, args, newTarget);
-      },
-    });
-    try {
-      for (let count = 0; count < 1000; count++) body.push(Native.of(1), true);
-    } finally {
-      globalThis.Uint8Array = Native;
-    }
-    body.fail(new Error("enough"));
-    assert(made > 0 && made <= 40 * 1000, `${made} bytes made for 1000`);
-  });
-}
 
 for (const length of [1, 5000, 300_000, 1_048_576, 1_048_577, 2_300_000]) {
   for (const known of [true, false]) {

@@ -410,10 +410,8 @@ testEach("Transport reads no byte of another's when many send at once", {}, asyn
 test(
   "Transport lends what it will read into again when it has accepted and when it has connected",
   async (runtime, shim) => {
-    const buffers = new Set<ArrayBufferLike>();
     const { accept, recorders } = recordAll({
       onReceived(transport, chunk) {
-        buffers.add(chunk.buffer);
         if (chunk[0] === "?".charCodeAt(0)) transport.write([bytesOf("!")]);
       },
     });
@@ -428,8 +426,6 @@ test(
     await listener.close();
     const lends = shim === "this runtime" && !isBun;
     assertEquals(recorders.map(({ lent }) => lent), Array(4).fill([lends]));
-    // All of Node's sockets read into the same memory; if not, its internals are no longer what they were.
-    assertEquals(buffers.size, isNode && lends ? 1 : 4);
   },
 );
 

@@ -2,6 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { bundle } from "../helpers/bundle.ts";
+import { isLeftOut, missingOf } from "../helpers/programs.ts";
 import { freePort } from "../interop/web_server.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { Peer, until } from "./recorder.ts";
@@ -15,13 +17,7 @@ async function onEach(body: (command: Command, name: string, folder: string) => 
   const folder = await Deno.makeTempDir({ prefix: "process-" });
   try {
     const child = `${folder}/child.mjs`;
-    const source = new URL("process_child.ts", import.meta.url).pathname;
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--no-lock", "-o", child, source],
-      stdin: "null",
-      signal: AbortSignal.timeout(60_000),
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    await bundle(new URL("process_child.ts", import.meta.url), child);
     for (const { name, command } of await findRuntimes()) await body([...command, child], name, folder);
     await body([Deno.execPath(), "run", "--no-prompt", "--quiet", child], "deno without permissions", folder);
   } finally {
@@ -192,10 +188,7 @@ async function connectSoon(path: string): Promise<Peer> {
   }
 }
 
-const spawnFcgi = (await new Deno.Command("sh", { args: ["-c", "command -v spawn-fcgi"], stdin: "null" }).output())
-  .success;
-if (!spawnFcgi && Deno.env.get("CI")) throw new Error("Cannot test under spawn-fcgi: it is not installed");
-const spawnFcgiTest = { ignore: !spawnFcgi };
+const spawnFcgiTest = { ignore: isLeftOut("the tests under spawn-fcgi", missingOf("spawn-fcgi")) };
 
 /** The end of spawn-fcgi's arguments to start a command line; it looks for no program on the PATH, the shell does. */
 function program(command: readonly string[]): string[] {
@@ -291,7 +284,7 @@ for (const how of ["SIGTERM", "SIGKILL", "process.exit"] as const) {
 
 for (const inherited of [false, true]) {
   const name = `Listener goes on when descriptors had run out${inherited ? ", on an inherited socket" : ""}`;
-  Deno.test(name, { ignore: inherited && !spawnFcgi }, () =>
+  Deno.test(name, inherited ? spawnFcgiTest : {}, () =>
     onEach(async (command, name) => {
       if (name === "deno without permissions") return;
       // The limit makes it quick: the process itself uses up what it has, however much that is.

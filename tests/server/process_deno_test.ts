@@ -1,5 +1,6 @@
 // What `serve` does to a process, seen in processes that have done nothing else.
 
+import { bundle } from "../helpers/bundle.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { assertEquals, assertNotEquals, assertStringIncludes } from "../std/assert.ts";
 
@@ -33,9 +34,7 @@ async function withChild(body: (child: string, folder: string) => Promise<void>)
   const folder = await Deno.makeTempDir({ prefix: "serve-" });
   try {
     const child = `${folder}/child.mjs`;
-    const source = decodeURIComponent(new URL("serve_child.ts", import.meta.url).pathname);
-    const bundled = await run([Deno.execPath(), "bundle", "--quiet", "--no-lock", "-o", child, source]);
-    assertEquals(bundled.code, 0, bundled.stderr);
+    await bundle(new URL("serve_child.ts", import.meta.url), child);
     await body(child, folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -106,12 +105,17 @@ Deno.test("serve names the flags that Deno needs", () =>
 
 Deno.test("serve says that Deno may keep systemd's socket from it", () =>
   withChild(async (child) => {
-    // Another program may have port 9000; only the line about systemd counts.
-    for (const [flag, expected] of [["--allow-net", true], ["--allow-all", false]] as const) {
-      const command = [Deno.execPath(), "run", "--no-prompt", "--no-lock", "--quiet", flag, child, "options"];
+    for (
+      const [flags, expected] of [
+        [[], true],
+        [["--allow-env=LISTEN_FDS"], true],
+        [["--allow-env=LISTEN_FDS,LISTEN_PID"], false],
+      ] as const
+    ) {
+      const command = [Deno.execPath(), "run", "--no-prompt", "--no-lock", "--quiet", ...flags, child, "options"];
       const { stdout, stderr } = await run(command);
-      if (stdout.includes("another process listens there")) return;
-      assertEquals(stderr.includes("run Deno with --allow-env=LISTEN_FDS,LISTEN_PID"), expected, flag);
+      assertEquals(stdout, "Cannot listen on 127.0.0.1:9000: Deno needs --allow-net=127.0.0.1:9000");
+      assertEquals(stderr.includes("run Deno with --allow-env=LISTEN_FDS,LISTEN_PID"), expected, flags.join());
     }
   }));
 
