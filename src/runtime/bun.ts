@@ -89,7 +89,7 @@ export function bunRuntime(): Runtime {
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, reusePort = false } = options;
+    const { hostname = "127.0.0.1", port = 0, path, fd, reusePort = false } = options;
     const where: Where = fd !== undefined
       ? { fd }
       : path !== undefined

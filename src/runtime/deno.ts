@@ -66,7 +66,7 @@ export function denoRuntime(): Runtime {
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, backlog } = options;
+    const { hostname = "127.0.0.1", port = 0, path, backlog } = options;
     const where: Where = path !== undefined
       ? { transport: "unix", path }
       : { hostname, port, ...(backlog === undefined ? {} : { tcpBacklog: backlog }) };

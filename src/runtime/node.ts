@@ -47,7 +47,7 @@ export function nodeRuntime(host: NetHost = "other"): Runtime {
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, backlog = 511, reusePort } = options;
+    const { hostname = "127.0.0.1", port = 0, path, fd, backlog = 511, reusePort } = options;
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
     let duplicate: ListenHandle | undefined;
     try {
