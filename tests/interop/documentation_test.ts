@@ -120,6 +120,9 @@ async function withProcess(
       printed += value;
     }
     await use(match);
+  } catch (error) {
+    stderr.then((text) => console.error(`${command} ${args.join(" ")}\n${text}`));
+    throw error;
   } finally {
     clearTimeout(timer);
     try {
@@ -128,8 +131,8 @@ async function withProcess(
       // It has ended by itself.
     }
     await output.cancel();
+    await stderr;
   }
-  await stderr;
   return process.status;
 }
 
@@ -268,7 +271,7 @@ Deno.test({
       await writeProgram(runtime, `${folder}/app.mjs`, program);
       const command = block("docs/deployment.md", "spawn-fcgi", "sh").trim()
         .replace("/run/app.sock", path).replace("www-data", group)
-        .replace("/usr/bin/node", [Deno.execPath(), "run", ..."--no-prompt", ...flagsFor("descriptor 0")].join(" "))
+        .replace("/usr/bin/node", [Deno.execPath(), "run", "--no-prompt", ...flagsFor("descriptor 0")].join(" "))
         .replace("/srv/app/app.mjs", `${folder}/app.mjs`);
       await withProcess(command.split(" "), /^/, async () => {
         const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass unix:${path}; }\n`);
