@@ -1,4 +1,4 @@
-/** The error family. Every error that this library makes of a peer's doing is a {@linkcode FastCgiError}. */
+/** The error family. Every error that a peer can cause is a {@linkcode FastCgiError}. */
 
 /**
  * What went wrong, in a form for programs.
@@ -12,7 +12,7 @@
  * | `BAD_HEAD` | ProtocolError | the response's CGI header block cannot be read (RFC 3875 §6) |
  * | `UNEXPECTED_END` | ProtocolError | the connection ended in the middle of something |
  * | `LIMIT` | LimitError | a limit was reached; `limit` names it |
- * | `ABORTED` | RequestAbortedError | the web server gave the request up |
+ * | `ABORTED` | RequestAbortedError | the web server aborted the request |
  * | `REFUSED` | RequestRefusedError | the application refused the request |
  * | `APP_STATUS` | AppStatusError | the application says that the request failed |
  */
@@ -29,7 +29,23 @@ export type FastCgiErrorCode =
   | "APP_STATUS";
 
 /**
- * The base of every error that a peer's doing can cause.
+ * Whose fault an error is: `"request"` for the HTTP client or the web server that sent the request, `"upstream"` for the
+ * application that a client asked.
+ */
+export type ErrorSide = "request" | "upstream";
+
+/** What a {@linkcode FastCgiError} can be made with besides its message. */
+export interface FastCgiErrorOptions extends ErrorOptions {
+  /**
+   * Whose fault it is.
+   *
+   * @default {"request"}
+   */
+  readonly side?: ErrorSide;
+}
+
+/**
+ * The base of every error that a peer can cause.
  *
  * @example Telling our errors from others
  * ```ts
@@ -46,11 +62,14 @@ export class FastCgiError extends Error {
   override name = "FastCgiError";
   /** What went wrong, in a form for programs. */
   readonly code: FastCgiErrorCode;
+  /** Whose fault it is: a server may blame its client only for `"request"`. */
+  readonly side: ErrorSide;
 
-  /** Makes an error of a code, a sentence for people, and what caused it. */
-  constructor(code: FastCgiErrorCode, message: string, options?: ErrorOptions) {
+  /** Makes an error of a code, a sentence for people, its side and its cause. */
+  constructor(code: FastCgiErrorCode, message: string, options?: FastCgiErrorOptions) {
     super(message, options);
     this.code = code;
+    this.side = options?.side ?? "request";
   }
 }
 
@@ -70,6 +89,22 @@ export class ProtocolError extends FastCgiError {
   override name = "ProtocolError";
 }
 
+/** The limits that a {@linkcode LimitError} can name: options of a server or of a client. */
+export type LimitName =
+  | "bodyTimeoutMs"
+  | "connectTimeoutMs"
+  | "headTimeoutMs"
+  | "idleTimeoutMs"
+  | "maxBodyBytes"
+  | "maxBufferedBodyBytes"
+  | "maxConnections"
+  | "maxHeadBytes"
+  | "maxParamsBytes"
+  | "maxQueued"
+  | "queueTimeoutMs"
+  | "requestTimeoutMs"
+  | "writeTimeoutMs";
+
 /**
  * A limit was reached; `limit` is the option's name.
  *
@@ -86,20 +121,20 @@ export class LimitError extends FastCgiError {
   /** The name that consoles print. */
   override name = "LimitError";
   /** The name of the option that sets the limit. */
-  readonly limit: string;
+  readonly limit: LimitName;
   /** The limit's value, in the unit that its name says. */
   readonly max: number;
 
-  /** Makes the error of a limit's name and value, and a sentence for people. */
-  constructor(limit: string, max: number, message: string) {
-    super("LIMIT", message);
+  /** Makes the error of a limit's name and value, a sentence for people, and its side. */
+  constructor(limit: LimitName, max: number, message: string, options?: FastCgiErrorOptions) {
+    super("LIMIT", message, options);
     this.limit = limit;
     this.max = max;
   }
 }
 
 /**
- * The web server gave a request up: the reason of `request.signal`.
+ * The web server aborted a request, or its connection ended: the reason of `request.signal`.
  *
  * Its `name` is `"AbortError"`, so code written for other fetch servers knows it.
  *
@@ -115,7 +150,7 @@ export class RequestAbortedError extends FastCgiError {
   /** The name that consoles print. */
   override name = "AbortError";
 
-  /** Makes the error of a sentence that says how the request ended, and what caused it. */
+  /** Makes the error of a sentence that says how the request ended, and its cause. */
   constructor(message: string, options?: ErrorOptions) {
     super("ABORTED", message, options);
   }
@@ -140,7 +175,7 @@ export class RequestRefusedError extends FastCgiError {
 
   /** Makes the error of the refusing protocolStatus. */
   constructor(protocolStatus: number, message: string) {
-    super("REFUSED", message);
+    super("REFUSED", message, { side: "upstream" });
     this.protocolStatus = protocolStatus;
   }
 }
@@ -165,7 +200,7 @@ export class AppStatusError extends FastCgiError {
 
   /** Makes the error of the failing appStatus. */
   constructor(appStatus: number, message: string) {
-    super("APP_STATUS", message);
+    super("APP_STATUS", message, { side: "upstream" });
     this.appStatus = appStatus;
   }
 }

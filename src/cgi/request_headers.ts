@@ -1,32 +1,19 @@
 /** The header fields of a request, from its CGI parameters. */
 
-import { isFieldValue, isToken, trimFieldValue } from "./field.ts";
+import { isFieldValue, isHopByHop, isToken, parseLength, trimFieldValue } from "./field.ts";
 import { mergeValues, type Params } from "./params.ts";
 
 /**
- * Fields that no handler sees, whatever the web server passed on.
+ * Fields that no handler sees, besides those of the hop from the client to the web server.
  *
- * Those of the hop from the client to the web server say nothing about ours. `Proxy` is httpoxy. The body's type and
- * length have variables of their own; under HTTP_ they can be a client's `Content_Length`.
+ * `Proxy` is httpoxy. The body's type and length have variables of their own; under HTTP_ they can be a client's
+ * `Content_Length`.
  */
-const dropped: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "content-type",
-  "expect",
-  "keep-alive",
-  "proxy",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+const dropped: ReadonlySet<string> = new Set(["content-length", "content-type", "expect", "proxy"]);
 
 /** Parameter name → field name, `""` for a dropped one: spares the work on names that browsers and proxies send. */
-const knownNames: ReadonlyMap<string, string> = new Map([
-  ...[...dropped].map((name): [string, string] => [parameterName(name), ""]),
-  ...[
+const knownNames: ReadonlyMap<string, string> = new Map(
+  [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -36,13 +23,17 @@ const knownNames: ReadonlyMap<string, string> = new Map([
     "authorization",
     "cache-control",
     "cdn-loop",
+    "connection",
     "content-encoding",
     "content-language",
+    "content-length",
+    "content-type",
     "cookie",
     "date",
     "depth",
     "destination",
     "dnt",
+    "expect",
     "forwarded",
     "from",
     "host",
@@ -52,6 +43,7 @@ const knownNames: ReadonlyMap<string, string> = new Map([
     "if-none-match",
     "if-range",
     "if-unmodified-since",
+    "keep-alive",
     "last-event-id",
     "max-forwards",
     "origin",
@@ -74,8 +66,10 @@ const knownNames: ReadonlyMap<string, string> = new Map([
     "sec-websocket-key",
     "sec-websocket-protocol",
     "sec-websocket-version",
+    "te",
     "traceparent",
     "tracestate",
+    "upgrade",
     "upgrade-insecure-requests",
     "user-agent",
     "via",
@@ -87,20 +81,23 @@ const knownNames: ReadonlyMap<string, string> = new Map([
     "x-real-ip",
     "x-request-id",
     "x-requested-with",
-  ].map((name): [string, string] => [parameterName(name), name]),
-]);
+  ].map((name): [string, string] => [parameterName(name), visibleName(name)]),
+);
 
 /** The name under which CGI has a header field (RFC 3875 §4.1.18). */
 function parameterName(field: string): string {
   return "HTTP_" + field.toUpperCase().replaceAll("-", "_");
 }
 
-/** The field that a parameter named HTTP_… stands for; `""` if a handler gets none of it. */
+/** A field's name in lower case as a handler sees it; `""` if it sees none of it. */
+function visibleName(name: string): string {
+  return isToken(name) && !isHopByHop(name) && !dropped.has(name) ? name : "";
+}
+
+/** The field that a parameter named HTTP_… stands for; `""` if a handler sees none of it. */
 function fieldName(parameter: string): string {
-  const known = knownNames.get(parameter);
-  if (known !== undefined) return known;
-  const name = parameter.slice("HTTP_".length).toLowerCase().replaceAll("_", "-");
-  return isToken(name) && !dropped.has(name) ? name : "";
+  return knownNames.get(parameter) ??
+    visibleName(parameter.slice("HTTP_".length).toLowerCase().replaceAll("_", "-"));
 }
 
 /**
@@ -133,7 +130,8 @@ export function requestHeaders(params: Params): string[] {
   if (redirected !== "" && !places.has("authorization")) add("authorization", redirected);
   const type = params.get("CONTENT_TYPE") ?? "";
   if (type !== "") add("content-type", type);
-  if (contentLength(params) !== undefined) add("content-length", params.get("CONTENT_LENGTH") as string);
+  const length = contentLength(params);
+  if (length !== undefined) add("content-length", String(length));
   return headers;
 }
 
@@ -143,8 +141,5 @@ export function requestHeaders(params: Params): string[] {
  * nginx says `""`, Caddy `-1`, Apache nothing for a chunked upload that it passes on as it comes.
  */
 export function contentLength(params: Params): number | undefined {
-  const value = params.get("CONTENT_LENGTH");
-  if (value === undefined || !/^\d+$/.test(value)) return undefined;
-  const length = Number(value);
-  return Number.isSafeInteger(length) ? length : undefined;
+  return parseLength(params.get("CONTENT_LENGTH"));
 }

@@ -1,6 +1,6 @@
 /** A response's head as a CGI script writes it (RFC 3875 §6), in the form that every web server reads alike. */
 
-import { isFieldValue, isToken } from "./field.ts";
+import { hasNullBody, isFieldValue, isHopByHop, isToken, parseLength } from "./field.ts";
 import { reasonPhrase } from "./reason_phrase.ts";
 
 const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
@@ -41,25 +41,25 @@ export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHe
   let hasBuffering = false;
   for (const [name, value] of head.headers) {
     if (!isToken(name) || !isFieldValue(value)) continue;
-    switch (name.toLowerCase()) {
-      case "connection":
-      case "keep-alive":
-      case "proxy-connection":
+    const field = name.toLowerCase();
+    switch (field) {
       case "status":
-      case "te":
-      case "trailer":
-      case "transfer-encoding":
-      case "upgrade":
         continue;
-      case "content-length":
-        if (hasLength || !/^\d+$/.test(value)) continue;
+      case "content-length": {
+        const length = hasLength ? undefined : parseLength(value);
+        if (length === undefined) continue;
         hasLength = true;
-        break;
+        text += name + ": " + length + "\r\n";
+        continue;
+      }
       case "content-type":
         isEventStream = eventStream.test(value);
         break;
       case "x-accel-buffering":
         hasBuffering = true;
+        break;
+      default:
+        if (isHopByHop(field)) continue;
     }
     text += name + ": " + value + "\r\n";
   }
@@ -73,7 +73,7 @@ export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHe
 
 /** Whether a response to `method` with `status` has a body. A wrong one breaks the client's connection. */
 export function allowsBody(status: number, method: string): boolean {
-  return method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+  return method !== "HEAD" && !hasNullBody(status);
 }
 
 /**

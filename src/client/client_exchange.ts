@@ -5,7 +5,14 @@
  * ended. It ends exactly once: with END_REQUEST, by being given up, or with its connection.
  */
 
-import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "../errors.ts";
+import {
+  AppStatusError,
+  FastCgiError,
+  LimitError,
+  type LimitName,
+  ProtocolError,
+  RequestRefusedError,
+} from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
@@ -201,7 +208,7 @@ export class ClientExchange implements ResponseBodyHost {
   /** Gives the request up if it has waited for too long; called now and then. */
   checkTime(nowMs: number): void {
     const { requestTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs } = this.#settings;
-    const late = (limit: string, max: number, what: string): void =>
+    const late = (limit: LimitName, max: number, what: string): void =>
       this.abort(new LimitError(limit, max, `Cannot ${what} longer than ${limit}, ${max}`));
     const waitedMs = nowMs - this.#progressMs;
     if (requestTimeoutMs > 0 && nowMs - this.#startedMs >= requestTimeoutMs) {

@@ -8,6 +8,7 @@
 
 import { Params } from "../cgi/params.ts";
 import { findMount, stripMount } from "../cgi/mount.ts";
+import { statusPage } from "../cgi/status_page.ts";
 import { requestUrl } from "../cgi/request_url.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection, type ApplicationEvents } from "../protocol/application_connection.ts";
@@ -18,7 +19,6 @@ import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { FlowControl } from "../connection/flow_control.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
-import { plainResponse } from "./plain_response.ts";
 import { ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./server_options.ts";
 
@@ -266,7 +266,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   onParamsTooLarge(requestId: number): void {
     this.#fresh = false;
-    new ResponseSender(this, requestId).send(plainResponse(431), "");
+    new ResponseSender(this, requestId).send(statusPage(431), "");
     this.writer.streamEnd(FCGI_STDOUT, requestId);
     this.#protocol.end(requestId);
   }

@@ -8,6 +8,7 @@
 import { isForbiddenMethod, isToken } from "../cgi/field.ts";
 import type { Params } from "../cgi/params.ts";
 import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
+import { statusPage } from "../cgi/status_page.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
@@ -15,7 +16,6 @@ import { memoryParts } from "../fetch/fast_response.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { ExchangeInfo } from "./exchange_info.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { plainResponse } from "./plain_response.ts";
 import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
 import { takeApart } from "../fetch/response_parts.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
@@ -146,7 +146,7 @@ export class Exchange implements RequestSource {
 
   /** Answers with a status and no more, without asking a handler. */
   refuse(status: number): void {
-    this.#send(plainResponse(status));
+    this.#send(statusPage(status));
   }
 
   /** The web server gives the request up: its signal fires, its bodies fail. A response that is ready is still sent. */

@@ -1,5 +1,6 @@
 /** What a handler is told beside the request, made when it is read. */
 
+import { parseLength } from "../cgi/field.ts";
 import { findMount, type Mount } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
 import { requestTarget } from "../cgi/request_url.ts";
@@ -62,11 +63,11 @@ export class ExchangeInfo implements HandlerInfo {
   }
 
   get dataLength(): number | undefined {
-    return wholeNumber(this.params.get("FCGI_DATA_LENGTH"));
+    return parseLength(this.params.get("FCGI_DATA_LENGTH"));
   }
 
   get dataLastModified(): Date | undefined {
-    const seconds = wholeNumber(this.params.get("FCGI_DATA_LAST_MOD"));
+    const seconds = parseLength(this.params.get("FCGI_DATA_LAST_MOD"));
     return seconds === undefined ? undefined : new Date(seconds * 1000);
   }
 
@@ -85,9 +86,4 @@ export class ExchangeInfo implements HandlerInfo {
   get #mounted(): Mount {
     return this.#mount ??= findMount(this.params, this.#exchange.host.settings.mount);
   }
-}
-
-/** Reads an unsigned decimal number. */
-function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

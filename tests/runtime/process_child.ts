@@ -1,5 +1,6 @@
 // What process_deno_test.ts runs on each runtime: `process_child.mjs ROLE`.
 
+import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import type { Accept, Listener, NetAddr } from "../../src/runtime/transport.ts";
@@ -22,6 +23,19 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
     const listener = await listen();
     listener.unref();
     listener.ref();
+    console.log((listener.addr as NetAddr).port);
+  },
+  /** As `listener`, with four descriptors left to the process. */
+  async starved() {
+    const listener = await listen();
+    // Deno makes a pipe for signals half a second after its start, and panics if there is no descriptor for it.
+    process.on("SIGUSR2", () => {});
+    const files: number[] = [];
+    try {
+      for (;;) files.push(openSync("/dev/null", "r"));
+    } catch {
+      for (const file of files.splice(-4)) closeSync(file);
+    }
     console.log((listener.addr as NetAddr).port);
   },
   /** Ends, though listener and connection are open. */

@@ -60,7 +60,7 @@ for (const [what, value] of thrown) {
       }, async ({ ask, errors, server }) => {
         await inSilence(async () => {
           const answer = await ask();
-          assertEquals([answer.status, answer.text], [500, "Internal Server Error\n"]);
+          assertEquals([answer.status, answer.text], [500, "500 Internal Server Error\n"]);
         });
         assertEquals(server.stats().errors, 1);
         assertEquals(errors.splice(0), told ? [value] : []);
@@ -134,7 +134,7 @@ for (const [what, fetch, told] of bad) {
     const web = await scene.connect();
     for (let i = 0; i < 2; i++) {
       const answer = await web.ask().answer();
-      assertEquals([answer.status, answer.text, answer.end.appStatus], [500, "Internal Server Error\n", 0]);
+      assertEquals([answer.status, answer.text, answer.end.appStatus], [500, "500 Internal Server Error\n", 0]);
     }
     const errors = scene.errors.splice(0).map(String);
     assertEquals(errors.length, 2);

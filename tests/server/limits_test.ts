@@ -47,7 +47,7 @@ for (const [maxParamsBytes, options] of [[2000, { maxParamsBytes: 2000 }], [262_
     assertEquals(server.stats().activeRequests, 0);
     const answer = web.beginWith(paramsOf(maxParamsBytes + 1), { keepConn: false });
     web.flush();
-    assertEquals((await answer.answer()).text, "Request Header Fields Too Large\n");
+    assertEquals((await answer.answer()).text, "431 Request Header Fields Too Large\n");
     await web.untilEnded();
   });
 }
@@ -86,7 +86,7 @@ for (const how of ["text", "stream"] as const) {
         assertEquals([most.status, most.text], [200, "100"]);
         asked = 0;
         const past = await web.ask({ method: "POST", body: "x".repeat(101), params }).answer();
-        assertEquals([past.status, past.text], [413, "Content Too Large\n"]);
+        assertEquals([past.status, past.text], [413, "413 Content Too Large\n"]);
         // A length that is told spares the handler.
         assertEquals(asked, known ? 0 : 1);
         for (const error of errors.splice(0)) {
@@ -149,7 +149,7 @@ holdTest("serve answers 503 with Retry-After to the first request past maxReques
   for (const web of [one, two, await connect()]) {
     const past = await web.ask({ requestId: 9 }).answer();
     assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
-    assertEquals([past.text, past.end.protocolStatus], ["Service Unavailable\n", 0]);
+    assertEquals([past.text, past.end.protocolStatus], ["503 Service Unavailable\n", 0]);
   }
   assertEquals(server.stats().activeRequests, 3);
   open();

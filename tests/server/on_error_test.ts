@@ -66,7 +66,7 @@ serveTest("serve writes the stack to the console and FCGI_STDERR, and answers a 
 }, async ({ ask }) => {
   const written = await withConsole(async () => {
     const answer = await ask();
-    assertEquals([answer.status, answer.text], [500, "Internal Server Error\n"]);
+    assertEquals([answer.status, answer.text], [500, "500 Internal Server Error\n"]);
     assertStringIncludes(answer.stderr, "on purpose");
     assertMatch(answer.stderr, / at .*:\d+:\d+/);
   });

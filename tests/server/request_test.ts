@@ -42,9 +42,9 @@ for (const host of ["evil/x", "a@b", "a b", "a\\b", "a#b", "a:b"]) {
     const { head, text } = await ask({ params: { HTTP_HOST: host } });
     assertEquals(
       head,
-      "content-type: text/plain;charset=UTF-8\r\nContent-Length: 12\r\nStatus: 400 Bad Request\r\n\r\n",
+      "content-type: text/plain;charset=UTF-8\r\nContent-Length: 16\r\nStatus: 400 Bad Request\r\n\r\n",
     );
-    assertEquals(text, "Bad Request\n");
+    assertEquals(text, "400 Bad Request\n");
   });
 }
 

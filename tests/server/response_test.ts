@@ -207,7 +207,7 @@ function failTest(what: string, fetch: Handler, message: string | RegExp, status
     const web = await connect();
     const answer = await web.ask().answer();
     assertEquals([answer.status, answer.end.appStatus], [status, 0]);
-    assertEquals(answer.text, "Internal Server Error\n");
+    assertEquals(answer.text, "500 Internal Server Error\n");
     const told = errors.splice(0).map(String);
     assertEquals(told.length, 1);
     if (typeof message === "string") assertStringIncludes(told[0]!, message);

@@ -210,7 +210,7 @@ for (
         await sleep(ms);
       }
       const answer = await asked.answer();
-      assertEquals([answer.status, answer.text], [408, "Request Timeout\n"]);
+      assertEquals([answer.status, answer.text], [408, "408 Request Timeout\n"]);
       assertStringIncludes(takeLimit(errors, "bodyTimeoutMs", 60).message, "Cannot read request body: only ");
       // The rest of it is late.
       await web.stdin(1, "x");
@@ -320,7 +320,7 @@ timeTest("serve answers 503 after requestTimeoutMs when no response has begun", 
 }, async ({ connect }) => {
   const web = await connect();
   const answer = await web.ask().answer();
-  assertEquals([answer.status, answer.text, answer.end.appStatus], [503, "Service Unavailable\n", 0]);
+  assertEquals([answer.status, answer.text, answer.end.appStatus], [503, "503 Service Unavailable\n", 0]);
   await until(() => seen.length === 2, "the signal and completed");
   const [reason, fate] = seen.splice(0);
   assertInstanceOf(reason, RequestAbortedError);
