@@ -36,7 +36,7 @@ async function start(
   assertStringIncludes(text, php.root);
   const path = `${folder}/site.mjs`;
   await Deno.writeTextFile(path, text);
-  const [command, ...args] = runtime.command;
+  const [command, ...args] = runtime.name === "deno" ? [runtime.command[0], "run", "-A"] : runtime.command;
   return new Deno.Command(command, { args: [...args, path], env: { NO_COLOR: "1" }, stdout: "piped", stderr: "piped" })
     .spawn();
 }
