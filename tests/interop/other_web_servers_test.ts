@@ -1,0 +1,148 @@
+// An application behind lighttpd, Caddy, HAProxy and h2o, with the documentation's configurations for them.
+
+import { serve } from "../../mod.ts";
+import { createApp, pattern } from "../app.ts";
+import { assert, assertEquals } from "../std/assert.ts";
+import { blocksOf } from "./documentation.ts";
+import { header, HttpConnection, request, text } from "./http_client.ts";
+import { childrenOf } from "./processes.ts";
+import { findProgram, freePort } from "./web_server.ts";
+
+/** How a web server is started, and what its configuration lacks but for the documentation's block. */
+interface Kind {
+  readonly program: string;
+  readonly info: string;
+  readonly args: (path: string) => readonly string[];
+  /** Puts in the port that it listens on, and what a test needs. */
+  readonly complete: (block: string, port: number, folder: string) => string;
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  lighttpd: {
+    program: "lighttpd",
+    info: "lighttpd",
+    args: (path) => ["-D", "-f", path],
+    complete: (block, port, folder) =>
+      `server.bind = "127.0.0.1"\nserver.port = ${port}\nserver.document-root = "${folder}"\n` +
+      `server.errorlog = "${folder}/error.log"\n${block}`,
+  },
+  Caddy: {
+    program: "caddy",
+    info: "caddy",
+    args: (path) => ["run", "--adapter", "caddyfile", "--config", path],
+    complete: (block, port) =>
+      `{\nadmin off\nauto_https off\n}\n${block.replace(":8080 {", `:${port} {\nbind 127.0.0.1`)}`,
+  },
+  HAProxy: {
+    program: "haproxy",
+    info: "haproxy",
+    args: (path) => ["-db", "-f", path],
+    complete: (block, port) =>
+      "defaults\nmode http\ntimeout connect 10s\ntimeout client 30s\ntimeout server 30s\n" +
+      block.replace(":8080", `127.0.0.1:${port}`),
+  },
+  h2o: {
+    program: "h2o",
+    info: "yaml",
+    args: (path) => ["-m", "worker", "-c", path],
+    complete: (block, port, folder) =>
+      `num-threads: 2\nerror-log: ${folder}/error.log\n${Deno.uid() === 0 ? "user: root\n" : ""}` +
+      block.replace("port: 8080", `port: ${port}\n      host: 127.0.0.1`),
+  },
+};
+
+/** Whether a web server is not there: prints it, or throws where `CI` is set. */
+function isMissing(name: string, { program }: Kind): boolean {
+  if (findProgram([program]) !== undefined) return false;
+  if (Deno.env.get("CI")) throw new Error(`Cannot test behind ${name}: it is not installed`);
+  console.log(`skipped: the tests behind ${name} (it is not installed)`);
+  return true;
+}
+
+/** Starts a web server in front of what listens on a port, and waits until it answers. */
+async function withWebServer(
+  { program, info, args, complete }: Kind,
+  appPort: number,
+  use: (port: number) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "webfcgi-web-" });
+  const port = freePort();
+  const found = blocksOf("docs/web-servers.md").find((block) => block.info === info);
+  assert(found, `docs/web-servers.md has no block of ${info}`);
+  await Deno.chmod(folder, 0o755);
+  await Deno.writeTextFile(`${folder}/config`, complete(found.text, port, folder).replace("9000", String(appPort)));
+  const child = new Deno.Command(findProgram([program])!, {
+    args: [...args(`${folder}/config`)],
+    env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const stderr = new Response(child.stderr).text();
+  let ended = false;
+  const status = child.status.finally(() => ended = true);
+  try {
+    for (const deadline = Date.now() + 10_000;;) {
+      const connection = await HttpConnection.connect(port).catch(() => undefined);
+      connection?.close();
+      if (connection) break;
+      assert(!ended && Date.now() < deadline, `${program} does not answer`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await use(port);
+  } catch (error) {
+    stderr.then((text) => console.error(text.slice(-2000)));
+    throw error;
+  } finally {
+    if (!ended) child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    await status;
+    clearTimeout(timer);
+    await stderr;
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (const [name, kind] of Object.entries(kinds)) {
+  Deno.test({
+    name: `serve answers behind ${name} as the documentation configures it`,
+    ignore: isMissing(name, kind),
+    fn: async () => {
+      await using server = serve({ port: 0, onListen: () => {} }, createApp());
+      await server.ready;
+      await withWebServer(kind, (server.addr as { port: number }).port, async (port) => {
+        const headers = [["Authorization", "Basic eDp5"], ["X-Custom", "a"]] as const;
+        const response = await request(port, "GET", "/echo/a%2Fb//c?x=%20", { headers });
+        assertEquals([response.status, header(response, "content-type")], [200, "application/json"]);
+        const { url, headers: seen, scriptName, remoteAddr } = JSON.parse(text(response));
+        assertEquals(url, `http://localhost:${port}/echo/a%2Fb//c?x=%20`);
+        assertEquals([seen.authorization, seen["x-custom"]], ["Basic eDp5", "a"]);
+        assertEquals([scriptName, remoteAddr.hostname], ["", "127.0.0.1"]);
+
+        const body = pattern(0, 1_000_000);
+        const upload = await request(port, "POST", "/upload", { body });
+        assertEquals(JSON.parse(text(upload)).length, body.length);
+        const download = await request(port, "GET", "/download?bytes=1000000");
+        assertEquals(download.body, body);
+
+        // The handler makes the second event once the first has arrived here.
+        using connection = await HttpConnection.connect(port);
+        const release = (): Promise<unknown> => request(port, "GET", "/release?key=e");
+        await release();
+        const events = await connection.open("GET", "/events?key=e");
+        let received = "";
+        let released = 1;
+        for await (const piece of events.body) {
+          received += new TextDecoder().decode(piece);
+          const arrived = received.split("\n\n").length - 1;
+          while (released <= arrived && released < 5) {
+            released++;
+            await release();
+          }
+        }
+        assertEquals(received.match(/data: event/g)?.length, 5);
+      });
+      assertEquals(childrenOf(Deno.pid), [], "no process stays behind");
+    },
+  });
+}
