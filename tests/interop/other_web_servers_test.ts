@@ -15,6 +15,8 @@ interface Kind {
   readonly args: (path: string) => readonly string[];
   /** Puts in the port that it listens on, and what a test needs. */
   readonly complete: (block: string, port: number, folder: string) => string;
+  /** Changes the block as the documentation says for `/fcgi`. */
+  readonly underPath: (block: string) => string;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -25,6 +27,9 @@ const kinds: Readonly<Record<string, Kind>> = {
     complete: (block, port, folder) =>
       `server.bind = "127.0.0.1"\nserver.port = ${port}\nserver.document-root = "${folder}"\n` +
       `server.errorlog = "${folder}/error.log"\n${block}`,
+    underPath: (block) =>
+      block.replace('"/" =>', '"/fcgi" =>').replace(/,\s+"fix-root-scriptname".*/, "")
+        .replace(/^fastcgi\.server[^]*$/m, (server) => `$HTTP["url"] =~ "^/fcgi(/|$)" {\n${server}}\n`),
   },
   Caddy: {
     program: "caddy",
@@ -32,6 +37,9 @@ const kinds: Readonly<Record<string, Kind>> = {
     args: (path) => ["run", "--adapter", "caddyfile", "--config", path],
     complete: (block, port) =>
       `{\nadmin off\nauto_https off\n}\n${block.replace(":8080 {", `:${port} {\nbind 127.0.0.1`)}`,
+    underPath: (block) =>
+      block.replace("reverse_proxy", "@app path /fcgi /fcgi/*\nreverse_proxy @app")
+        .replace("transport fastcgi", "transport fastcgi {\nsplit /fcgi\n}"),
   },
   HAProxy: {
     program: "haproxy",
@@ -40,6 +48,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     complete: (block, port) =>
       "defaults\nmode http\ntimeout connect 10s\ntimeout client 30s\ntimeout server 30s\n" +
       block.replace(":8080", `127.0.0.1:${port}`),
+    underPath: (block) => block.replace("^()(/.*)$", "^(/fcgi)(/.*)?$"),
   },
   h2o: {
     program: "h2o",
@@ -48,6 +57,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     complete: (block, port, folder) =>
       `num-threads: 2\nerror-log: ${folder}/error.log\n${Deno.uid() === 0 ? "user: root\n" : ""}` +
       block.replace("port: 8080", `port: ${port}\n      host: 127.0.0.1`),
+    underPath: (block) => block.replace('"/":', '"/fcgi":'),
   },
 };
 
@@ -61,7 +71,8 @@ function isMissing(name: string, { program }: Kind): boolean {
 
 /** Starts a web server in front of what listens on a port, and waits until it answers. */
 async function withWebServer(
-  { program, info, args, complete }: Kind,
+  { program, info, args, complete, underPath }: Kind,
+  mount: string,
   appPort: number,
   use: (port: number) => Promise<void>,
 ): Promise<void> {
@@ -70,7 +81,8 @@ async function withWebServer(
   const found = blocksOf("docs/web-servers.md").find((block) => block.info === info);
   assert(found, `docs/web-servers.md has no block of ${info}`);
   await Deno.chmod(folder, 0o755);
-  await Deno.writeTextFile(`${folder}/config`, complete(found.text, port, folder).replace("9000", String(appPort)));
+  const block = (mount === "" ? found.text : underPath(found.text)).replace("9000", String(appPort));
+  await Deno.writeTextFile(`${folder}/config`, complete(block, port, folder));
   const child = new Deno.Command(findProgram([program])!, {
     args: [...args(`${folder}/config`)],
     env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
@@ -104,45 +116,49 @@ async function withWebServer(
 }
 
 for (const [name, kind] of Object.entries(kinds)) {
-  Deno.test({
-    name: `serve answers behind ${name} as the documentation configures it`,
-    ignore: isMissing(name, kind),
-    fn: async () => {
-      await using server = serve({ port: 0, onListen: () => {} }, createApp());
-      await server.ready;
-      await withWebServer(kind, (server.addr as { port: number }).port, async (port) => {
-        const headers = [["Authorization", "Basic eDp5"], ["X-Custom", "a"]] as const;
-        const response = await request(port, "GET", "/echo/a%2Fb//c?x=%20", { headers });
-        assertEquals([response.status, header(response, "content-type")], [200, "application/json"]);
-        const { url, headers: seen, scriptName, remoteAddr } = JSON.parse(text(response));
-        assertEquals(url, `http://localhost:${port}/echo/a%2Fb//c?x=%20`);
-        assertEquals([seen.authorization, seen["x-custom"]], ["Basic eDp5", "a"]);
-        assertEquals([scriptName, remoteAddr.hostname], ["", "127.0.0.1"]);
+  const ignore = isMissing(name, kind);
+  for (const mount of ["", "/fcgi"]) {
+    Deno.test({
+      name: `serve answers behind ${name} as the documentation configures it ${
+        mount === "" ? "at the root" : "under a path"
+      }`,
+      ignore,
+      fn: async () => {
+        const options = name === "h2o" ? { mount } : {};
+        await using server = serve({ port: 0, quiet: true, ...options }, createApp());
+        await server.ready;
+        await withWebServer(kind, mount, server.addr.port, (port) => check(port, mount));
+        assertEquals(childrenOf(Deno.pid), [], "no process stays behind");
+      },
+    });
+  }
+}
 
-        const body = pattern(0, 1_000_000);
-        const upload = await request(port, "POST", "/upload", { body });
-        assertEquals(JSON.parse(text(upload)).length, body.length);
-        const download = await request(port, "GET", "/download?bytes=1000000");
-        assertEquals(download.body, body);
+async function check(port: number, mount: string): Promise<void> {
+  const headers = [["Authorization", "Basic eDp5"], ["X-Custom", "a"]] as const;
+  const response = await request(port, "GET", `${mount}/echo/a%2Fb/c?x=%20`, { headers });
+  assertEquals([response.status, header(response, "content-type")], [200, "application/json"], text(response));
+  const { url, headers: seen, scriptName, remoteAddr } = JSON.parse(text(response));
+  assertEquals(url, `http://localhost:${port}${mount}/echo/a%2Fb/c?x=%20`);
+  assertEquals([seen.authorization, seen["x-custom"]], ["Basic eDp5", "a"]);
+  assertEquals([scriptName, remoteAddr.hostname], [mount, "127.0.0.1"]);
 
-        // The handler makes the second event once the first has arrived here.
-        using connection = await HttpConnection.connect(port);
-        const release = (): Promise<unknown> => request(port, "GET", "/release?key=e");
-        await release();
-        const events = await connection.open("GET", "/events?key=e");
-        let received = "";
-        let released = 1;
-        for await (const piece of events.body) {
-          received += new TextDecoder().decode(piece);
-          const arrived = received.split("\n\n").length - 1;
-          while (released <= arrived && released < 5) {
-            released++;
-            await release();
-          }
-        }
-        assertEquals(received.match(/data: event/g)?.length, 5);
-      });
-      assertEquals(childrenOf(Deno.pid), [], "no process stays behind");
-    },
-  });
+  const body = pattern(0, 1_000_000);
+  const upload = await request(port, "POST", `${mount}/upload`, { body });
+  assertEquals(JSON.parse(text(upload)).length, body.length);
+  const download = await request(port, "GET", `${mount}/download?bytes=1000000`);
+  assertEquals(download.body, body);
+
+  // The handler makes each event once the one before has arrived here.
+  using connection = await HttpConnection.connect(port);
+  const release = (): Promise<unknown> => request(port, "GET", `${mount}/release?key=e`);
+  await release();
+  const events = await connection.open("GET", `${mount}/events?key=e`);
+  let received = "";
+  let released = 1;
+  for await (const piece of events.body) {
+    received += new TextDecoder().decode(piece);
+    for (; released < Math.min(received.split("\n\n").length, 5); released++) await release();
+  }
+  assertEquals(received.match(/data: event/g)?.length, 5);
 }
