@@ -101,7 +101,7 @@ siteTest("the documentation's PHP site runs", runningDeno(), site!.text, "127.0.
 siteTest(
   "the documentation's PHP site runs behind a proxy",
   runningDeno(),
-  before("const php") + proxied,
+  before("Deno.serve") + proxied,
   "192.0.2.7 on",
 );
 // Bun's server does not print its address.
