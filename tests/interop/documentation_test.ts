@@ -303,7 +303,7 @@ for (const listens of ["TCP", "systemd's socket"]) {
         const flags = flagsFor(listens).map((flag) => flag.replace("9000", String(port)));
         const deno = [Deno.execPath(), "run", "--no-prompt", ...flags, `${folder}/app.mjs`];
         const command = listens === "TCP" ? deno : [activate!, "-l", `127.0.0.1:${port}`, "-E", "HOME", ...deno];
-        await withProcess(command, listens === "TCP" ? /Listening/ : /^/, async () => {
+        await withProcess(command, listens === "TCP" ? /listening/i : /^/, async () => {
           const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass 127.0.0.1:${port}; }\n`);
           await using web = await startWebServer("nginx", site, fastcgiParams);
           let response = await request(web.port, "GET", "/");
