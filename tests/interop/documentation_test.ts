@@ -238,7 +238,8 @@ Deno.test({
 });
 
 /** A group in place of the documentation's: root may give any, but spawn-fcgi gives none to root's own. */
-const group = Deno.uid() === 0 ? "65534" : String(Deno.gid());
+const gid = Deno.uid() === 0 ? 65534 : Deno.gid();
+const group = new RegExp(`^([^:]+):[^:]*:${gid}:`, "m").exec(Deno.readTextFileSync("/etc/group"))?.[1] ?? String(gid);
 
 for (const runtime of runtimes) {
   Deno.test(`the documentation's program for a unix socket runs on ${runtime.name}`, () =>
