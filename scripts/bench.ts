@@ -11,17 +11,17 @@
  * run only. A wrong response, or a server that fails, fails the benchmark.
  */
 
-import { findProgram, freePort } from "../tests/interop/web_server.ts";
+import { missingOf } from "../tests/helpers/programs.ts";
+import { freePort } from "../tests/interop/web_server.ts";
 import { runningDeno } from "../tests/runtimes.ts";
 import type { Job, Result } from "./bench/dialogue.ts";
 import { directLoads, httpLoad, type Load, phpLoad, responseRow, rows } from "./bench/loads.ts";
 import { type Address, type ServerProcess, startServer } from "./bench/server_process.ts";
 import { type BenchServer, findPeers, findRuntimePrograms, output, peersFolder } from "./bench/servers.ts";
 import { describe, Figures, tables } from "./bench/tables.ts";
+import { option } from "./option.ts";
 import { caddyCommand, nginxCommand } from "./bench/web_servers.ts";
 
-const option = (name: string): string | undefined =>
-  Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 const unknown = Deno.args.find((arg) => !/^--(quick$|only=|seconds=)/.test(arg));
 if (unknown !== undefined) throw new TypeError(`Cannot understand ${unknown}: there are --quick, --seconds=, --only=`);
 
@@ -110,11 +110,11 @@ function measureBeforePhp(
 }
 
 try {
-  const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[02]/.test(name));
+  const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[026]/.test(name));
   const isPeerWanted = (name: string): boolean =>
     Object.values(rows).some((row) => only.test(`${row}: ${name}`)) || name === "PHP-FPM" && only.test(rows.client);
   const peers = await findPeers(folder, runtimes.find(({ name }) => name.startsWith("Node")), isPeerWanted);
-  const has = { nginx: findProgram(["nginx"]) !== undefined, caddy: findProgram(["caddy"]) !== undefined };
+  const has = { nginx: missingOf("nginx") === undefined, caddy: missingOf("caddy") === undefined };
   for (const [name, isThere] of Object.entries(has)) if (!isThere) console.log(`skipped: ${name} (not installed)`);
 
   for (const { name, command } of runtimes) {

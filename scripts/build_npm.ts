@@ -1,8 +1,8 @@
 /**
- * Builds the npm package in `npm/` with dnt. It needs JSR; `check_npm.ts` does not, and checks what this makes.
+ * Builds the npm package in `npm/` with dnt, as the release does; dnt is on JSR alone.
  *
  * ```sh
- * deno run -A --no-lock scripts/build_npm.ts && deno run -A scripts/check_npm.ts npm && npm publish ./npm
+ * deno run -A scripts/build_npm.ts && deno task test:package --folder=npm
  * ```
  */
 
@@ -13,7 +13,7 @@ interface Dnt {
   emptyDir(path: string): Promise<void>;
 }
 
-// Not a literal in import(), so that check, lint and the lock file do without JSR.
+// Not a literal in import(), so that the gate does without JSR.
 const specifier = "jsr:@deno/dnt@^0.43.2";
 const { build, emptyDir }: Dnt = await import(specifier);
 

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
+import { bundle } from "../tests/helpers/bundle.ts";
 import { listFiles, root } from "./list_files.ts";
 
 /** Folders of tests that drive Deno itself, or other programs from Deno. */
@@ -32,26 +33,9 @@ export async function bundleTests(modules?: string): Promise<string> {
   );
   // No deno.json: by its `name` and `exports` the library's own names would lead to the sources, past any import map.
   await Deno.writeTextFile(new URL("imports.json", temporary), JSON.stringify({ imports: await importMap(modules) }));
-  const bundle = new URL("tests.mjs", temporary);
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "bundle",
-      "--quiet",
-      "--no-lock",
-      "--no-config",
-      `--import-map=${temporary.pathname}imports.json`,
-      "-o",
-      bundle.pathname,
-      entry.pathname,
-    ],
-    cwd: root,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    signal: AbortSignal.timeout(120_000),
-  }).output();
-  if (!success) throw new Error(`Cannot bundle tests:\n${new TextDecoder().decode(stderr)}`);
-  return bundle.pathname;
+  const target = new URL("tests.mjs", temporary).pathname;
+  await bundle(entry, target, "--no-config", `--import-map=${temporary.pathname}imports.json`);
+  return target;
 }
 
 /** The import map of deno.json, with the library's sources led to `modules` when that is given. */

@@ -1,14 +1,14 @@
 /**
  * Checks the documentation: `deno doc --lint`, an `@example` with code on every function and class of the entry points,
- * and the types of all code in doc comments and in the README.
+ * and the types of all code in doc comments, README and docs/.
  *
- * ```sh
- * deno run -A scripts/check_docs.ts
- * ```
+ * `deno task gate:docs` runs it.
  */
 
+import { existsSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
-import { root } from "./list_files.ts";
+import { outputOf } from "../tests/helpers/output_of.ts";
+import { listFiles, root } from "./list_files.ts";
 
 interface Declaration {
   readonly kind: string;
@@ -45,54 +45,39 @@ export function ignoredBlocks(markdown: string): string[] {
   return [...markdown.matchAll(/^```ts\b[^\n]*\bignore\b[^\n]*\n(.*?)^```$/gms)].map(([, code]) => code ?? "");
 }
 
-async function deno(...args: string[]): Promise<{ success: boolean; text: string; errors: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: root,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    signal: AbortSignal.timeout(120_000),
-  }).output();
-  const decoder = new TextDecoder();
-  return { success, text: decoder.decode(stdout), errors: decoder.decode(stderr) };
+/** The Markdown files whose code is checked. */
+function markdownFiles(): string[] {
+  return ["README.md", ...existsSync(new URL("docs/", root)) ? listFiles("docs/", ".md") : []];
 }
 
-async function main(): Promise<number> {
+async function main(): Promise<void> {
   const entryPoints = Object.values(config.exports);
-  const faults: string[] = [];
-
-  const lint = await deno("doc", "--lint", ...entryPoints);
-  if (!lint.success) faults.push(lint.errors);
-
-  const documentation: Documentation = JSON.parse((await deno("doc", "--json", ...entryPoints)).text);
-  if (Object.values(documentation.nodes).every(({ symbols }) => symbols.length === 0)) {
-    faults.push("deno doc found no symbol");
-  }
-  faults.push(...missingExamples(documentation));
+  const deno = (...args: string[]): Promise<string> => outputOf([Deno.execPath(), ...args], { cwd: root });
+  await deno("doc", "--lint", ...entryPoints);
+  const documentation: Documentation = JSON.parse(await deno("doc", "--json", ...entryPoints));
+  const missing = missingExamples(documentation);
+  if (missing.length > 0) throw new Error(missing.join("\n"));
 
   // Outside the checkout: what lies in it unfinished is excluded from checks.
   const folder = await Deno.makeTempDir();
   try {
-    const blocks = ignoredBlocks(await Deno.readTextFile(new URL("README.md", root)));
-    const files = blocks.map((_, index) => `${folder}/${index + 1}.ts`);
-    for (const [index, file] of files.entries()) await Deno.writeTextFile(file, `${blocks[index]}\nexport {};\n`);
-    const check = await deno(
-      "check",
-      "--quiet",
-      "--config=deno.json",
-      "--doc",
-      "README.md",
-      "src",
-      ...entryPoints,
-      ...files,
-    );
-    if (!check.success) faults.push(check.errors);
+    const files: string[] = [];
+    for (const path of markdownFiles()) {
+      for (const block of ignoredBlocks(await Deno.readTextFile(new URL(path, root)))) {
+        const file = `${folder}/${files.length}.ts`;
+        await Deno.writeTextFile(file, `${block}\nexport {};\n`);
+        files.push(file);
+      }
+    }
+    await deno("check", "--quiet", "--config=deno.json", "--doc", "src", ...entryPoints, ...markdownFiles(), ...files);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-
-  for (const fault of faults) console.log(fault.trim());
-  return faults.length;
 }
 
-if (import.meta.main) Deno.exitCode = await main() === 0 ? 0 : 1;
+if (import.meta.main) {
+  await main().catch((error: Error) => {
+    console.log(error.message);
+    Deno.exitCode = 1;
+  });
+}

@@ -1,13 +1,7 @@
 /**
- * Checks what the compiler cannot: who may import whom in `src/`, and that runtime names stay in `src/runtime/`.
- *
- * ```sh
- * deno run -A scripts/check_laws.ts
- * ```
+ * The laws that the compiler does not know, as a plugin of `deno lint`: who may import whom in `src/`, that runtime
+ * names stay at home, and that a module has neither state nor a default export.
  */
-
-import ts from "typescript";
-import { listFiles, root } from "./list_files.ts";
 
 /**
  * What each part of the library may import besides its own files; anything not listed is forbidden.
@@ -16,6 +10,7 @@ import { listFiles, root } from "./list_files.ts";
  */
 const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/errors.ts": [],
+  "src/options.ts": [],
   "src/protocol/": ["src/errors.ts"],
   "src/cgi/": ["src/errors.ts"],
   "src/streams/": ["src/protocol/", "src/errors.ts"],
@@ -34,6 +29,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
   "src/client/": [
@@ -43,18 +39,22 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
-  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/errors.ts"],
+  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",
     "src/fetch/",
+    "src/listen.ts",
     "src/runtime/",
     "src/runtime/transport.ts",
-    "src/runtime/address.ts",
+    "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
+  "src/listen.ts": ["src/server/", "src/runtime/", "src/runtime/transport.ts", "src/runtime/address.ts"],
   "src/client.ts": [
     "src/client/",
     "src/runtime/",
@@ -78,23 +78,19 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
 /** Files that hold nothing but `export … from`. */
 const onlyReExports: readonly string[] = ["mod.ts", "src/codec.ts"];
 
+/** The two homes of what differs by runtime. */
+const runtimeHomes: readonly string[] = ["src/runtime/", "src/fetch/"];
+
 /** Globals that only some runtimes have, or that are not the same on all. */
 const runtimeNames = new Set(["Deno", "Bun", "process", "Buffer", "require", "setImmediate", "navigator"]);
 
-/** Gives back one sentence for each broken law; `sources` are the texts by their paths in the checkout. */
-export function brokenLaws(sources: ReadonlyMap<string, string>): string[] {
-  return [...sources].flatMap(([path, text]) => {
-    const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    const faults = [...importFaults(file, sources), ...moduleFaults(file)];
-    if (!path.startsWith("src/runtime/")) faults.push(...runtimeNameFaults(file));
-    return faults.map(([node, fault]) => {
-      const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
-      return `${path}:${line + 1} ${fault}`;
-    });
-  });
-}
+const root = decodeURI(new URL("..", import.meta.url).pathname);
 
-type Fault = readonly [node: ts.Node, fault: string];
+/** The path in the checkout of a module that is under the laws; `undefined` for tests and scripts. */
+function lawfulPath(filename: string): string | undefined {
+  const path = filename.replace(root, "");
+  return path === "mod.ts" || path.startsWith("src/") ? path : undefined;
+}
 
 /** The part of the library that a path belongs to: the longest match in the table. */
 function partOf(path: string): string | undefined {
@@ -103,87 +99,96 @@ function partOf(path: string): string | undefined {
     .sort((a, b) => b.length - a.length)[0];
 }
 
-function importFaults(file: ts.SourceFile, sources: ReadonlyMap<string, string>): Fault[] {
-  const part = partOf(file.fileName);
-  if (part === undefined) return [[file, "is in no part of the library that the table of imports names"]];
-  const faults: Fault[] = [];
-  for (const node of descendants(file)) {
-    const specifier = importedBy(node);
-    if (specifier === undefined) continue;
-    if (!ts.isStringLiteral(specifier)) {
-      faults.push([node, "imports what only running it tells"]);
-      continue;
-    }
-    const name = specifier.text;
-    if (!name.startsWith(".")) {
-      if (!name.startsWith("node:") || !part.startsWith("src/runtime/")) faults.push([node, `may not import ${name}`]);
-      continue;
-    }
-    const target = new URL(name, `file:///${file.fileName}`).pathname.slice(1);
-    const targetPart = partOf(target);
-    if (!sources.has(target)) faults.push([node, `imports ${target}, which is no source of the library`]);
-    else if (targetPart !== part && !mayImport[part]?.includes(targetPart ?? "")) {
-      faults.push([node, `may not import ${target}`]);
-    }
+/** What is wrong with an import of `name` by a module; `undefined` if nothing is. */
+function importFault(path: string, name: string): string | undefined {
+  const part = partOf(path) ?? "";
+  if (!name.startsWith(".")) {
+    const isAllowed = name.startsWith("node:") && runtimeHomes.some((home) => path.startsWith(home));
+    return isAllowed ? undefined : `may not import ${name}`;
   }
-  for (const reference of [...file.referencedFiles, ...file.typeReferenceDirectives, ...file.libReferenceDirectives]) {
-    faults.push([file, `may not reference ${reference.fileName}`]);
-  }
-  return faults;
+  const target = new URL(name, `file:///${path}`).pathname.slice(1);
+  const targetPart = partOf(target);
+  const isAllowed = targetPart !== undefined && (targetPart === part || mayImport[part]?.includes(targetPart));
+  return isAllowed ? undefined : `may not import ${target}`;
 }
 
-/** The expression that names the module, if the node imports one in any of the ways there are. */
-function importedBy(node: ts.Node): ts.Node | undefined {
-  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
-  if (ts.isImportTypeNode(node)) return ts.isLiteralTypeNode(node.argument) ? node.argument.literal : node.argument;
-  if (ts.isExternalModuleReference(node)) return node.expression;
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) return node.arguments[0];
-  return undefined;
+type Visitor = Deno.lint.LintVisitor;
+type Context = Deno.lint.RuleContext;
+
+/** A rule for the modules under the laws. */
+function rule(create: (path: string, context: Context) => Visitor): Deno.lint.Rule {
+  return {
+    create(context): Visitor {
+      const path = lawfulPath(context.filename);
+      return path === undefined ? {} : create(path, context);
+    },
+  };
 }
 
-function moduleFaults(file: ts.SourceFile): Fault[] {
-  const faults: Fault[] = [];
-  for (const statement of file.statements) {
-    if (onlyReExports.includes(file.fileName) && !(ts.isExportDeclaration(statement) && statement.moduleSpecifier)) {
-      faults.push([statement, "may only re-export"]);
+const imports = rule((path, context) => {
+  const check = (node: Deno.lint.Node, source: Deno.lint.Node | null): void => {
+    if (source === null) return;
+    const name = source.type === "Literal" && typeof source.value === "string" ? source.value : undefined;
+    const message = name === undefined ? "imports what only running it tells" : importFault(path, name);
+    if (message !== undefined) context.report({ node, message });
+  };
+  return {
+    Program(node): void {
+      if (partOf(path) === undefined) {
+        context.report({ node, message: `no part of the library in the table is ${path}` });
+      }
+      const reference = /^\/\/\/\s*<reference.*/m.exec(context.sourceCode.text);
+      if (reference) context.report({ node, message: `may not have ${reference[0]}` });
+    },
+    ImportDeclaration: (node): void => check(node, node.source),
+    ExportAllDeclaration: (node): void => check(node, node.source),
+    ExportNamedDeclaration: (node): void => check(node, node.source),
+    ImportExpression: (node): void => check(node, node.source),
+    TSImportType: ({ argument }): void =>
+      check(argument, argument.type === "TSLiteralType" ? argument.literal : argument),
+    TSExternalModuleReference: (node): void => check(node, node.expression),
+  };
+});
+
+const modules = rule((path, context) => ({
+  Program({ body }): void {
+    for (const node of body) {
+      const isReExport = node.type === "ExportAllDeclaration" || node.type === "ExportNamedDeclaration" && node.source;
+      if (onlyReExports.includes(path) && !isReExport) context.report({ node, message: "may only re-export" });
+      const declaration = node.type === "ExportNamedDeclaration" ? node.declaration : node;
+      if (declaration?.type === "VariableDeclaration" && declaration.kind !== "const") {
+        context.report({ node, message: "keeps state in a module" });
+      }
     }
-    if (ts.isVariableStatement(statement) && !(statement.declarationList.flags & ts.NodeFlags.Const)) {
-      faults.push([statement, "keeps state in a module"]);
-    }
-    const isDefault = ts.canHaveModifiers(statement) &&
-      ts.getModifiers(statement)?.some((modifier) => modifier.kind === ts.SyntaxKind.DefaultKeyword);
-    if (isDefault || ts.isExportAssignment(statement)) faults.push([statement, "has a default export"]);
-  }
-  return faults;
-}
+  },
+  ExportDefaultDeclaration: (node): void => context.report({ node, message: "has a default export" }),
+}));
 
 /** Finds the names as globals, as members of `globalThis` and as strings that could index it, not as other members. */
-function runtimeNameFaults(file: ts.SourceFile): Fault[] {
-  return descendants(file).filter((node) => {
-    if (ts.isStringLiteralLike(node)) return runtimeNames.has(node.text);
-    if (!ts.isIdentifier(node) || !runtimeNames.has(node.text)) return false;
-    const { parent } = node;
-    if (ts.isPropertyAccessExpression(parent) && parent.name === node) {
-      return /^\W*(globalThis|self|window|global)\b/.test(parent.expression.getText(file));
-    }
-    const isMemberName = (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) ||
-      ts.isMethodSignature(parent) || ts.isPropertyDeclaration(parent)) && parent.name === node;
-    return !isMemberName;
-  }).map((node): Fault => [node, `mentions ${node.getText(file)}, a runtime's name, outside src/runtime/`]);
-}
+const runtimeNamesAtHome = rule((path, context) => {
+  if (runtimeHomes.some((home) => path.startsWith(home))) return {};
+  const report = (node: Deno.lint.Node, name: string): void =>
+    context.report({ node, message: `mentions ${name}, a runtime's name, outside ${runtimeHomes.join(" and ")}` });
+  return {
+    Identifier(node): void {
+      if (!runtimeNames.has(node.name)) return;
+      const { parent } = node;
+      const isMember = parent.type === "MemberExpression" && parent.property === node && !parent.computed &&
+        !/^\W*(globalThis|self|window|global)\b/.test(context.sourceCode.getText(parent.object));
+      if (!isMember && !("key" in parent && parent.key === node)) report(node, node.name);
+    },
+    Literal(node): void {
+      if (typeof node.value === "string" && runtimeNames.has(node.value)) report(node, node.value);
+    },
+    TemplateElement(node): void {
+      if (runtimeNames.has(node.cooked)) report(node, node.cooked);
+    },
+  };
+});
 
-function descendants(node: ts.Node): ts.Node[] {
-  const found: ts.Node[] = [];
-  ts.forEachChild(node, (child) => {
-    found.push(child, ...descendants(child));
-  });
-  return found;
-}
-
-if (import.meta.main) {
-  const paths = [...listFiles("src/", ".ts"), "mod.ts"];
-  const faults = brokenLaws(new Map(paths.map((path) => [path, Deno.readTextFileSync(new URL(path, root))])));
-  for (const fault of faults) console.log(fault);
-  console.log(`${paths.length} files, ${faults.length} faults`);
-  Deno.exitCode = faults.length === 0 ? 0 : 1;
-}
+const plugin: Deno.lint.Plugin = {
+  name: "laws",
+  rules: { imports, modules, "runtime-names": runtimeNamesAtHome },
+};
+// How a plugin of `deno lint` is given.
+export default plugin;

@@ -2,6 +2,9 @@
 
 import { readdirSync } from "node:fs";
 import config from "../deno.json" with { type: "json" };
+import tools from "./tools/package.json" with { type: "json" };
+
+const home = "https://github.com/webfcgi/webfcgi";
 
 /** Where the package has what a module of the checkout becomes. */
 function builtPath(path: string, extension: ".js" | ".d.ts"): string {
@@ -18,9 +21,6 @@ export const compilerOptions = {
   lib: ["ES2022", "ESNext.Disposable", "DOM", "DOM.Iterable"],
 } as const;
 
-/** The types of Node that the sources are checked against. */
-export const nodeTypes = "24.19.2";
-
 /** Files of the checkout that the package carries beside its modules. */
 export const documents: readonly string[] = ["README.md", "LICENSE"];
 
@@ -30,8 +30,15 @@ export const packageJson: { name: string } & Record<string, unknown> = {
   version: config.version,
   description: "Puts a fetch handler, (request) => Response, behind nginx, Apache and every web server that speaks " +
     "FastCGI. For Node, Bun and Deno; no dependencies.",
-  keywords: ["fastcgi", "fcgi", "cgi", "fetch", "handler", "server", "nginx", "apache", "deno", "bun", "node", "php"],
+  keywords: [
+    ..."fastcgi fcgi cgi fetch handler server nginx apache lighttpd caddy haproxy mod_fcgid flup".split(" "),
+    ..."php php-fpm hono deno bun node".split(" "),
+  ],
   license: config.license,
+  // npm attests where a package was built only if this is where.
+  repository: { type: "git", url: `git+${home}.git` },
+  homepage: `${home}#readme`,
+  bugs: `${home}/issues`,
   type: "module",
   // Node versions in which require() takes an ES module.
   engines: { node: "^20.19.0 || >=22.12.0" },
@@ -42,7 +49,7 @@ export const packageJson: { name: string } & Record<string, unknown> = {
     entryPoints.map(({ name, path }) => [name, { types: builtPath(path, ".d.ts"), default: builtPath(path, ".js") }]),
   ),
   files: ["esm/**/*.js", "esm/**/*.d.ts"],
-  devDependencies: { "@types/node": nodeTypes },
+  devDependencies: { "@types/node": tools.devDependencies["@types/node"] },
 };
 
 /** Adds the documents to the modules in a folder, and has the examples in both import the package by its name on npm. */

@@ -8,9 +8,10 @@
  */
 
 import type { Addr, NetAddr } from "../mod.ts";
+import { bundle } from "../tests/helpers/bundle.ts";
+import { bounded, sleep } from "../tests/helpers/waiting.ts";
 import { Random } from "../tests/protocol/random.ts";
 import { findRuntimes, type InstalledRuntime } from "../tests/runtimes.ts";
-import { bounded, sleep } from "../tests/server/scene.ts";
 import { WebServer } from "../tests/server/web_server.ts";
 import { clients } from "../tests/soak/clients.ts";
 import { root } from "./list_files.ts";
@@ -48,19 +49,6 @@ interface Application {
   ended(): Deno.CommandStatus | undefined;
   /** Ends it; a sentence if it did not end well. */
   stop(): Promise<string | undefined>;
-}
-
-/** Node 20 cannot run the sources: all get them in one file of JavaScript. */
-async function bundleApplication(folder: string): Promise<string> {
-  const bundle = `${folder}/soak_app.mjs`;
-  const source = new URL("tests/soak/soak_app.ts", root).pathname;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--no-lock", "--output", bundle, source],
-    cwd: root,
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  if (!success) throw new Error(`Cannot bundle the application: ${new TextDecoder().decode(stderr)}`);
-  return bundle;
 }
 
 async function start({ name, command }: InstalledRuntime, bundle: string, path: string): Promise<Application> {
@@ -264,15 +252,17 @@ if (import.meta.main) {
     seed: Number(option("seed") ?? 1),
   };
   const only = option("runtime");
-  const runtimes = (await findRuntimes()).filter(({ name }) => only === undefined || name === only);
+  const runtimes = await findRuntimes(only);
   if (runtimes.length === 0) throw new RangeError(`--runtime is ${only}, which is none that is installed`);
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-soak-" });
   let failed = 0;
   try {
-    const bundle = await bundleApplication(folder);
+    // Node 20 cannot run the sources: all get them in one file of JavaScript.
+    const application = `${folder}/soak_app.mjs`;
+    await bundle(new URL("tests/soak/soak_app.ts", root), application);
     for (const runtime of runtimes) {
       console.log(`\n== ${runtime.name} (${runtime.version}), ${settings.minutes} minutes`);
-      const faults = await soak(runtime, bundle, `${folder}/${runtime.name}.sock`, settings);
+      const faults = await soak(runtime, application, `${folder}/${runtime.name}.sock`, settings);
       if (faults.length > 0) failed++;
       for (const fault of faults) console.log(`FAILED ${fault}`);
     }

@@ -1,26 +1,15 @@
-/** Runs every test: on this Deno (with the examples in the documentation), on Bun and Node, and of the npm package. */
+/** Runs every test: on this Deno, on Bun and Node beside it, and those of the npm package. */
 
 import { findRuntimes } from "../tests/runtimes.ts";
-import { Tally } from "./tally.ts";
+import { finish, step } from "./steps.ts";
 
 const deno = Deno.execPath();
-const tally = new Tally();
 // What is to be fetched is fetched here, and not by both.
 await findRuntimes();
-await Promise.all([
-  tally.run(`deno (${Deno.version.deno})`, [
-    deno,
-    "test",
-    "--no-prompt",
-    "--allow-all",
-    "--doc",
-    "--preload=tests/leak_check.ts",
-    "tests",
-    "src",
-    "mod.ts",
-    "README.md",
-  ], { timeoutMs: 600_000 }),
-  tally.run("other runtimes", [deno, "run", "-A", "scripts/test_runtimes.ts"], { timeoutMs: 900_000, showAtEnd: true }),
+const others = step("other runtimes", [deno, "task", "test:runtimes"], { isBesideOthers: true });
+finish([
+  await step(`Deno ${Deno.version.deno}`, [deno, "task", "test:deno"]),
+  await step("real web servers, PHP and peers", [deno, "task", "test:interop"]),
+  await others,
+  await step("npm package", [deno, "task", "test:package"]),
 ]);
-await tally.run("npm package", [deno, "run", "-A", "scripts/check_npm.ts"]);
-tally.finish();

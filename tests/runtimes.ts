@@ -3,6 +3,8 @@
  * else a pinned one from npm, kept in `.cache/runtimes` of the checkout.
  */
 
+import { outputOf } from "./helpers/output_of.ts";
+
 /** A runtime that can be started. */
 export interface InstalledRuntime {
   /** `"deno"`, `"bun"`, `"node20"`, `"node22"`, `"node24"` or `"node26"`. */
@@ -83,13 +85,13 @@ export function runningDeno(): InstalledRuntime {
 }
 
 /**
- * Gives back every runtime that can be had, the running Deno first.
+ * Gives back every runtime that can be had, or the one that is called `only`; the running Deno first.
  *
  * One that cannot be had is a printed skip, and an error when the environment variable `CI` is set.
  */
-export async function findRuntimes(): Promise<InstalledRuntime[]> {
-  const runtimes = [runningDeno()];
-  for (const wanted of wantedRuntimes) {
+export async function findRuntimes(only?: string): Promise<InstalledRuntime[]> {
+  const runtimes = [runningDeno()].filter(({ name }) => only === undefined || name === only);
+  for (const wanted of wantedRuntimes.filter(({ name }) => only === undefined || name === only)) {
     try {
       runtimes.push(await findOnPath(wanted) ?? await findInstalled(wanted) ?? await install(wanted));
     } catch (error) {
@@ -103,7 +105,7 @@ export async function findRuntimes(): Promise<InstalledRuntime[]> {
 
 /** As {@linkcode findRuntimes}, for one runtime by its name; `undefined` after a printed skip. */
 export async function findRuntime(name: string): Promise<InstalledRuntime | undefined> {
-  return (await findRuntimes()).find((runtime) => runtime.name === name);
+  return (await findRuntimes(name))[0];
 }
 
 async function findOnPath(wanted: WantedRuntime): Promise<InstalledRuntime | undefined> {
@@ -124,7 +126,7 @@ function findInstalled(wanted: WantedRuntime): Promise<InstalledRuntime | undefi
 
 /** Asks an executable for its version; `undefined` when there is none or it does not fit. */
 async function probe(wanted: WantedRuntime, executable: string): Promise<InstalledRuntime | undefined> {
-  const version = await output(executable, ["--version"]).catch(() => "");
+  const version = await outputOf([executable, "--version"]).catch(() => "");
   const [, major, minor] = /^v?(\d+)\.(\d+)\.\d+/.exec(version) ?? [];
   if (!wanted.accepts(Number(major ?? -1), Number(minor ?? -1))) return undefined;
   return { name: wanted.name, version: version.trim(), command: [executable], stripsTypes: wanted.stripsTypes };
@@ -141,7 +143,8 @@ async function install(wanted: WantedRuntime): Promise<InstalledRuntime> {
   const temporary = await Deno.makeTempDir({ dir: decodeURI(cacheFolder.pathname) });
   try {
     console.log(`installing ${wanted.name} (${npmPackage}@${version})`);
-    await output("npm", [
+    await outputOf([
+      "npm",
       "install",
       "--prefix",
       temporary,
@@ -160,20 +163,6 @@ async function install(wanted: WantedRuntime): Promise<InstalledRuntime> {
   const runtime = await findInstalled(wanted);
   if (!runtime) throw new Error(`the installed ${npmPackage}@${version} does not start`);
   return runtime;
-}
-
-/** Runs a command and gives back what it printed; rejects when it fails or takes more than five minutes. */
-async function output(command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(300_000),
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`${command} ${args[0]} failed: ${decoder.decode(stderr).trim().split("\n")[0]}`);
-  return decoder.decode(stdout);
 }
 
 if (import.meta.main) {

@@ -1,6 +1,7 @@
 /** A server under load: a process that is started, waited for and ended. */
 
-import { findProgram } from "../../tests/interop/web_server.ts";
+import { answers, findProgram } from "../../tests/helpers/programs.ts";
+import { sleep } from "../../tests/helpers/waiting.ts";
 
 /** Where a server listens: the path of a unix socket, or a port of 127.0.0.1. */
 export type Address = string | number;
@@ -16,7 +17,7 @@ const STOP_MS = 5000;
 
 /** Starts a command, whose program may lie where an ordinary user's PATH does not look. */
 export async function startServer([program = "", ...args]: readonly string[], addr: Address): Promise<ServerProcess> {
-  const path = program.includes("/") ? program : findProgram([program]) ?? program;
+  const path = program.includes("/") ? program : findProgram(program) ?? program;
   const process = new Deno.Command(path, {
     args,
     env: { NO_COLOR: "1" },
@@ -45,19 +46,7 @@ export async function startServer([program = "", ...args]: readonly string[], ad
       await stop();
       throw new Error(`${program} does not take connections: ${log}`);
     }
+    await sleep(20);
   }
   return { addr, pid: process.pid, [Symbol.asyncDispose]: stop };
-}
-
-async function answers(addr: Address): Promise<boolean> {
-  try {
-    const connecting = typeof addr === "string"
-      ? Deno.connect({ transport: "unix", path: addr })
-      : Deno.connect({ hostname: "127.0.0.1", port: addr });
-    (await connecting).close();
-    return true;
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return false;
-  }
 }

@@ -1,6 +1,9 @@
 /** The servers under test: ours and the runtimes' own, on every runtime, and the FastCGI servers of others. */
 
-import { findProgram } from "../../tests/interop/web_server.ts";
+import { phpFpmCommand } from "../../tests/client/php_fpm.ts";
+import { bundle } from "../../tests/helpers/bundle.ts";
+import { outputOf } from "../../tests/helpers/output_of.ts";
+import { findPhpFpm, findProgram } from "../../tests/helpers/programs.ts";
 import { findRuntimes } from "../../tests/runtimes.ts";
 import { root } from "../list_files.ts";
 import type { Address } from "./server_process.ts";
@@ -34,14 +37,14 @@ export const peersFolder: string = folderOf("scripts/bench/peers");
 export async function findRuntimePrograms(folder: string): Promise<RuntimePrograms[]> {
   for (const module of ["app", "codec"]) {
     const source = folderOf(`scripts/bench/${module}.ts`);
-    await output([Deno.execPath(), "bundle", "--quiet", "--no-lock", "--output", `${folder}/${module}.mjs`, source]);
+    await bundle(source, `${folder}/${module}.mjs`);
   }
   const found = (await findRuntimes()).map(({ name, version, command }): RuntimePrograms => ({
     name: name.replace(/^node/, "Node ").replace("deno", "Deno").replace("bun", "Bun"),
     version: version.replace(/^v/, ""),
     command: (module, ...args) => [...command, `${folder}/${module}.mjs`, ...args.map(String)],
   }));
-  const order = ["Node 24", "Node 22", "Node 20", "Deno", "Bun"];
+  const order = ["Node 26", "Node 24", "Node 22", "Node 20", "Deno", "Bun"];
   return found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
@@ -83,32 +86,19 @@ async function go(folder: string): Promise<BenchServer> {
 }
 
 async function phpFpm(folder: string): Promise<BenchServer> {
-  const program = findProgram(["php-fpm", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2"]) ?? "php-fpm";
+  const program = findPhpFpm() ?? "php-fpm";
   const version = /PHP ([\d.]+)/.exec(await output([program, "-v"]))?.[1] ?? "";
-  return { name: "PHP-FPM", version, keeps: true, command: (addr) => phpCommand(program, folder, addr) };
-}
-
-function phpCommand(program: string, folder: string, addr: Address): readonly string[] {
-  const isRoot = Deno.uid() === 0;
-  const config = `${folder}/php-fpm.conf`;
-  Deno.writeTextFileSync(
-    config,
-    [
-      "[global]",
-      `error_log = ${folder}/php-fpm.log`,
-      "daemonize = no",
-      "[www]",
-      ...isRoot ? ["user = root", "group = root"] : [],
-      `listen = ${typeof addr === "string" ? addr : `127.0.0.1:${addr}`}`,
-      "listen.backlog = 1024",
-      "pm = static",
-      `pm.max_children = ${PHP_WORKERS}`,
-      // Uploads are read by the script, as they are by the other servers' handlers.
-      "php_admin_flag[enable_post_data_reading] = off",
-      "",
-    ].join("\n"),
-  );
-  return [program, "-F", "-y", config, ...isRoot ? ["-R"] : [], "-d", "opcache.enable=1"];
+  const config = {
+    folder,
+    workers: PHP_WORKERS,
+    maxRequests: 0,
+    backlog: 1024,
+    // Uploads are read by the script, as they are by the other servers' handlers.
+    settings: { enable_post_data_reading: "off", "opcache.enable": "1" },
+  };
+  const listenOn = (addr: Address): string => typeof addr === "string" ? addr : `127.0.0.1:${addr}`;
+  const command = (addr: Address): string[] => phpFpmCommand(program, { ...config, listen: listenOn(addr) });
+  return { name: "PHP-FPM", version, keeps: true, command };
 }
 
 async function nodeFastCgi(_folder: string, node: RuntimePrograms | undefined): Promise<BenchServer> {
@@ -126,20 +116,9 @@ async function nodeFastCgi(_folder: string, node: RuntimePrograms | undefined): 
   };
 }
 
-/** What a command prints; rejects if it fails. */
-export async function output(
-  [program = "", ...args]: readonly string[],
-  env: Record<string, string> = {},
-): Promise<string> {
-  const path = program.includes("/") ? program : findProgram([program]);
-  if (path === undefined) throw new Error(`${program} is not installed`);
-  const { success, stdout, stderr } = await new Deno.Command(path, {
-    args,
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    signal: AbortSignal.timeout(120_000),
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`${program} ${args[0]} failed: ${decoder.decode(stderr).trim()}`);
-  return decoder.decode(stdout);
+/** What a command prints; rejects if it fails, or is not installed. */
+export function output([program = "", ...args]: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const path = program.includes("/") ? program : findProgram(program);
+  if (path === undefined) return Promise.reject(new Error(`${program} is not installed`));
+  return outputOf([path, ...args], { env });
 }

@@ -7,6 +7,7 @@
 
 import type { Params } from "./params.ts";
 import { percentEncode } from "./percent.ts";
+import { readPath } from "./request_path.ts";
 
 const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 /** Authorities that every URL parser leaves as they are; a default port and punycode are looked for apart from it. */
@@ -15,21 +16,23 @@ const canonicalAuthority = new RegExp(
 );
 /** Targets that every URL parser leaves as they are, unless they have a dot segment. */
 const canonicalTarget = /^\/[\w\-.~!$&'()*+,;=:@%/]*(?:\?[\w\-.~!$&()*+,;=:@%/?]*)?$/;
-const dotSegment = /\/(?:\.|%2e)/i;
+const dotAtSegmentStart = /(?:\/|%2f|%5c)(?:\.|%2e)/i;
 
 /** `host[:port]` of RFC 3986 and nothing else: what could end the authority, or begin another, is not in it. */
 const hostAndPort = /^(?:[\w\-.~!$&'()*+,;=]+|\[[\dA-Fa-f:.]+\])(?::\d*)?$/;
-/** A server's own name; what nginx has as one may also be a pattern (`*.example.com`, `~^www`). */
+/**
+ * What nginx has as its `server_name` may be a pattern (`_`, `.example.com`, `*.example.com`, `www.*`, `~^www`), and for a
+ * client that sent no Host, `$host` is the `server_name`.
+ */
+const serverNamePattern = /^(?:_(?::|$)|[.*~])|\.\*(?::|$)/;
 const serverHost = /^(?:[\w\-.]+|\[[\dA-Fa-f:.]+\])$/;
 const bareIpv6 = /^[\dA-Fa-f.]*:[\dA-Fa-f.]*:[\dA-Fa-f:.]*$/;
-const absoluteForm = /^https?:\/\/([^/?#\\]*)/i;
+const absoluteForm = /^https?:\/\/([^/?#]*)/i;
 
-/** Everything that is not allowed in a path and would be read as something else there. */
+/** What is not allowed in a path, or means something else in a URL. */
 const notPathChar = /[^\w\-.~!$&'()*+,;=:@/]/g;
-/** Control characters, which URL parsers drop, and bytes above 0x7F, which they would encode as if they were chars. */
-const notPrintable = /[^!-~]/g;
-/** `^` besides: the URL standard has it encoded in paths since 2023, which Deno 2.9 and Node 22 do not know. */
-const notPrintableOrCaret = /[^!-~]|\^/g;
+/** What a URL's query has encoded (the URL standard's set). */
+const notInQuery = /[^!-~]|["'<>]/g;
 
 /** Whether a Host field is `host[:port]` and nothing else; a URL made of any other may have another path, or user. */
 export function isHostAndPort(field: string): boolean {
@@ -70,20 +73,26 @@ export function originForm(target: string): string {
   return rest.startsWith("/") ? rest : "/" + rest;
 }
 
+/** The path and query of a target as a URL has them; `undefined` if the path can be read in two ways. */
+function encodeTarget(target: string, params: Params): string | undefined {
+  if (canonicalTarget.test(target) && !dotAtSegmentStart.test(target)) return target;
+  const question = target.indexOf("?");
+  if (question < 0) return readPath(target, params);
+  const path = readPath(target.slice(0, question), params);
+  return path && path + percentEncode(target.slice(question), notInQuery);
+}
+
 /** Joins by concatenation: resolved as a reference, a path that begins with `//` would name another host. */
 function join(scheme: "http" | "https", authority: string, path: string): string | undefined {
   if (
-    canonicalAuthority.test(authority) && canonicalTarget.test(path) && !dotSegment.test(path) &&
-    !authority.endsWith(scheme === "http" ? ":80" : ":443") && !authority.includes("xn--")
+    canonicalAuthority.test(authority) && !authority.endsWith(scheme === "http" ? ":80" : ":443") &&
+    !authority.includes("xn--")
   ) {
     return scheme + "://" + authority + path;
   }
-  if (!hostAndPort.test(authority)) return undefined;
-  const question = path.indexOf("?");
-  const end = question < 0 ? path.length : question;
-  const encoded = percentEncode(path.slice(0, end), notPrintableOrCaret) + percentEncode(path.slice(end), notPrintable);
+  if (!hostAndPort.test(authority) || serverNamePattern.test(authority)) return undefined;
   try {
-    return new URL(scheme + "://" + authority + encoded).href;
+    return new URL(scheme + "://" + authority).origin + path;
   } catch {
     return undefined;
   }
@@ -94,7 +103,7 @@ function joinServerName(params: Params, scheme: "http" | "https", path: string):
   const port = params.get("SERVER_PORT") ?? "";
   const suffix = /^\d{1,5}$/.test(port) && Number(port) > 0 && Number(port) <= 65535 ? ":" + port : "";
   for (const name of [params.get("SERVER_NAME"), params.get("SERVER_ADDR")]) {
-    if (name === undefined || name === "_") continue;
+    if (name === undefined) continue;
     // Caddy's name is a bare IPv6 address, HAProxy's has the port.
     const host = bareIpv6.test(name) ? `[${name}]` : name.replace(/:\d+$/, "");
     const url = serverHost.test(host) ? join(scheme, host + suffix, path) : undefined;
@@ -107,17 +116,20 @@ function joinServerName(params: Params, scheme: "http" | "https", path: string):
  * The absolute URL that the client asked for, as the URL standard writes it (`new URL(url).href === url`).
  *
  * `undefined` when the request must be answered with 400: its Host is not `host[:port]` and nothing else, or its target
- * is neither a path, nor a URL of http or https, nor `*`.
+ * is neither a path, nor a URL of http or https, nor `*`, or its path can be read in two ways. A Host that is a pattern
+ * counts as absent: it is the web server's own, as no client has a host to ask by that name.
  */
 export function requestUrl(params: Params): string | undefined {
   const target = requestTarget(params);
   const scheme = requestScheme(params);
-  let authority = params.get("HTTP_HOST");
+  const path = encodeTarget(originForm(target), params);
+  if (path === undefined) return undefined;
   if (!target.startsWith("/") && target !== "*") {
-    authority = absoluteForm.exec(target)?.[1];
-    if (authority === undefined) return undefined;
-  } else if (authority === undefined || authority === "") {
-    return joinServerName(params, scheme, originForm(target));
+    const authority = absoluteForm.exec(target)?.[1];
+    return authority === undefined ? undefined : join(scheme, authority, path);
   }
-  return join(scheme, authority, originForm(target));
+  const host = params.get("HTTP_HOST") ?? "";
+  const url = host === "" ? undefined : join(scheme, host, path);
+  if (url !== undefined) return url;
+  return host === "" || serverNamePattern.test(host) ? joinServerName(params, scheme, path) : undefined;
 }

@@ -23,7 +23,10 @@ export interface HandlerInfo {
   readonly params: Params;
   /** Where the application is mounted, decoded: `""` at the root, `"/app"` under a path (RFC 3875 §4.1.13). */
   readonly scriptName: string;
-  /** The path below the mount, decoded (RFC 3875 §4.1.5). */
+  /**
+   * The path below the mount, decoded (RFC 3875 §4.1.5). Slashes are as the web server reads them: whether `//` is one and
+   * `%2F` is one follows its variables; without any, both stay as they are in the URL.
+   */
   readonly pathInfo: string;
   /** The target of the request line, byte for byte as the client sent it, as far as the web server tells. */
   readonly requestUri: string;

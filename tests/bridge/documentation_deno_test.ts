@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "../std/assert.ts";
 import { findRuntime, type InstalledRuntime, runningDeno } from "../runtimes.ts";
 import { isPhpMissing, type PhpFpm, startPhpFpm } from "../client/php_fpm.ts";
 import { block, blocksOf } from "../interop/documentation.ts";
-import { bounded } from "../server/scene.ts";
+import { bounded } from "../helpers/waiting.ts";
 
 const ignore = isPhpMissing();
 const [site, bunSite] = blocksOf("docs/php.md").filter(({ heading, info }) =>

@@ -90,6 +90,39 @@ Deno.test("findMount compares paths as web servers have normalised them", () => 
   ]);
 });
 
+Deno.test("findMount reads slashes as the web server does when it says how", () => {
+  check([
+    ["nginx, bare", "/a//b%2Fc", ["SCRIPT_NAME", "/a/b/c"], "", "/a/b/c"],
+    ["merge_slashes off", "//admin%2F/x", ["SCRIPT_NAME", "//admin//x"], "", "//admin//x"],
+    [
+      "nginx with a mount",
+      "/fcgi/a//b%2Fc",
+      ["SCRIPT_NAME", "/fcgi", "DOCUMENT_URI", "/fcgi/a/b/c"],
+      "/fcgi",
+      "/a/b/c",
+    ],
+    ["Apache, NoDecode", "/admin%2fx", ["SCRIPT_NAME", "", "PATH_INFO", "/admin%2fx"], "", "/admin%2fx"],
+    ["Apache, On", "/admin%2fx", ["SCRIPT_NAME", "", "PATH_INFO", "/admin/x"], "", "/admin/x"],
+    ["Windows", "/admin\\x", ["SCRIPT_NAME", "/admin/x"], "", "/admin/x"],
+  ]);
+});
+
+Deno.test("findMount leaves slashes as they are in the URL when the web server does not say how it reads them", () => {
+  check([
+    ["nothing said", "/admin%2fx//y", [], "", "/admin%2Fx//y"],
+    ["Apache, Flask at the root", "/admin%2Fx", ["SCRIPT_NAME", ""], "", "/admin%2Fx"],
+    ["Apache, Flask under a path", "//fcgi//admin%2Fx", ["SCRIPT_NAME", "/fcgi"], "/fcgi", "//admin%2Fx"],
+    ["Caddy, handle_path", "/fcgi/a%2Fb", ["SCRIPT_NAME", "", "PATH_INFO", "/a/b"], "/fcgi", "/a%2Fb"],
+    ["PHP style", "//a", ["SCRIPT_NAME", "/index.fcgi", "PATH_INFO", "", "DOCUMENT_URI", "/index.fcgi"], "", "//a"],
+    ["an encoded percent sign", "/a%252Fb", [], "", "/a%2Fb"],
+  ]);
+  check([["another mount", "//fcgi/x", [], "", "//fcgi/x"]], "/fcgi");
+});
+
+Deno.test("findMount is the root's when the request is refused", () => {
+  check([["dots", "/public/..%2fadmin/x", ["SCRIPT_NAME", "", "PATH_INFO", "/public/..%2fadmin/x"], "", "/"]]);
+});
+
 Deno.test("findMount gives text when the path is UTF-8, else latin1", () => {
   check([
     ["raw", "/f\xc3\xa9/\xe2\x82\xac", ["SCRIPT_NAME", "/f\xc3\xa9"], "/f\u00e9", "/\u20ac"],
@@ -100,22 +133,29 @@ Deno.test("findMount gives text when the path is UTF-8, else latin1", () => {
 });
 
 Deno.test("stripMount cuts the mount off the raw path", () => {
-  const strip = (path: string, mount: string) => stripMount("http://h:1" + path, mount).slice("http://h:1".length);
+  const strip = (path: string, mount: string) => stripMount("http://h:1" + path, mount)?.slice("http://h:1".length);
   assertEquals(strip("/fcgi/a%2Fb;c?d=/fcgi#e", "/fcgi"), "/a%2Fb;c?d=/fcgi#e");
   assertEquals(strip("/fcgi", "/fcgi"), "/");
   assertEquals(strip("/fcgi?q", "/fcgi"), "/?q");
   assertEquals(strip("/fcgi/", "/fcgi"), "/");
   assertEquals(strip("/a/b/c", "/a/b"), "/c");
-  assertEquals(strip("//a///b//c", "/a/b"), "//c", "slashes are merged for comparison only");
+  assertEquals(strip("//a///b/c//d", "/a/b"), "/c//d", "slashes are merged for comparison only");
   assertEquals(strip("/%66cg%69/%66", "/fcgi"), "/%66");
   assertEquals(strip("/caf%C3%A9/x", "/caf\u00e9"), "/x");
   assertEquals(strip("/%ff/x", "/\xff"), "/x");
 });
 
-Deno.test("stripMount leaves a URL as it is when its path does not begin with the mount", () => {
-  for (const path of ["/", "/fcgix", "/fcgix/a", "/fcg", "/x/fcgi", "/FCGI/a", "/fcgi%2Fa", "/?/fcgi", "/a#/fcgi"]) {
-    assertEquals(stripMount("http://fcgi" + path, "/fcgi"), "http://fcgi" + path);
-  }
-  assertEquals(stripMount("http://h/a/b", "/a/b/c"), "http://h/a/b");
+Deno.test("stripMount leaves a URL as it is when the mount is the root", () => {
   assertEquals(stripMount("http://h//evil?x", ""), "http://h//evil?x");
+});
+
+Deno.test("stripMount refuses a URL in which the mount does not end at a slash, or two follow it", () => {
+  for (const path of ["/", "/fcgix", "/fcgix/a", "/fcg", "/x/fcgi", "/FCGI/a", "/fcgi%2Fa", "/?/fcgi", "/a#/fcgi"]) {
+    assertEquals(stripMount("http://fcgi" + path, "/fcgi"), undefined, path);
+  }
+  for (const path of ["/fcgi//evil/x", "/fcgi//", "//fcgi//evil"]) {
+    assertEquals(stripMount("http://h" + path, "/fcgi"), undefined, path);
+  }
+  assertEquals(stripMount("http://h/a/b", "/a/b/c"), undefined);
+  assertEquals(stripMount("http://h/a%2Fb/c", "/a/b"), undefined);
 });

@@ -41,7 +41,7 @@ Deno.test("originForm has the path and query only", () => {
     "http://h\\e",
     "//h/a",
   ];
-  assertEquals(targets.map(originForm), ["/a?b", "/a?b", "/", "/", "/", "/", "/a", "/?q", "/\\e", "//h/a"]);
+  assertEquals(targets.map(originForm), ["/a?b", "/a?b", "/", "/", "/", "/", "/a", "/?q", "/", "//h/a"]);
 });
 
 Deno.test("requestUrl keeps the target as the client wrote it", () => {
@@ -62,6 +62,13 @@ Deno.test("requestUrl removes dot segments as the URL standard does", () => {
   assertEquals(url("/a/./b/../c"), "http://a.test/a/c");
   assertEquals(url("/a/%2e%2E/b/.%2e/.."), "http://a.test/");
   assertEquals(url("/../x"), "http://a.test/x");
+});
+
+Deno.test("requestUrl is undefined when the path can be read in two ways", () => {
+  for (const target of ["/admin//../secret", "/admin/..%2fpublic?q", "/a%2f../x", "http://a.test/admin//../secret"]) {
+    assertEquals(url(target), undefined, target);
+  }
+  assertEquals(requestUrl(params({ SCRIPT_NAME: "/admin/", PATH_INFO: "/../secret" })), undefined);
 });
 
 Deno.test("requestUrl has no fragment when the target has one", () => {
@@ -85,7 +92,7 @@ Deno.test("requestUrl never takes the host from a path", () => {
     const found = url(target);
     assert(found === undefined || new URL(found).host === "a.test", target);
   }
-  assertEquals(url("/\\evil"), "http://a.test//evil");
+  assertEquals(url("/\\evil"), "http://a.test/%5Cevil");
   assertEquals(url("/.//evil"), "http://a.test//evil");
 });
 
@@ -97,7 +104,16 @@ Deno.test("requestUrl takes the authority of an absolute target", () => {
 });
 
 Deno.test("requestUrl is undefined when an absolute target has a bad authority, or the target is none", () => {
-  const bad = ["http://user@host/", "http:///x", "http://a b/", "http://h:99999/", "http://[::1/", "http://1.2.3.400/"];
+  const bad = [
+    "http://a.test\\@evil/",
+    "http://a.test\\/",
+    "http://user@host/",
+    "http:///x",
+    "http://a b/",
+    "http://h:99999/",
+    "http://[::1/",
+    "http://1.2.3.400/",
+  ];
   for (
     const target of [
       ...bad,
@@ -206,6 +222,17 @@ function random(seed: number): (below: number) => number {
     return ((mixed ^ mixed >>> 14) >>> 0) % below;
   };
 }
+
+Deno.test("requestUrl takes a Host for absent when it is a pattern, as nginx's server_name may be", () => {
+  const at = (host: string, more = {}) => url("/x", host, { SERVER_NAME: host, SERVER_PORT: "8080", ...more });
+  for (const host of ["_", "~^www\\d+\\.(?<rest>.+)$", "~a@b/c?d#e", "*.a.test", ".a.test", "www.a.*", "_:80"]) {
+    assertEquals(at(host), "http://localhost:8080/x", host);
+    assertEquals(at(host, { SERVER_ADDR: "10.0.0.1" }), "http://10.0.0.1:8080/x", host);
+    assertEquals(at(host, { SERVER_NAME: "a.test" }), "http://a.test:8080/x", host);
+  }
+  assertEquals(at("_dmarc.a.test"), "http://_dmarc.a.test/x");
+  for (const host of ["evil/x?y#", "a@b", "a b"]) assertEquals(at(host), undefined, host);
+});
 
 Deno.test("requestUrl gives what the URL parser leaves as it is, whatever the Host and target", () => {
   const below = random(1);

@@ -1,18 +1,13 @@
 /** An application whose every byte a test decides; over a real socket, on every runtime. */
 
-import { decodePairs, RecordParser } from "@webfcgi/webfcgi/codec";
+import { decodePairs, type RecordParser } from "@webfcgi/webfcgi/codec";
 import { type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import type { Listener, NetAddr, Transport } from "../../src/runtime/transport.ts";
-import { bounded, until } from "../server/scene.ts";
-import { bytesOf, end, latin1, stdout, text, type WireRecord } from "../vectors/wire.ts";
-
-/** A record as it came. */
-export interface SeenRecord {
-  readonly type: number;
-  readonly requestId: number;
-  readonly content: string;
-}
+import { latin1Text } from "../helpers/bytes.ts";
+import { recordCollector, type SeenRecord } from "../helpers/records.ts";
+import { bounded, until } from "../helpers/waiting.ts";
+import { bytesOf, end, latin1, stdout, type WireRecord } from "../vectors/wire.ts";
 
 /** One connection from the client. */
 export class AppConnection {
@@ -30,12 +25,7 @@ export class AppConnection {
 
   constructor(transport: Transport) {
     this.#transport = transport;
-    let record = { type: 0, requestId: 0, content: "" };
-    this.#parser = new RecordParser({
-      recordStart: (type, requestId) => void (record = { type, requestId, content: "" }),
-      recordContent: (content) => void (record.content = this.#discards ? "…" : record.content + text(content)),
-      recordEnd: () => void this.records.push(record),
-    });
+    this.#parser = recordCollector(this.records, (content) => this.#discards ? "…" : latin1Text(content));
   }
 
   /** Whether the client has ended the connection, or we have. */

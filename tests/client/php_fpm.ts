@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { sleep } from "../server/scene.ts";
+import { findPhpFpm, isLeftOut } from "../helpers/programs.ts";
+import { sleep } from "../helpers/waiting.ts";
 
 /** What of PHP-FPM a test wants otherwise than it is. */
 export interface PhpFpmOptions {
@@ -28,19 +29,47 @@ export interface PhpFpm {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
-const names = ["php-fpm8.2", "php-fpm", "php-fpm8.3", "php-fpm8.4", "php-fpm8.1"];
-const program = folders.flatMap((folder) => names.map((name) => join(folder, name))).find((path) => existsSync(path));
+const program = findPhpFpm();
 
 /** Whether there is none here: prints why tests are left out, or throws where `CI` is set. */
 export function isPhpMissing(): boolean {
   const hasSqlite = program !== undefined &&
     spawnSync(program, ["-m"], { encoding: "utf8" }).stdout.includes("pdo_sqlite");
-  if (hasSqlite) return false;
-  const missing = program === undefined ? "php-fpm" : "its module pdo_sqlite";
-  if (process.env.CI) throw new Error(`Cannot test against PHP: ${missing} is not installed`);
-  console.log(`skipped: the tests against PHP-FPM (${missing} is not installed)`);
-  return true;
+  const missing = program === undefined ? "php-fpm" : hasSqlite ? undefined : "its module pdo_sqlite";
+  return isLeftOut("the tests against PHP-FPM", missing);
+}
+
+/** What a configuration of PHP-FPM is made of. */
+export interface PhpFpmConfig extends Required<PhpFpmOptions> {
+  /** Takes the configuration and the log. */
+  readonly folder: string;
+  /** A path, or `address:port`. */
+  readonly listen: string;
+  /** PHP's own settings by their names. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Writes a configuration and gives back the command that runs PHP-FPM by it, in the foreground. */
+export function phpFpmCommand(program: string, config: PhpFpmConfig): string[] {
+  const { folder, listen, workers, maxRequests, backlog, settings } = config;
+  const isRoot = process.getuid?.() === 0;
+  const file = join(folder, "php-fpm.conf");
+  const lines = [
+    "[global]",
+    `error_log = ${join(folder, "fpm.log")}`,
+    "daemonize = no",
+    "[www]",
+    ...(isRoot ? ["user = root", "group = root"] : []),
+    `listen = ${listen}`,
+    `listen.backlog = ${backlog}`,
+    "pm = static",
+    `pm.max_children = ${workers}`,
+    `pm.max_requests = ${maxRequests}`,
+    "clear_env = no",
+    ...Object.entries(settings).map(([name, value]) => `php_admin_value[${name}] = ${value}`),
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  return [program, "-F", "-y", file, "-p", folder, ...(isRoot ? ["-R"] : [])];
 }
 
 /** Starts one with `scripts`, texts by their paths below the document root, and waits until it listens. */
@@ -57,8 +86,6 @@ export async function startPhpFpm(
     writeFileSync(join(root, name), text);
   }
   const path = join(folder, "php.sock");
-  const isRoot = process.getuid?.() === 0;
-  const config = join(folder, "php-fpm.conf");
   const settings = {
     "session.save_path": join(folder, "sessions"),
     upload_tmp_dir: join(folder, "uploads"),
@@ -71,27 +98,15 @@ export async function startPhpFpm(
     html_errors: "Off",
     error_reporting: "32767",
   };
-  writeFileSync(
-    config,
-    [
-      "[global]",
-      `error_log = ${join(folder, "fpm.log")}`,
-      `pid = ${join(folder, "fpm.pid")}`,
-      "daemonize = no",
-      "[www]",
-      ...(isRoot ? ["user = root", "group = root"] : []),
-      `listen = ${path}`,
-      `listen.backlog = ${backlog}`,
-      "pm = static",
-      `pm.max_children = ${workers}`,
-      `pm.max_requests = ${maxRequests}`,
-      "clear_env = no",
-      ...Object.entries(settings).map(([name, value]) => `php_admin_value[${name}] = ${value}`),
-      "",
-    ].join("\n"),
-  );
-  const args = ["-F", "-y", config, "-p", folder, ...(isRoot ? ["-R"] : [])];
-  const child = spawn(program!, args, { stdio: "ignore" });
+  const [command, ...args] = phpFpmCommand(program!, {
+    folder,
+    listen: path,
+    workers,
+    maxRequests,
+    backlog,
+    settings,
+  });
+  const child = spawn(command!, args, { stdio: "ignore" });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const log = (): string => existsSync(join(folder, "fpm.log")) ? readFileSync(join(folder, "fpm.log"), "utf8") : "";
   const stop = async (): Promise<void> => {

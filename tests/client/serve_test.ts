@@ -225,6 +225,6 @@ for (const size of [3, 200_000]) {
 }
 
 Deno.test("Client.capabilities tells what our server says", () =>
-  between({}, { ...echo, maxConnections: 5, maxRequests: 6, multiplex: false }, async (client) => {
-    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: false });
+  between({}, { ...echo, maxConnections: 5, maxRequests: 6 }, async (client) => {
+    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: true });
   }));

@@ -7,7 +7,6 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { RequestBody } from "../../src/connection/incoming_body.ts";
 import { inScene, isBun, type SceneOptions, serveTest } from "../server/scene.ts";
 import { type AskOptions, encode, latin1 } from "../server/web_server.ts";
 
@@ -20,8 +19,8 @@ function readTest(
   { notBunsOwn = false } = {},
 ): void {
   for (const nativeRequest of notBunsOwn && isBun() ? [false] : [false, true]) {
-    serveTest(`${name}${nativeRequest ? " (nativeRequest)" : ""}`, {
-      nativeRequest,
+    serveTest(`${name}${nativeRequest ? " (native)" : ""}`, {
+      request: nativeRequest ? "native" : "lazy",
       fetch: async (request) => new Response(JSON.stringify(await fetch(request))),
     }, async ({ connect }) => {
       const web = await connect();
@@ -271,29 +270,6 @@ Deno.test("request.text waits for a body that comes in pieces", async () => {
   });
 });
 
-for (const expected of [1_000_000_000, undefined]) {
-  const what = expected === undefined ? "an unknown number of bytes" : `${expected} bytes`;
-  Deno.test(`RequestBody.collect makes little memory for a body of ${what} of which little has come`, () => {
-    const body = new RequestBody("request body", expected, Infinity, { buffered() {} });
-    body.collect().catch(() => {});
-    const Native = globalThis.Uint8Array;
-    let made = 0;
-    globalThis.Uint8Array = new Proxy(Native, {
-      construct(target, args, newTarget): object {
-        if (typeof args[0] === "number") made += args[0];
-        return Reflect.construct(target, args, newTarget);
-      },
-    });
-    try {
-      for (let count = 0; count < 1000; count++) body.push(Native.of(1), true);
-    } finally {
-      globalThis.Uint8Array = Native;
-    }
-    body.fail(new Error("enough"));
-    assert(made > 0 && made <= 40 * 1000, `${made} bytes made for 1000`);
-  });
-}
-
 for (const length of [1, 5000, 300_000, 1_048_576, 1_048_577, 2_300_000]) {
   for (const known of [true, false]) {
     // What is not wanted yet stays in the kernel, which does not hold all of a long body.
@@ -336,8 +312,11 @@ for (
   ] as const
 ) {
   for (const nativeRequest of [false, true]) {
-    const options: SceneOptions = { nativeRequest, fetch: async (request) => new Response(await read(request)) };
-    const suffix = nativeRequest ? " (nativeRequest)" : "";
+    const options: SceneOptions = {
+      request: nativeRequest ? "native" : "lazy",
+      fetch: async (request) => new Response(await read(request)),
+    };
+    const suffix = nativeRequest ? " (native)" : "";
 
     serveTest(
       `reading the body as ${how} fails when it is shorter than CONTENT_LENGTH${suffix}`,

@@ -1,5 +1,5 @@
-import * as h3 from "h3";
-import * as v1 from "h3-v1";
+import * as h3 from "npm:h3@2.0.8/generic";
+import * as v1 from "npm:h3@1.15.11";
 import { frameworkTest } from "./same_answers.ts";
 
 frameworkTest("h3", ({ origin, notes }) => {

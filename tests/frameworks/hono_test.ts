@@ -1,17 +1,22 @@
-import { type Context, Hono } from "hono";
-import { basicAuth } from "hono/basic-auth";
-import { bodyLimit } from "hono/body-limit";
-import { compress } from "hono/compress";
-import { getCookie, setCookie } from "hono/cookie";
-import { cors } from "hono/cors";
-import { csrf } from "hono/csrf";
-import { etag } from "hono/etag";
-import { HTTPException } from "hono/http-exception";
-import { methodOverride } from "hono/method-override";
-import { proxy } from "hono/proxy";
-import { secureHeaders } from "hono/secure-headers";
-import { stream, streamSSE } from "hono/streaming";
-import { validator } from "hono/validator";
+import {
+  basicAuth,
+  bodyLimit,
+  compress,
+  type Context,
+  cors,
+  csrf,
+  etag,
+  getCookie,
+  Hono,
+  HTTPException,
+  methodOverride,
+  proxy,
+  secureHeaders,
+  setCookie,
+  stream,
+  streamSSE,
+  validator,
+} from "hono";
 import type { HandlerInfo } from "@webfcgi/webfcgi";
 import { frameworkTest } from "./same_answers.ts";
 

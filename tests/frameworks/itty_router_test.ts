@@ -1,4 +1,4 @@
-import { AutoRouter, cors, error, json, status, StatusError, withCookies, withParams } from "itty-router";
+import { AutoRouter, cors, error, json, status, StatusError, withCookies, withParams } from "npm:itty-router@6.0.0";
 import type { Handler, HandlerInfo } from "@webfcgi/webfcgi";
 import { frameworkTest } from "./same_answers.ts";
 

@@ -10,6 +10,7 @@ import { encodeResponseHead } from "../../src/cgi/response_head.ts";
 import { findHeadEnd, parseResponseHead } from "../../src/cgi/response_head_parser.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import captures from "../vectors/captures.json" with { type: "json" };
+import { checkOneReading, pathsPastAdmin } from "../cgi/server_reading.ts";
 import { latin1, text } from "../vectors/wire.ts";
 import { mutateBytes, mutatePairs } from "./mutate.ts";
 import { must, smallerBytes, smallerPairs, type Target } from "./target.ts";
@@ -91,17 +92,25 @@ function checkMount(params: Params, url: string | undefined, cutSeed: number, tr
     must(scriptName === "" || /^\/.*[^/]$/s.test(scriptName), "scriptName is neither empty nor a path without slash");
     must(pathInfo === "" || pathInfo.startsWith("/"), "pathInfo is neither empty nor a path");
     const path = scriptName + pathInfo;
-    must(!path.includes("//") && !/\/\.\.?(?:\/|$)/.test(path), "scriptName and pathInfo are not normalised");
+    must(!/\/\.\.?(?:\/|$)/.test(path), "scriptName and pathInfo have a dot segment");
     trace.shape(mount === undefined ? 5 : 6, `${scriptName === "" ? "" : "a"}/${pathInfo.slice(0, 2)}`);
     if (url === undefined) continue;
     const stripped = stripMount(url, scriptName);
     if (scriptName === "") must(stripped === url, "stripMount changes a URL at the root");
-    if (stripped === url) continue;
+    if (stripped === undefined || stripped === url) continue;
     const [before, after] = [new URL(url), new URL(stripped)];
     must(after.href === stripped, "stripMount gives a URL that is not as the URL standard writes it");
     must(after.origin === before.origin && after.search === before.search, "stripMount changes more than the path");
+    must(!after.pathname.startsWith("//"), "stripMount makes a path that begins like a host");
     must(before.pathname.endsWith(after.pathname) || after.pathname === "/", "stripMount makes up a path");
   }
+}
+
+/** Whatever nginx or Apache make of the path of an ordinary target. */
+function checkReading(params: Params, trace: Trace): void {
+  const target = params.get("REQUEST_URI") ?? "";
+  if (!/^\/[\0-\xff]*$/.test(target)) return;
+  trace.event(checkOneReading(target, "/fcgi") ? 7 : 8);
 }
 
 function checkHeaders(params: Params, cutSeed: number, trace: Trace): void {
@@ -142,6 +151,7 @@ function checkRequest(pairs: Pairs, cutSeed: number, trace: Trace): void {
   checkMount(params, url, cutSeed, trace);
   checkHeaders(params, cutSeed, trace);
   if (cutSeed % 4 === 1) checkParams(pairs, params);
+  if (cutSeed % 4 === 3) checkReading(params, trace);
   trace.text(url ?? "");
 }
 
@@ -263,7 +273,10 @@ export const parametersTarget: Target<Pairs> = {
   ...ofPairs,
   name: "parameters",
   weight: 2,
-  seeds: requests.filter((_, at) => at % 5 === 0),
+  seeds: [
+    ...requests.filter((_, at) => at % 5 === 0),
+    ...pathsPastAdmin.map((path) => ["REQUEST_URI", path, "SCRIPT_NAME", path, "HTTP_HOST", "example.com"]),
+  ],
   mutate: mutatePairs(parameterNames, parameterWords),
   check: checkRequest,
 };

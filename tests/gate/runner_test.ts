@@ -29,15 +29,6 @@ function runTests(tests: string): Promise<{ code: number; output: string }> {
   `);
 }
 
-/** Runs programs, given as source, through a Tally. */
-function runTally(...programs: string[]): Promise<{ code: number; output: string }> {
-  const tally = JSON.stringify(new URL("../../scripts/tally.ts", import.meta.url));
-  const runs = programs.map((source) => `
-    await tally.run("planted", [Deno.execPath(), "eval", ${JSON.stringify(source)}], { timeoutMs: 5_000 });
-  `);
-  return runProgram(`import { Tally } from ${tally}; const tally = new Tally(); ${runs.join("")} tally.finish();`);
-}
-
 function lastLine(output: string): string | undefined {
   return output.trimEnd().split("\n").at(-1);
 }
@@ -90,50 +81,23 @@ for (const [what, [tests, message]] of Object.entries(failing)) {
   });
 }
 
-Deno.test("Tally sums the last counts of each program", async () => {
-  const { code, output } = await runTally(
-    `console.log("9 passed, 9 failed\\n3 passed, 0 failed")`,
-    `console.log("ok | 4 passed (2 steps) | 0 failed | 1 ignored (2s)")`,
-  );
-  assertEquals(lastLine(output), "7 passed, 0 failed");
-  assertEquals(code, 0);
-});
-
-Deno.test("Tally shows the output of a program that runs beside another in one piece", async () => {
-  const tally = JSON.stringify(new URL("../../scripts/tally.ts", import.meta.url));
-  const { output } = await runProgram(`
-    import { Tally } from ${tally};
-    const tally = new Tally();
-    const program = (text) => [Deno.execPath(), "eval", text];
-    await Promise.all([
-      tally.run("a", program('console.log("1 passed, 0 failed")')),
-      tally.run("b", program('console.log("2 passed, 0 failed")'), { showAtEnd: true }),
-    ]);
-    tally.finish();
-  `);
-  assertEquals(lastLine(output), "3 passed, 0 failed");
-  assertStringIncludes(output, "== b\n2 passed, 0 failed\n");
-});
-
-const notAllRight: { readonly [what: string]: readonly [program: string, counts: string] } = {
-  "counts a failure": [`console.log("3 passed, 2 failed"); Deno.exit(1)`, "3 passed, 2 failed"],
-  "counts nothing": [`console.log("done")`, "0 passed, 1 failed"],
-  "ran nothing": [`console.log("0 passed, 0 failed")`, "0 passed, 1 failed"],
-  "fails after its tests passed": [`console.log("3 passed, 0 failed"); Deno.exit(1)`, "3 passed, 1 failed"],
-  "hides its failures": [`console.log("3 passed, 2 failed")`, "3 passed, 3 failed"],
-  "never ends": [`console.log("3 passed, 0 failed"); setInterval(() => {}, 1_000)`, "3 passed, 1 failed"],
+const programs: { readonly [what: string]: readonly [program: string, counts: string] } = {
+  "takes its last counts": [`console.log("9 passed, 9 failed\\n3 passed, 0 failed")`, "3 passed, 0 failed"],
+  "reads deno test's": [`console.log("ok | 4 passed (2 steps) | 0 failed | 1 ignored (2s)")`, "4 passed, 0 failed"],
+  "takes a program without counts for one": [`console.log("done")`, "1 passed, 0 failed"],
+  "fails with a failure": [`console.log("3 passed, 2 failed"); Deno.exit(1)`, "3 passed, 2 failed"],
+  "fails with the exit code": [`console.log("3 passed, 0 failed"); Deno.exit(1)`, "3 passed, 1 failed"],
+  "fails when a failure is hidden": [`console.log("3 passed, 2 failed")`, "3 passed, 2 failed"],
+  "fails when nothing ran": [`console.log("0 passed, 0 failed")`, "0 passed, 0 failed"],
 };
 
-for (const [what, [program, counts]] of Object.entries(notAllRight)) {
-  Deno.test(`Tally fails when a program ${what}`, async () => {
-    const { code, output } = await runTally(program);
+for (const [what, [program, counts]] of Object.entries(programs)) {
+  Deno.test(`step ${what}`, async () => {
+    const { code, output } = await runProgram(`
+      import { finish, step } from ${JSON.stringify(new URL("../../scripts/steps.ts", import.meta.url))};
+      finish([await step("planted", [Deno.execPath(), "eval", ${JSON.stringify(program)}])]);
+    `);
     assertEquals(lastLine(output), counts);
-    assertEquals(code, 1);
+    assertEquals(code, what.startsWith("fails") ? 1 : 0);
   });
 }
-
-Deno.test("Tally fails when there was no program", async () => {
-  const { code, output } = await runTally();
-  assertEquals(lastLine(output), "0 passed, 1 failed");
-  assertEquals(code, 1);
-});

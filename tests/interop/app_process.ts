@@ -1,8 +1,11 @@
 /** Runs the contract handler in a process of its own, on any runtime. */
 
+import { bundle } from "../helpers/bundle.ts";
+import { answers, findProgram } from "../helpers/programs.ts";
+import { until } from "../helpers/waiting.ts";
 import type { InstalledRuntime } from "../runtimes.ts";
 import { childrenOf, isRunning } from "./processes.ts";
-import { findProgram } from "./web_server.ts";
+import { freePort } from "./web_server.ts";
 
 /** Where the process listens: as it is told, or on a socket that spawn-fcgi hands over as its fd 0. */
 export type AppAddress = { readonly port: number } | { readonly path: string };
@@ -45,28 +48,34 @@ export async function startApp(
   throw new Error(`Cannot start the application on ${runtime.name}: it ended before it was ready: ${printed}`);
 }
 
-/** Lets spawn-fcgi listen and start `tests/serve_app.ts` without an address. */
-export async function spawnApp(runtime: InstalledRuntime, addr: AppAddress): Promise<AppProcess> {
-  const where = "path" in addr ? ["-s", addr.path, "-M", "0666"] : ["-a", "127.0.0.1", "-p", String(addr.port)];
+/** Lets spawn-fcgi listen, at a path or on a free port, and start `tests/serve_app.ts` without an address. */
+export async function spawnApp(runtime: InstalledRuntime, path?: string): Promise<AppProcess> {
   const { command, remove } = await commandOf(runtime);
-  const { stop } = spawn(runtime.name, ["spawn-fcgi", "-n", ...where, "--", ...command], "null", remove);
-  return { addr, stop, [Symbol.asyncDispose]: stop };
+  // Somebody else may take the free port before spawn-fcgi does.
+  for (let attempt = 1;; attempt++) {
+    const port = freePort();
+    const [addr, where] = path === undefined
+      ? [{ port }, ["-a", "127.0.0.1", "-p", String(port)]] as const
+      : [{ path }, ["-s", path, "-M", "0666"]] as const;
+    const { process, stop } = spawn(runtime.name, ["spawn-fcgi", "-n", ...where, "--", ...command], "null", remove);
+    let ended = false;
+    process.status.then(() => ended = true);
+    await until(async () => ended || await answers(path ?? port), "spawn-fcgi to listen");
+    if (!ended) return { addr, stop, [Symbol.asyncDispose]: stop };
+    if (attempt === 3) throw new Error(`Cannot start spawn-fcgi: it ended with ${(await process.status).code}`);
+  }
 }
 
 /** The command line; Node 20 cannot run the sources and gets them in one file of JavaScript. */
 async function commandOf(runtime: InstalledRuntime): Promise<{ command: string[]; remove: () => Promise<void> }> {
   const [name, ...options] = runtime.command;
   // spawn-fcgi does not look along the PATH.
-  const command = [name.includes("/") ? name : findProgram([name]) ?? name, ...options];
+  const command = [name.includes("/") ? name : findProgram(name) ?? name, ...options];
   if (runtime.stripsTypes) return { command: [...command, script], remove: () => Promise.resolve() };
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-bundle-" });
-  const bundle = `${folder}/serve_app.mjs`;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--no-lock", "--output", bundle, script],
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  if (!success) throw new Error(`Cannot bundle the application: ${new TextDecoder().decode(stderr)}`);
-  return { command: [...command, bundle], remove: () => Deno.remove(folder, { recursive: true }) };
+  const target = `${folder}/serve_app.mjs`;
+  await bundle(script, target);
+  return { command: [...command, target], remove: () => Deno.remove(folder, { recursive: true }) };
 }
 
 function spawn(

@@ -3,12 +3,15 @@
 import { existsSync } from "node:fs";
 import config from "../../deno.json" with { type: "json" };
 import { type Handler, serve } from "../../mod.ts";
+import { bundle } from "../helpers/bundle.ts";
+import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
+import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
 import { request, text } from "./http_client.ts";
 import { siteFiles, sites } from "./sites.ts";
-import { findProgram, freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
+import { freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
 
 const runtimes = await findRuntimes();
 const noNginx = isMissing("nginx");
@@ -91,11 +94,7 @@ async function writeProgram(runtime: InstalledRuntime, path: string, source: str
   const mod = new URL("../../mod.ts", import.meta.url).href;
   await Deno.writeTextFile(path, source.replace(`"${config.name}"`, JSON.stringify(mod)));
   if (runtime.stripsTypes) return;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--no-lock", "--output", `${path}.out`, path],
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
+  await bundle(path, `${path}.out`);
   await Deno.rename(`${path}.out`, path);
 }
 
@@ -105,7 +104,7 @@ async function withProcess(
   awaited: RegExp,
   use: (match: RegExpExecArray) => Promise<void>,
 ): Promise<Deno.CommandStatus> {
-  const process = new Deno.Command(findProgram([command]) ?? command, {
+  const process = new Deno.Command(findProgram(command) ?? command, {
     args,
     env: { NO_COLOR: "1" },
     stdin: "null",
@@ -178,9 +177,9 @@ async function behindNginx(
   handler: Handler,
   use: (web: WebServer) => Promise<void>,
 ): Promise<void> {
-  await using server = serve({ port: 0, onListen: () => {} }, handler);
+  await using server = serve({ port: 0, quiet: true }, handler);
   await server.ready;
-  const site = nginxServer(directives).replaceAll(":9000", `:${(server.addr as { port: number }).port}`);
+  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`);
   await using web = await startWebServer("nginx", site, fastcgiParams);
   await use(web);
 }
@@ -267,7 +266,7 @@ function flagsFor(listens: string): string[] {
 
 Deno.test({
   name: "the documentation's command for spawn-fcgi starts the application",
-  ignore: noNginx || findProgram(["spawn-fcgi"]) === undefined,
+  ignore: noNginx || isLeftOut("the documentation's command for spawn-fcgi", missingOf("spawn-fcgi")),
   fn: () =>
     withFolder(async (folder) => {
       const path = `${folder}/app.sock`;
@@ -280,9 +279,7 @@ Deno.test({
         .replace("/srv/app/app.mjs", `${folder}/app.mjs`);
       await withProcess(command.split(" "), /^/, async () => {
         const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass unix:${path}; }\n`);
-        for (const deadline = Date.now() + 10_000; !existsSync(path) && Date.now() < deadline;) {
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
+        await until(() => existsSync(path), "the socket");
         await using web = await startWebServer("nginx", site, fastcgiParams);
         assertEquals(text(await request(web.port, "GET", "/")), "Hello");
         assertEquals(Deno.statSync(path).mode! & 0o777, 0o660);
@@ -291,7 +288,7 @@ Deno.test({
 });
 
 for (const listens of ["TCP", "systemd's socket"]) {
-  const activate = findProgram(["systemd-socket-activate"]);
+  const activate = findProgram("systemd-socket-activate");
   Deno.test({
     name: `the documentation's permissions suffice for ${listens}`,
     ignore: noNginx || listens !== "TCP" && activate === undefined,
@@ -307,11 +304,10 @@ for (const listens of ["TCP", "systemd's socket"]) {
         await withProcess(command, listens === "TCP" ? /listening/i : /^/, async () => {
           const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass 127.0.0.1:${port}; }\n`);
           await using web = await startWebServer("nginx", site, fastcgiParams);
-          let response = await request(web.port, "GET", "/");
-          for (const deadline = Date.now() + 10_000; response.status === 502 && Date.now() < deadline;) {
-            response = await request(web.port, "GET", "/");
-          }
-          assertEquals(text(response), "Hello");
+          let answer = "";
+          await until(async () => (answer = text(await request(web.port, "GET", "/"))) === "Hello", "the application")
+            .catch(() => {});
+          assertEquals(answer, "Hello");
         });
       }),
   });
@@ -319,7 +315,7 @@ for (const listens of ["TCP", "systemd's socket"]) {
 
 Deno.test({
   name: "systemd takes the documentation's units",
-  ignore: findProgram(["systemd-analyze"]) === undefined,
+  ignore: findProgram("systemd-analyze") === undefined,
   fn: () =>
     withFolder(async (folder) => {
       const units = blocksOf("docs/deployment.md").filter(({ info }) => info === "ini");

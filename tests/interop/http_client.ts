@@ -3,6 +3,8 @@
  * cut off. Every wait is bounded.
  */
 
+import { concat, latin1Bytes } from "../helpers/bytes.ts";
+
 /** The body ended before its length or its last chunk. */
 export class TruncatedBodyError extends Error {
   override name = "TruncatedBodyError";
@@ -67,7 +69,7 @@ export class HttpConnection {
 
   /** Sends bytes as they are; every character of a string is one byte. */
   async send(data: string | Uint8Array): Promise<void> {
-    let bytes = typeof data === "string" ? latin1(data) : data;
+    let bytes = typeof data === "string" ? latin1Bytes(data) : data;
     while (bytes.length > 0) bytes = bytes.subarray(await this.#conn.write(bytes));
   }
 
@@ -90,7 +92,7 @@ export class HttpConnection {
     }\r\n`;
     // A server may answer and close before it has taken the whole body: that is not the client's failure.
     let sending = true;
-    this.#sendAll(latin1(head), body).catch(() => void (this.reusable = false)).finally(() => sending = false);
+    this.#sendAll(latin1Bytes(head), body).catch(() => void (this.reusable = false)).finally(() => sending = false);
     const response = await this.readHead(method);
     return { ...response, body: this.#readBody(method, response, () => sending) };
   }
@@ -100,17 +102,17 @@ export class HttpConnection {
     const response = await this.open(method, target, options);
     const pieces: Uint8Array[] = [];
     for await (const piece of response.body) pieces.push(piece);
-    return { ...response, body: join(pieces) };
+    return { ...response, body: concat(pieces) };
   }
 
   async #sendAll(head: Uint8Array, body: RequestOptions["body"]): Promise<void> {
     if (body === undefined || body instanceof Uint8Array) {
-      await this.send(body === undefined ? head : join([head, body]));
+      await this.send(body === undefined ? head : concat([head, body]));
       return;
     }
     await this.send(head);
     for (const piece of body) {
-      await this.send(join([latin1(`${piece.length.toString(16)}\r\n`), piece, latin1("\r\n")]));
+      await this.send(concat([latin1Bytes(`${piece.length.toString(16)}\r\n`), piece, latin1Bytes("\r\n")]));
     }
     await this.send("0\r\n\r\n");
   }
@@ -182,7 +184,7 @@ export class HttpConnection {
       this.#buffer = new Uint8Array(0);
       const piece = await this.#readSome();
       if (piece === null) throw new TruncatedBodyError("Cannot read line: the connection ended");
-      this.#buffer = join([kept, piece]);
+      this.#buffer = concat([kept, piece]);
     }
   }
 
@@ -238,18 +240,4 @@ function framing(method: string, response: Omit<HttpResponse, "body">): number |
   if (/chunked/i.test(header(response, "transfer-encoding") ?? "")) return "chunked";
   const length = header(response, "content-length");
   return length === undefined ? "until the end" : Number(length);
-}
-
-function latin1(string: string): Uint8Array {
-  return Uint8Array.from(string, (character) => character.charCodeAt(0));
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    joined.set(piece, offset);
-    offset += piece.length;
-  }
-  return joined;
 }

@@ -2,11 +2,13 @@
 
 import { serve } from "../../mod.ts";
 import { createApp, pattern } from "../app.ts";
+import { answers, findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
+import { until } from "../helpers/waiting.ts";
 import { assert, assertEquals } from "../std/assert.ts";
 import { blocksOf } from "./documentation.ts";
 import { header, HttpConnection, request, text } from "./http_client.ts";
 import { childrenOf } from "./processes.ts";
-import { findProgram, freePort } from "./web_server.ts";
+import { freePort } from "./web_server.ts";
 
 /** How a web server is started, and what its configuration lacks but for the documentation's block. */
 interface Kind {
@@ -61,14 +63,6 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** Whether a web server is not there: prints it, or throws where `CI` is set. */
-function isMissing(name: string, { program }: Kind): boolean {
-  if (findProgram([program]) !== undefined) return false;
-  if (Deno.env.get("CI")) throw new Error(`Cannot test behind ${name}: it is not installed`);
-  console.log(`skipped: the tests behind ${name} (it is not installed)`);
-  return true;
-}
-
 /** Starts a web server in front of what listens on a port, and waits until it answers. */
 async function withWebServer(
   { program, info, args, complete, underPath }: Kind,
@@ -83,7 +77,7 @@ async function withWebServer(
   await Deno.chmod(folder, 0o755);
   const block = (mount === "" ? found.text : underPath(found.text)).replace("9000", String(appPort));
   await Deno.writeTextFile(`${folder}/config`, complete(block, port, folder));
-  const child = new Deno.Command(findProgram([program])!, {
+  const child = new Deno.Command(findProgram(program)!, {
     args: [...args(`${folder}/config`)],
     env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
     stdin: "null",
@@ -94,13 +88,8 @@ async function withWebServer(
   let ended = false;
   const status = child.status.finally(() => ended = true);
   try {
-    for (const deadline = Date.now() + 10_000;;) {
-      const connection = await HttpConnection.connect(port).catch(() => undefined);
-      connection?.close();
-      if (connection) break;
-      assert(!ended && Date.now() < deadline, `${program} does not answer`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => ended || answers(port), `an answer of ${program}`);
+    assert(!ended, `${program} ended`);
     await use(port);
   } catch (error) {
     stderr.then((text) => console.error(text.slice(-2000)));
@@ -116,7 +105,7 @@ async function withWebServer(
 }
 
 for (const [name, kind] of Object.entries(kinds)) {
-  const ignore = isMissing(name, kind);
+  const ignore = isLeftOut(`the tests behind ${name}`, missingOf(kind.program));
   for (const mount of ["", "/fcgi"]) {
     Deno.test({
       name: `serve answers behind ${name} as the documentation configures it ${

@@ -1,6 +1,7 @@
 /** Builds applications by other FastCGI libraries and runs them, each in a folder of its own that goes when it is stopped. */
 
-import { findProgram } from "./web_server.ts";
+import { answers, findProgram, isFile, isLeftOut, missingOf } from "../helpers/programs.ts";
+import { sleep } from "../helpers/waiting.ts";
 
 /** The libraries that there are applications of. */
 export type PeerKind = "Go" | "libfcgi";
@@ -18,28 +19,13 @@ function source(name: string): string {
   return decodeURI(new URL(`peers/${name}`, import.meta.url).pathname);
 }
 
-/** What is needed to build one, and is not here. */
-function missingFor(kind: PeerKind): string | undefined {
-  if (kind === "Go") return findProgram(["go"]) === undefined ? "go" : undefined;
-  if (findProgram(["gcc"]) === undefined) return "gcc";
-  const folders = ["/usr/include", "/usr/local/include"];
-  const isThere = (folder: string): boolean => {
-    try {
-      return Deno.statSync(`${folder}/fcgiapp.h`).isFile;
-    } catch {
-      return false;
-    }
-  };
-  return folders.some(isThere) ? undefined : "libfcgi's header files";
-}
-
-/** Whether the tests of a library are to be left out: prints why, or throws where `CI` is set. */
+/** Whether the tests of a library are to be left out: something to build its application with is not installed. */
 export function isPeerMissing(kind: PeerKind): boolean {
-  const missing = missingFor(kind);
-  if (missing === undefined) return false;
-  if (Deno.env.get("CI")) throw new Error(`Cannot test against ${kind}: ${missing} is not installed`);
-  console.log(`skipped: the tests against ${kind} (${missing} is not installed)`);
-  return true;
+  const headers = ["/usr/include/fcgiapp.h", "/usr/local/include/fcgiapp.h"];
+  const missing = kind === "Go"
+    ? missingOf("go")
+    : missingOf("gcc") ?? (headers.some(isFile) ? undefined : "libfcgi's header files");
+  return isLeftOut(`the tests against ${kind}`, missing);
 }
 
 /** Builds an application and starts it, and waits until it listens. */
@@ -51,7 +37,7 @@ export async function startPeer(kind: PeerKind): Promise<Peer> {
     const command = kind === "Go"
       ? ["go", "build", "-o", program, source("go_app.go")]
       : ["gcc", "-O1", "-Wall", "-o", program, source("libfcgi_app.c"), "-lfcgi"];
-    const built = await new Deno.Command(findProgram([command[0]!])!, {
+    const built = await new Deno.Command(findProgram(command[0]!)!, {
       args: command.slice(1),
       cwd: folder,
       // Go keeps what it has built in the home folder, and does nothing without one.
@@ -69,7 +55,10 @@ export async function startPeer(kind: PeerKind): Promise<Peer> {
       await Deno.remove(folder, { recursive: true });
     };
     for (const deadline = Date.now() + 10_000; !await answers(path);) {
-      if (!ended && Date.now() < deadline) continue;
+      if (!ended && Date.now() < deadline) {
+        await sleep(10);
+        continue;
+      }
       await stop();
       throw new Error(`Cannot start ${kind}'s application: it ${ended ? "ended" : "does not listen"}`);
     }
@@ -84,15 +73,5 @@ export async function startPeer(kind: PeerKind): Promise<Peer> {
   } catch (error) {
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     throw error;
-  }
-}
-
-async function answers(path: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    return false;
   }
 }

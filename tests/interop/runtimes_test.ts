@@ -1,20 +1,17 @@
 // The same handler file on Bun and Node, behind nginx and Apache; and on every runtime, started by spawn-fcgi.
 
 import { assertEquals } from "../std/assert.ts";
+import { isLeftOut, missingOf } from "../helpers/programs.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { type AppProcess, spawnApp, startApp } from "./app_process.ts";
 import { checkSite, staticText } from "./check_site.ts";
 import { childrenOf } from "./processes.ts";
 import { documentedSite, placeSite, type Site, siteFiles } from "./sites.ts";
-import { findProgram, freePort, isMissing, startWebServer } from "./web_server.ts";
+import { isMissing, startWebServer } from "./web_server.ts";
 
 const runtimes = await findRuntimes();
 const missing = { nginx: isMissing("nginx"), apache: isMissing("apache") };
-const missingSpawnFcgi = findProgram(["spawn-fcgi"]) === undefined;
-if (missingSpawnFcgi) {
-  if (Deno.env.get("CI")) throw new Error("Cannot test inherited sockets: spawn-fcgi is not installed");
-  console.log("skipped: the tests under spawn-fcgi (it is not installed)");
-}
+const missingSpawnFcgi = isLeftOut("the tests of inherited sockets", missingOf("spawn-fcgi"));
 
 /** Puts a web server before an application in a folder of their own, and takes it through the checks. */
 async function check(t: Deno.TestContext, site: Site, start: (folder: string) => Promise<AppProcess>): Promise<void> {
@@ -52,12 +49,11 @@ for (const runtime of runtimes) {
   Deno.test({
     name: `serve finds the inherited unix socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) =>
-      check(t, documentedSite("nginx, under a path"), (folder) => spawnApp(runtime, { path: `${folder}/app.sock` })),
+    fn: (t) => check(t, documentedSite("nginx, under a path"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
   });
   Deno.test({
     name: `serve finds the inherited TCP socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, documentedSite("nginx, at the root"), () => spawnApp(runtime, { port: freePort() })),
+    fn: (t) => check(t, documentedSite("nginx, at the root"), () => spawnApp(runtime)),
   });
 }

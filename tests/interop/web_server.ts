@@ -1,5 +1,7 @@
 /** Runs a real nginx or Apache in the foreground, in a folder of its own that goes when it is stopped. */
 
+import { answers, findProgram, isFile, isLeftOut } from "../helpers/programs.ts";
+import { sleep } from "../helpers/waiting.ts";
 import { childrenOf, isRunning } from "./processes.ts";
 
 /** The web servers that the tests know. */
@@ -18,15 +20,6 @@ export interface WebServer {
 
 const executables = { nginx: ["nginx"], apache: ["apache2", "httpd"] } as const;
 
-/** System folders that an ordinary user's PATH leaves out come last. */
-const folders = [
-  ...(Deno.env.get("PATH") ?? "").split(":"),
-  "/usr/sbin",
-  "/usr/local/sbin",
-  "/usr/local/bin",
-  "/opt/homebrew/bin",
-];
-
 const apacheModuleFolders = [
   "/usr/lib/apache2/modules",
   "/usr/lib64/httpd/modules",
@@ -39,34 +32,18 @@ const apacheModuleFolders = [
 /** Some systems build one or another of these into the server: those have no file. */
 const apacheModules = ["mpm_event", "unixd", "authz_core", "alias", "mime", "setenvif", "proxy", "proxy_fcgi"];
 
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** The path of an installed program. */
-export function findProgram(names: readonly string[]): string | undefined {
-  return folders.flatMap((folder) => names.map((name) => `${folder}/${name}`)).find(isFile);
-}
-
 function findApacheModules(): string | undefined {
   return apacheModuleFolders.find((folder) => isFile(`${folder}/mod_proxy_fcgi.so`));
 }
 
-/** Whether the tests of a web server are to be left out: prints why, or throws where `CI` is set. */
+/** Whether the tests of a web server are to be left out: it is not installed. */
 export function isMissing(kind: WebServerKind): boolean {
-  const what = findProgram(executables[kind]) === undefined
+  const missing = findProgram(...executables[kind]) === undefined
     ? kind
     : kind === "apache" && findApacheModules() === undefined
     ? "Apache's mod_proxy_fcgi"
     : undefined;
-  if (what === undefined) return false;
-  if (Deno.env.get("CI")) throw new Error(`Cannot test behind ${kind}: ${what} is not installed`);
-  console.log(`skipped: the tests behind ${kind} (${what} is not installed)`);
-  return true;
+  return isLeftOut(`the tests behind ${kind}`, missing);
 }
 
 /**
@@ -80,7 +57,7 @@ export async function startWebServer(
   site: string,
   files: Readonly<Record<string, string>> = {},
 ): Promise<WebServer> {
-  const program = findProgram(executables[kind]);
+  const program = findProgram(...executables[kind]);
   if (program === undefined) throw new Error(`Cannot start ${kind}: it is not installed`);
   const frame = await Deno.readTextFile(new URL(`configs/${kind}.conf`, import.meta.url));
   // Somebody else may take the free port before the web server does.
@@ -142,9 +119,14 @@ async function start(
     }
   };
 
+  // The file is written once the port is ours: until then, somebody else may answer there.
+  const isUp = async (): Promise<boolean> => isFile(`${run}/${kind}.pid`) && await answers(port);
   const deadline = Date.now() + 10_000;
-  while (!await answers(port)) {
-    if (!exited && Date.now() < deadline) continue;
+  while (!await isUp()) {
+    if (!exited && Date.now() < deadline) {
+      await sleep(20);
+      continue;
+    }
     const log = await errorLog();
     await stop();
     throw new Error(`Cannot start ${kind}: ${exited ? "it ended" : "it does not answer"}\n${await stderr}${log}`);
@@ -164,14 +146,4 @@ function wholeSite(kind: WebServerKind, site: string, port: number): string {
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return false;
-  }
 }

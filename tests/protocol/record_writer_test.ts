@@ -45,23 +45,6 @@ Deno.test("RecordWriter.take gives bytes away for good", () => {
   assertEquals(taken.map(text).join(""), expected(...records));
 });
 
-Deno.test("RecordWriter goes on in the memory that it has when a part has been taken, and lets large memory go", () => {
-  const writer = new RecordWriter();
-  const sizes = new Set<number>();
-  const buffers = new Set<ArrayBufferLike>();
-  for (let count = 0; count < 200; count++) {
-    const large = count % 10 === 0;
-    writer.record(6, 1, new Uint8Array(large ? 20_000 : 100));
-    for (const { buffer } of writer.take()) {
-      sizes.add(buffer.byteLength);
-      if (!large) buffers.add(buffer);
-    }
-  }
-  assertEquals([...sizes].filter((size) => size < 20_000), [2048]);
-  // 180 records of 112 bytes, 14 in each.
-  assertEquals(buffers.size, 13);
-});
-
 Deno.test("RecordWriter never writes to what it shares with another that has not been taken from", () => {
   const memory = new RecordMemory();
   const writers = Array.from({ length: 3 }, () => new RecordWriter(memory));
@@ -78,30 +61,6 @@ Deno.test("RecordWriter never writes to what it shares with another that has not
   }
   writers.forEach((_, at) => take(at));
   for (const [at, pieces] of taken.entries()) assertEquals(pieces.map(text).join("") === written[at], true);
-});
-
-Deno.test("RecordMemory is used again by the next writer when one has been taken from", () => {
-  const memory = new RecordMemory();
-  const pieces = Array.from({ length: 700 }, () => {
-    const writer = new RecordWriter(memory);
-    writer.streamEnd(6, 1);
-    writer.streamEnd(7, 1);
-    return writer.take()[0]!;
-  });
-  // 16 bytes each.
-  assertEquals(new Set(pieces.map(({ buffer }) => buffer)).size, 1);
-  assertEquals(new Set(pieces.map(({ byteOffset }) => byteOffset)).size, 700);
-});
-
-Deno.test("RecordMemory makes no more pieces than writers have something written at a time", () => {
-  const memory = new RecordMemory();
-  const writers = Array.from({ length: 16 }, () => new RecordWriter(memory));
-  const buffers = new Set<ArrayBufferLike>();
-  for (let round = 0; round < 100; round++) {
-    for (const writer of writers) writer.streamEnd(6, 1);
-    for (const writer of writers) buffers.add(writer.take()[0]!.buffer);
-  }
-  assertEquals(buffers.size, 16);
 });
 
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {

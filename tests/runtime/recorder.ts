@@ -1,24 +1,11 @@
 /** Sockets to test with: a sink that writes down what it is told, and a peer that knows nothing of the library. */
 
 import { connect as netConnect, type Socket } from "node:net";
+import { latin1Text } from "../helpers/bytes.ts";
+import { until } from "../helpers/waiting.ts";
 import type { Accept, Addr, Transport, TransportSink } from "../../src/runtime/transport.ts";
 
-/** No wait of a test is longer, in milliseconds. */
-const MAX_WAIT_MS = 10_000;
-
-/** Waits until `condition` holds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + MAX_WAIT_MS;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}`);
-    await sleep(2);
-  }
-}
-
-/** Waits for a time, in milliseconds. */
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
+export { sleep, until } from "../helpers/waiting.ts";
 
 /** What a {@linkcode Recorder} does of itself. */
 export interface Behaviour {
@@ -96,7 +83,7 @@ export class Recorder implements TransportSink {
 
   /** All that came, as latin1. */
   get text(): string {
-    return this.chunks.map((chunk) => String.fromCharCode(...chunk)).join("");
+    return this.chunks.map(latin1Text).join("");
   }
 }
 
@@ -152,7 +139,7 @@ export class Peer {
 
   /** All that came, as latin1. */
   get text(): string {
-    return this.chunks.map((chunk) => String.fromCharCode(...chunk)).join("");
+    return this.chunks.map(latin1Text).join("");
   }
 
   /** Closes, and waits until that is done. */
@@ -162,10 +149,7 @@ export class Peer {
   }
 }
 
-/** Bytes of latin1 text. */
-export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
+export { latin1Bytes as bytesOf } from "../helpers/bytes.ts";
 
 /** `length` bytes whose value tells their place, so that a lost, doubled or moved byte shows. */
 export function pattern(length: number, seed = 0): Uint8Array {

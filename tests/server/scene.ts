@@ -1,7 +1,13 @@
 /** A server for one test, and what the tests of servers have in common. */
 
-import { type Addr, type Handlers, serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
+import type { Addr, Handlers, ServeOptions, Server } from "@webfcgi/webfcgi";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { serveBy } from "../../src/serve.ts";
+import { isBun as runtimeIsBun } from "../helpers/this_runtime.ts";
+import { bounded } from "../helpers/waiting.ts";
 import { type Answer, type AskOptions, type ConnectOptions, WebServer } from "./web_server.ts";
+
+export { bounded, type Gate, gate, sleep, until } from "../helpers/waiting.ts";
 
 /** What a test has of its server. */
 export interface Scene {
@@ -15,8 +21,8 @@ export interface Scene {
   ask(options?: AskOptions): Promise<Answer>;
 }
 
-/** Options of a test's server; port 0 unless they name a place. */
-export type SceneOptions = ServeOptions & Partial<Handlers>;
+/** Options of a test's server, and its clock; port 0 unless they name a path. */
+export type SceneOptions = ServeOptions & Partial<Handlers> & { clock?: Clock };
 
 /** Defines a test that has a server. */
 export function serveTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -24,19 +30,20 @@ export function serveTest(name: string, options: SceneOptions, body: (scene: Sce
 }
 
 /** Runs `body` with a server, and ends both. */
-export async function inScene(options: SceneOptions, body: (scene: Scene) => Promise<void>): Promise<void> {
+export async function inScene(
+  { clock = systemClock, ...options }: SceneOptions,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
   const errors: unknown[] = [];
   const webs: WebServer[] = [];
   const where = options.path === undefined ? { port: 0 } : {};
-  const server = serve(
-    {
-      ...where,
-      onListen: () => {},
-      onError: (error) => void errors.push(error),
-      shutdownTimeoutMs: 1000,
-      ...options,
-    } as ServeOptions & Handlers,
-  );
+  const server = serveBy(clock, {
+    ...where,
+    quiet: true,
+    onError: (error) => void errors.push(error),
+    shutdownTimeoutMs: 1000,
+    ...options,
+  });
   await server.ready;
   const { addr } = server;
   const connect = async (how?: ConnectOptions): Promise<WebServer> => {
@@ -66,46 +73,7 @@ export async function inScene(options: SceneOptions, body: (scene: Scene) => Pro
   if (errors.length > 0) throw new AggregateError(errors, `onError was told: ${errors.map(String).join(", ")}`);
 }
 
-/** Waits for a promise, but not for ever. */
-export async function bounded<T>(promise: PromiseLike<T>, what: string, ms = 10_000): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits until something is so that tells no one. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !isSo();) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await sleep(2);
-  }
-}
-
-/** Lets time pass. */
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** A promise that the test settles. */
-export interface Gate<T> {
-  readonly promise: Promise<T>;
-  readonly open: (value: T) => void;
-}
-
-/** Makes a promise that the test settles. */
-export function gate<T = void>(): Gate<T> {
-  let open!: (value: T) => void;
-  const promise = new Promise<T>((resolve) => open = resolve);
-  return { promise, open };
-}
-
 /** Whether this is Bun. */
 export function isBun(): boolean {
-  return typeof (globalThis as { Bun?: { version?: unknown } }).Bun?.version === "string";
+  return runtimeIsBun;
 }

@@ -1,19 +1,12 @@
 /** The web server's end of a connection, as a test drives it: over a real socket, on every runtime. */
 
-import {
-  type EndRequestBody,
-  FCGI_RESPONDER,
-  RecordParser,
-  WebServerConnection,
-  type WebServerEvents,
-} from "@webfcgi/webfcgi/codec";
+import { type EndRequestBody, FCGI_RESPONDER, WebServerConnection, type WebServerEvents } from "@webfcgi/webfcgi/codec";
 import type { Addr } from "@webfcgi/webfcgi";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
+import { concat, latin1Text, utf8Bytes } from "../helpers/bytes.ts";
+import { MAX_WAIT_MS } from "../helpers/waiting.ts";
 import type { NetAddr, Transport, TransportSink, UnixAddr } from "../../src/runtime/transport.ts";
-
-/** How long a test waits for anything, in milliseconds. */
-const PATIENCE_MS = 10_000;
 
 /** A request as a test asks for it. */
 export interface AskOptions {
@@ -83,16 +76,16 @@ export class Asked {
 
   /** The body so far, as text. */
   get bodyText(): string {
-    return latin1(this.stdout).replace(/^[^]*?\r\n\r\n/, "");
+    return latin1Text(this.stdout).replace(/^[^]*?\r\n\r\n/, "");
   }
 
   /** Waits for END_REQUEST; fails if the connection ends before. */
   async answer(): Promise<Answer> {
     await this.#web.until(() => this.end !== undefined || this.#web.over, `the end of request ${this.requestId}`);
-    if (this.end === undefined) throw new Error(`no END_REQUEST; received ${JSON.stringify(latin1(this.stdout))}`);
+    if (this.end === undefined) throw new Error(`no END_REQUEST; received ${JSON.stringify(latin1Text(this.stdout))}`);
     const bytes = this.stdout;
-    const headEnd = latin1(bytes).indexOf("\r\n\r\n") + 4;
-    const head = latin1(bytes.subarray(0, headEnd));
+    const headEnd = latin1Text(bytes).indexOf("\r\n\r\n") + 4;
+    const head = latin1Text(bytes.subarray(0, headEnd));
     const headers = new Headers();
     for (const line of head === "" ? [] : head.trimEnd().split("\r\n")) {
       const colon = line.indexOf(":");
@@ -187,11 +180,11 @@ export class WebServer implements WebServerEvents {
     const { requestId } = asked;
     const { body = "", data } = options;
     if (body !== null) {
-      this.protocol.stdin(requestId, typeof body === "string" ? encode(body) : body);
+      this.protocol.stdin(requestId, typeof body === "string" ? utf8Bytes(body) : body);
       this.protocol.stdinEnd(requestId);
     }
     if (data !== undefined) {
-      this.protocol.data(requestId, encode(data));
+      this.protocol.data(requestId, utf8Bytes(data));
       this.protocol.dataEnd(requestId);
     }
     this.flush();
@@ -220,7 +213,7 @@ export class WebServer implements WebServerEvents {
 
   /** Sends a part of a body. */
   stdin(requestId: number, content: string | Uint8Array): Promise<void> {
-    this.protocol.stdin(requestId, typeof content === "string" ? encode(content) : content);
+    this.protocol.stdin(requestId, typeof content === "string" ? utf8Bytes(content) : content);
     return this.flush();
   }
 
@@ -277,7 +270,7 @@ export class WebServer implements WebServerEvents {
 
   /** Waits until something is so; looks whenever something has come. */
   async until(isSo: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + MAX_WAIT_MS;
     while (!isSo()) {
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`waited in vain for ${what}`);
@@ -357,7 +350,7 @@ export class WebServer implements WebServerEvents {
 
 /** The parameters of a request, much as nginx's `fastcgi_params` has them. */
 export function requestPairs({ method = "GET", uri = "/", params = {}, more = [], body }: AskOptions): string[] {
-  const length = body ? String(typeof body === "string" ? encode(body).length : body.length) : "";
+  const length = body ? String(typeof body === "string" ? utf8Bytes(body).length : body.length) : "";
   const all: Record<string, string | undefined> = {
     GATEWAY_INTERFACE: "CGI/1.1",
     SERVER_PROTOCOL: "HTTP/1.1",
@@ -392,52 +385,11 @@ export function requestBytes(keepConn: boolean, ...ids: number[]): Uint8Array {
   return concat(protocol.writer.take());
 }
 
-/** A record as it came. */
-export interface SeenRecord {
-  readonly type: number;
-  readonly requestId: number;
-  readonly content: string;
-}
-
-/** Takes bytes apart into records. */
-export function recordsOf(bytes: Uint8Array): SeenRecord[] {
-  const records: SeenRecord[] = [];
-  let record = { type: 0, requestId: 0, content: "" };
-  const parser = new RecordParser({
-    recordStart: (type, requestId) => record = { type, requestId, content: "" },
-    recordContent: (content) => record.content += latin1(content),
-    recordEnd: () => records.push(record),
-  });
-  parser.push(bytes);
-  if (!parser.atBoundary) throw new Error("the bytes end amid a record");
-  return records;
-}
-
 /** The bytes of a record. */
 export function recordBytes(type: number, requestId: number, content: string | readonly number[] = ""): Uint8Array {
   const bytes = typeof content === "string" ? [...content].map((char) => char.charCodeAt(0)) : content;
   return new Uint8Array([1, type, requestId >> 8, requestId, bytes.length >> 8, bytes.length, 0, 0, ...bytes]);
 }
 
-/** Bytes as text, one char per byte. */
-export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return text;
-}
-
-/** Text as UTF-8. */
-export function encode(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-/** Joins parts. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+export { concat, latin1Text as latin1, utf8Bytes as encode } from "../helpers/bytes.ts";
+export { recordsOf, type SeenRecord } from "../helpers/records.ts";

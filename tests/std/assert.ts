@@ -4,4 +4,4 @@
  */
 
 // @ts-types="./assert.d.ts"
-export * from "deno-std/assert";
+export * from "npm:deno-std@1.4.0/assert/mod.js";

@@ -4,6 +4,10 @@
  * Uses nothing of the library, so that one mistake cannot be made on both sides.
  */
 
+import { concat, latin1Bytes } from "../helpers/bytes.ts";
+
+export { concat, latin1Bytes as latin1, latin1Text as text } from "../helpers/bytes.ts";
+
 /** A record; content is one character a byte. */
 export interface WireRecord {
   readonly type: number;
@@ -71,7 +75,7 @@ export function bytesOf(records: readonly WireRecord[]): Uint8Array {
   return concat(records.map((record) => {
     const { type, requestId, content, padding = 0, version = 1, reserved = 0 } = record;
     const head = [version, type, requestId >> 8, requestId, content.length >> 8, content.length, padding, reserved];
-    return concat([Uint8Array.from(head), latin1(content), new Uint8Array(padding).fill(0xee)]);
+    return concat([Uint8Array.from(head), latin1Bytes(content), new Uint8Array(padding).fill(0xee)]);
   }));
 }
 
@@ -84,32 +88,7 @@ export function paddedBytesOf(records: readonly WireRecord[]): Uint8Array {
   }));
 }
 
-/** The bytes of a text of one character a byte. */
-export function latin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-  return bytes;
-}
-
-/** The text of one character a byte. */
-export function text(bytes: Uint8Array): string {
-  let result = "";
-  for (let at = 0; at < bytes.length; at += 4096) result += String.fromCharCode(...bytes.subarray(at, at + 4096));
-  return result;
-}
-
 /** The bytes of a hexadecimal dump; blanks mean nothing. */
 export function hex(dump: string): Uint8Array {
   return Uint8Array.from(dump.match(/[0-9a-f]{2}/gi) ?? [], (digits) => parseInt(digits, 16));
-}
-
-/** All parts in one piece. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
