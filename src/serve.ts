@@ -14,17 +14,12 @@ import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
 import {
   type ConnectionOptions,
+  type NetServeOptions,
   resolveConnectionSettings,
   resolveSettings,
   type ServeOptions,
+  type UnixServeOptions,
 } from "./server/server_options.ts";
-
-/** {@linkcode ServeOptions} that name a TCP address. */
-export type NetOptions = ServeOptions & ({ port: number } | { hostname: string });
-/** {@linkcode ServeOptions} that name a unix socket. */
-export type UnixOptions = ServeOptions & { path: string };
-/** The handlers of other roles than the Responder's. */
-type OtherHandlers = Partial<Handlers>;
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
@@ -50,15 +45,15 @@ type OtherHandlers = Partial<Handlers>;
  */
 export function serve(handler: Handler): Server;
 /** As above, with options that name a TCP address. */
-export function serve(options: NetOptions & OtherHandlers, handler: Handler): Server<NetAddr>;
+export function serve(options: NetServeOptions & Partial<Handlers>, handler: Handler): Server<NetAddr>;
 /** As above, with options that name a unix socket. */
-export function serve(options: UnixOptions & OtherHandlers, handler: Handler): Server<UnixAddr>;
+export function serve(options: UnixServeOptions & Partial<Handlers>, handler: Handler): Server<UnixAddr>;
 /** As above, with options. */
-export function serve(options: ServeOptions & OtherHandlers, handler: Handler): Server;
+export function serve(options: ServeOptions & Partial<Handlers>, handler: Handler): Server;
 /** As above, with the handlers among the options, as in `Bun.serve`. */
-export function serve(options: NetOptions & Handlers): Server<NetAddr>;
+export function serve(options: NetServeOptions & Handlers): Server<NetAddr>;
 /** As above, with options that name a unix socket. */
-export function serve(options: UnixOptions & Handlers): Server<UnixAddr>;
+export function serve(options: UnixServeOptions & Handlers): Server<UnixAddr>;
 /** As above, with other options. */
 export function serve(options: ServeOptions & Handlers): Server;
 export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler?: Handler): Server {
@@ -105,7 +100,7 @@ export function serveConnection(streams: DuplexStreams, handler: Handler): Promi
 /** As above, with options. */
 export function serveConnection(
   streams: DuplexStreams,
-  options: ConnectionOptions & OtherHandlers,
+  options: ConnectionOptions & Partial<Handlers>,
   handler: Handler,
 ): Promise<void>;
 /** As above, with the handlers among the options. */

@@ -42,12 +42,12 @@ export interface ClientStats {
  *
  * const server = serve({
  *   port: 0,
- *   onListen: () => {},
+ *   quiet: true,
  *   fetch: () => new Response("Hello"),
  *   authorizer: () => allow({ REMOTE_USER: "anna" }),
  * });
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * await using client = createClient({ port, keepConn: true });
  * assertEquals((await client.capabilities()).multiplex, true);

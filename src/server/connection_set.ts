@@ -44,7 +44,6 @@ export class ConnectionSet implements ConnectionHost {
   readonly #counts = { activeRequests: 0, requests: 0, errors: 0 };
   #stopClock: (() => void) | undefined;
   #closedBy: RequestAbortedError | undefined;
-  #unreffed = false;
 
   /** `onIdle` is called whenever the last connection or the last promise has ended and none of either is left. */
   constructor(settings: Settings, handlers: ReadonlyMap<number, Handler>, clock: Clock, onIdle: () => void) {
@@ -69,12 +68,10 @@ export class ConnectionSet implements ConnectionHost {
   }
 
   ref(): void {
-    this.#unreffed = false;
     for (const connection of this.#connections) connection.ref();
   }
 
   unref(): void {
-    this.#unreffed = true;
     for (const connection of this.#connections) connection.unref();
   }
 
@@ -87,7 +84,6 @@ export class ConnectionSet implements ConnectionHost {
       connection.hold();
     }
     this.#connections.add(connection);
-    if (this.#unreffed) connection.unref();
     if (this.#closedBy !== undefined) connection.close(this.#closedBy);
     return connection;
   }

@@ -73,7 +73,10 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
         resolve();
       };
     });
-    this.#ready = listen((transport) => this.#connections.accept(transport)).then((it) => this.#listening(it));
+    this.#ready = listen((transport) => {
+      if (this.#unreffed) transport.unref();
+      return this.#connections.accept(transport);
+    }).then((listener) => this.#listening(listener));
     this.#finished = this.#ready.then(() => finished);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });

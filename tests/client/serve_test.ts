@@ -32,7 +32,7 @@ async function between(
   body: (client: Client, server: ReturnType<typeof serve>) => Promise<void>,
 ): Promise<void> {
   const where = handlers.path === undefined ? { port: 0 } : {};
-  const server = serve({ ...where, onListen: () => {}, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
+  const server = serve({ ...where, quiet: true, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
   await server.ready;
   const { addr } = server;
   const client = createClient({
