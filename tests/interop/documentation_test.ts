@@ -61,6 +61,17 @@ Deno.test("the documentation names tasks, scripts and options that exist", () =>
   assertStringIncludes(install, `jsr:${config.name} `);
 });
 
+Deno.test("the documentation has every option", () => {
+  const pages = { server: ["handler", "limits"], client: ["php"], bridge: ["php"] };
+  for (const [part, names] of Object.entries(pages)) {
+    const text = names.map((name) => Deno.readTextFileSync(`docs/${name}.md`)).join("");
+    const source = Deno.readTextFileSync(`src/${part}/${part}_options.ts`);
+    const options = [...source.matchAll(/^  (?:readonly )?(\w+)\?:/gm)].map(([, name]) => name!);
+    assert(options.length > 5, part);
+    assertEquals(options.filter((name) => !new RegExp(`\`${name}[\`(]`).test(text)), [], part);
+  }
+});
+
 Deno.test("the documentation's links lead somewhere", () => {
   const anchorsOf = (page: string): string[] =>
     [...Deno.readTextFileSync(page).replaceAll(/^```[^]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm)]
