@@ -66,7 +66,7 @@ Deno.test("the documentation has every option", () => {
   for (const [part, names] of Object.entries(pages)) {
     const text = names.map((name) => Deno.readTextFileSync(`docs/${name}.md`)).join("");
     const source = Deno.readTextFileSync(`src/${part}/${part}_options.ts`);
-    const options = [...source.matchAll(/^  (?:readonly )?(\w+)\?:/gm)].map(([, name]) => name!);
+    const options = [...source.matchAll(/^ {2}(?:readonly )?(\w+)\?:/gm)].map(([, name]) => name!);
     assert(options.length > 5, part);
     assertEquals(options.filter((name) => !new RegExp(`\`${name}[\`(]`).test(text)), [], part);
   }
