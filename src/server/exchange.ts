@@ -7,11 +7,11 @@
 
 import { failureStatus } from "../cgi/failure_status.ts";
 import { statusPage } from "../cgi/status_page.ts";
-import type { RequestBody, RequestBodyHost } from "../connection/incoming_body.ts";
+import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FastCgiError, RequestAbortedError } from "../errors.ts";
-import { memoryParts } from "../fetch/fast_response.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { type ResponseParts, takeApart } from "../fetch/response_parts.ts";
+import { knownParts, readResponse } from "../fetch/read_response.ts";
+import type { ResponseParts } from "../fetch/response_parts.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
 import { refusalStatus } from "./admission.ts";
@@ -39,7 +39,7 @@ export interface ExchangeServer {
 }
 
 /** What an exchange needs of its connection. */
-export interface ExchangeConnection extends ResponseOutput, RequestBodyHost {
+export interface ExchangeConnection extends ResponseOutput, IncomingBodyHost {
   readonly protocol: ResponseOutput["protocol"] & LogOutput;
   readonly peerAddr: Addr;
   /** Ends the request: its response has been written. */
@@ -94,7 +94,7 @@ export class Exchange implements RequestSource {
     return this.head.headerPairs;
   }
 
-  get body(): RequestBody | null {
+  get body(): IncomingBody | null {
     return this.input?.body ?? null;
   }
 
@@ -203,7 +203,7 @@ export class Exchange implements RequestSource {
   #respond(response: unknown): void {
     if (this.ended) return discard(response);
     try {
-      const sending = this.#send(takeApart(response, this.method));
+      const sending = this.#send(readResponse(response, this.method));
       sending?.catch((error) => this.#respondToError(error));
     } catch (error) {
       discard(response);
@@ -266,7 +266,7 @@ export class Exchange implements RequestSource {
 /** Nobody will read this response. */
 function discard(response: unknown): void {
   try {
-    if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
+    if (response instanceof Response && knownParts(response) === undefined && !response.body?.locked) {
       response.body?.cancel().catch(() => {});
     }
   } catch {

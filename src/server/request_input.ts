@@ -6,28 +6,29 @@
 
 import { parseLength } from "../cgi/field.ts";
 import { BodyProgress } from "../connection/body_progress.ts";
-import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
+import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
 import type { RequestHead } from "./request_head.ts";
 
 /** The bodies of a request. */
 export class RequestInput {
-  readonly body: RequestBody | null;
-  readonly data: RequestBody | null;
+  readonly body: IncomingBody | null;
+  readonly data: IncomingBody | null;
   readonly #progress: BodyProgress;
 
-  constructor(head: RequestHead, maxBodyBytes: number, host: RequestBodyHost) {
+  constructor(head: RequestHead, maxBodyBytes: number, host: IncomingBodyHost) {
     const { params, role, contentLength, startedMs } = head;
     this.#progress = new BodyProgress(startedMs);
-    this.body = head.hasBody ? new RequestBody("request body", contentLength, maxBodyBytes, host) : null;
+    const limit = { name: "maxBodyBytes", max: maxBodyBytes } as const;
+    this.body = head.hasBody ? new IncomingBody("request body", contentLength, limit, host) : null;
     const dataLength = parseLength(params.get("FCGI_DATA_LENGTH"));
-    this.data = role === FCGI_FILTER ? new RequestBody("FCGI_DATA", dataLength, Infinity, host) : null;
+    this.data = role === FCGI_FILTER ? new IncomingBody("FCGI_DATA", dataLength, undefined, host) : null;
   }
 
   /** Whether more may come. */
-  get open(): boolean {
-    return (this.body?.open || this.data?.open) ?? false;
+  get receiving(): boolean {
+    return (this.body?.receiving || this.data?.receiving) ?? false;
   }
 
   /** Whether `error` is the one that reading a body fails with. */
@@ -53,16 +54,16 @@ export class RequestInput {
 
   /** The request has been answered: what has not been read holds nothing up, and what has not come is not read. */
   release(reason: RequestAbortedError | undefined): void {
-    this.body?.uncount();
-    this.data?.uncount();
-    if (!this.open) return;
+    this.body?.releaseCredit();
+    this.data?.releaseCredit();
+    if (!this.receiving) return;
     this.fail(reason ?? new RequestAbortedError("Cannot read request body: the response has been sent"));
   }
 
   /** Fails them if they have made no progress for too long. While it is we who do not read, no time passes. */
   checkTime(bodyTimeoutMs: number, paused: boolean, nowMs: number): void {
-    if (!this.open) return;
-    if (paused || this.body?.waiting || this.data?.waiting) return this.#progress.restart(nowMs);
+    if (!this.receiving) return;
+    if (paused || this.body?.hasUnread || this.data?.hasUnread) return this.#progress.restart(nowMs);
     if (!this.#progress.isLate(nowMs, bodyTimeoutMs)) return;
     const { bytes } = this.#progress;
     const what = `Cannot read request body: ${bytes === 0 ? "none" : `only ${bytes} bytes`} for ${bodyTimeoutMs} ms`;
