@@ -22,6 +22,7 @@
  */
 
 export * from "./errors.ts";
+export type { RequestRegistry } from "./protocol/active_requests.ts";
 export * from "./protocol/application_connection.ts";
 export * from "./protocol/application_events.ts";
 export {

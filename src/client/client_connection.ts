@@ -17,12 +17,11 @@ import { FlowControl } from "../connection/flow_control.ts";
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { RecordMemory } from "../protocol/record_writer.ts";
-import type { WebServerConnection, WebServerEvents } from "../protocol/web_server_connection.ts";
+import { WebServerConnection, type WebServerEvents } from "../protocol/web_server_connection.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import { upstreamFault } from "./request_errors.ts";
 import type { RequestOutput } from "./request_sender.ts";
-import { StrictConnection } from "./strict_connection.ts";
 
 /** What a connection needs of the pool that it belongs to. */
 export interface ClientConnectionHost {
@@ -75,8 +74,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#host = host;
     this.#flow = new FlowControl(transport, host.clock, MAX_UNREAD_BYTES);
     this.#idleSinceMs = host.clock.nowMs;
-    const isActive = (requestId: number): boolean => this.#exchanges.has(requestId) || this.#abandoned.has(requestId);
-    this.protocol = new StrictConnection(this, host.memory, isActive);
+    this.protocol = new WebServerConnection(this, { memory: host.memory, strict: true });
   }
 
   /** Whether it is closed, or being closed. */

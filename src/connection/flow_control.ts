@@ -7,7 +7,7 @@
 
 import type { Addr, Transport } from "../runtime/transport.ts";
 
-/** Bytes of a body that wait to be read while no other request shares the connection: no one else is held up. */
+/** Bytes of a body that wait to be read while no other request shares the connection: nobody else is held up. */
 const UNREAD_ALONE = 65_536;
 /** A paused socket reports neither FIN nor RST: with each probe this much more is read, in bytes … */
 const PROBE_BYTES = 65_536;

@@ -38,14 +38,27 @@ interface EndingRequest<Context> {
 /** What an unfinished request is reckoned to hold besides its PARAMS, in bytes. */
 const REQUEST_BYTES = 512;
 
-/** What the owner of a connection may know of its requests. */
-export type RequestRegistry<Context> = Pick<
-  ActiveRequests<Context>,
-  "contexts" | "ending" | "underWay" | "unfinished" | "unfinishedBytes" | "unfinishedSinceMs"
->;
+/** What the owner of an `ApplicationConnection` can know of its active requests. */
+export interface RequestRegistry<Context> {
+  /** How many are under way: `onRequest` has returned, and they have not been answered. */
+  readonly underWay: number;
+  /** How many have PARAMS that have not ended yet. */
+  readonly unfinished: number;
+  /** When the first of those began, on the clock of `receive`; undefined if there is none. */
+  readonly unfinishedSinceMs: number | undefined;
+  /** Memory that those hold between two calls of `receive`, in bytes; about. */
+  readonly unfinishedBytes: number;
+  /**
+   * The only one, if it has been answered and its END_REQUEST waits for the end of its input: since when, on the clock of
+   * `endAfterInput`, and how many bytes of input have been read and dropped since.
+   */
+  readonly ending: { readonly sinceMs: number; readonly droppedBytes: number } | undefined;
+  /** The contexts of those under way. */
+  contexts(): Iterable<Context>;
+}
 
 /** Active requests by their ids; none at first. */
-export class ActiveRequests<Context> {
+export class ActiveRequests<Context> implements RequestRegistry<Context> {
   readonly #byId = new Map<number, ActiveRequest<Context>>();
   #unfinished = 0;
   #ending: EndingRequest<Context> | undefined;
@@ -55,19 +68,16 @@ export class ActiveRequests<Context> {
     return this.#byId.size;
   }
 
-  /** Those whose PARAMS have not ended yet. */
   get unfinished(): number {
     return this.#unfinished;
   }
 
-  /** When the first of those began; undefined if there is none. */
   get unfinishedSinceMs(): number | undefined {
     if (this.#unfinished === 0) return undefined;
     for (const { params, begunMs } of this.#byId.values()) if (params !== null) return begunMs;
     return undefined;
   }
 
-  /** Memory that those hold between two calls of `receive`, in bytes; about. */
   get unfinishedBytes(): number {
     if (this.#unfinished === 0) return 0;
     let bytes = 0;
@@ -75,12 +85,10 @@ export class ActiveRequests<Context> {
     return bytes;
   }
 
-  /** Those under way: `onRequest` has returned, and they have not been answered. */
   get underWay(): number {
     return this.#byId.size - this.#unfinished - (this.#ending === undefined ? 0 : 1);
   }
 
-  /** The only one, if it has been answered and its END_REQUEST waits for the end of its input. */
   get ending(): EndingRequest<Context> | undefined {
     return this.#ending;
   }
@@ -93,7 +101,6 @@ export class ActiveRequests<Context> {
     return this.#byId.has(requestId);
   }
 
-  /** The contexts of those under way. */
   *contexts(): Generator<Context, void, undefined> {
     for (const { context } of this.#byId.values()) if (context !== undefined) yield context;
   }

@@ -49,7 +49,7 @@ export interface ExchangeConnection extends ResponseOutput, IncomingBodyHost {
 }
 
 const NO_METHOD =
-  "The web server sends no REQUEST_METHOD: add `include fastcgi_params;` beside fastcgi_pass (nginx), " +
+  "The web server sends no REQUEST_METHOD: add `include fastcgi_params;` next to fastcgi_pass (nginx), " +
   "or whatever makes it send the CGI variables; until then each request is answered 400";
 const NO_MOUNT = "stripMount has nothing to strip: the web server reports no mount for this request; set the option " +
   'mount, as in mount: "/app", or leave stripMount out where the application is at the root';

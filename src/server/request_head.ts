@@ -7,7 +7,7 @@ import { requestUrl } from "../cgi/request_url.ts";
 import { FCGI_AUTHORIZER } from "../protocol/constants.ts";
 import type { Settings } from "./server_options.ts";
 
-/** Methods whose Request has no body, in any spelling: that is how a Request is made of them. */
+/** Methods whose Request has no body; `new Request` does not mind their case. */
 const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
 
 /** The head of a request. */

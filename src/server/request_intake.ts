@@ -53,7 +53,7 @@ export class RequestIntake implements ApplicationEvents<Exchange> {
   }
 
   onRequest(requestId: number, role: number, block: Uint8Array): Exchange {
-    const exchange = this.#begin(requestId, role, Params.of(findPairs(block)));
+    const exchange = this.#begin(requestId, role, Params.fromOffsets(findPairs(block)));
     const hasRoom = this.#host.tryBeginRequest();
     const { underWay } = this.#connection.protocol.requests;
     if (!hasRoom || underWay > MAX_REQUESTS_PER_CONNECTION) exchange.refuse(503);

@@ -1,4 +1,4 @@
-/** What speaks to a FastCGI port by mistake: a browser, `proxy_pass`, or something with TLS. */
+/** Recognises what connects to a FastCGI port by mistake: a browser, `proxy_pass`, or anything with TLS. */
 
 import { statusPage } from "../cgi/status_page.ts";
 import { decodeLatin1 } from "../protocol/latin1.ts";
@@ -6,7 +6,7 @@ import { decodeLatin1 } from "../protocol/latin1.ts";
 const httpStart = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI|PROPFIND) /;
 const ADVICE = "this port speaks FastCGI, not HTTP: use fastcgi_pass, not proxy_pass";
 
-/** What a peer that does not speak FastCGI is told. */
+/** How to react to a peer that does not speak FastCGI. */
 export interface WrongProtocol {
   /** A line for whoever runs the server. */
   readonly message: string;
