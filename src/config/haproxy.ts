@@ -1,0 +1,102 @@
+/** How HAProxy is told: sections for the end of `haproxy.cfg`. */
+
+import { at, type Dialect, indent } from "./dialect.ts";
+import { hostPort, type Site, type SiteAddress } from "./site.ts";
+
+/** What HAProxy's own headers and rewriting take of its buffer. */
+const BUFFER_RESERVE = 8 * 1024;
+
+function section(head: string, lines: readonly string[]): string {
+  return [head, ...indent(lines)].join("\n");
+}
+
+function server(address: SiteAddress): string {
+  return "path" in address ? `unix@${address.path}` : hostPort(address);
+}
+
+function buffer({ header = 0 }: Site): ReturnType<typeof at>[] {
+  return [at("global", `tune.bufsize ${header + BUFFER_RESERVE}`)];
+}
+
+/** The condition that a request comes from a trusted proxy. */
+function trusted({ proxies }: Site): string {
+  return `{ src ${proxies.join(" ")} }`;
+}
+
+export const haproxy: Dialect = {
+  title: "HAProxy",
+  needs: {
+    address: [],
+    mount: (
+      { mount },
+    ) => [at("fcgi-app", mount === "" ? "path-info ^()(/.*)$" : `path-info ^(${escaped(mount)})(/.*)?$`)],
+    prefix: [],
+    static: "HAProxy serves no files",
+    host: [],
+    https: (site) => [
+      at("fcgi-app", `set-param HTTPS on if ${trusted(site)} { req.hdr(x-forwarded-proto) https }`),
+    ],
+    "client-address": (site) => [
+      at(
+        "fcgi-app",
+        `set-param REMOTE_ADDR %[req.hdr(x-forwarded-for,-1)] if ${
+          trusted(site)
+        } { req.hdr(x-forwarded-for) -m found }`,
+      ),
+    ],
+    authorization: [
+      at("fcgi-app", "# Without it the Authorization header is withheld."),
+      at(
+        "fcgi-app",
+        "set-param HTTP_AUTHORIZATION %[req.hdr(authorization)] if { req.hdr(authorization) -m found }",
+      ),
+    ],
+    "encoded-slash": [],
+    upload: [],
+    "chunked-upload": "HAProxy 2.6 answers 400 to an upload without a length that is larger than its buffer",
+    "request-head": buffer,
+    "response-head": buffer,
+    events: [
+      at("backend", "# Without it streams and events arrive in lumps of 200 ms."),
+      at("backend", "option http-no-delay"),
+    ],
+    stream: [
+      at("backend", "# Without it streams and events arrive in lumps of 200 ms."),
+      at("backend", "option http-no-delay"),
+    ],
+    kept: [at("backend", "http-reuse always")],
+    slow: ({ timeoutSeconds }) => [at("backend", `timeout server ${timeoutSeconds}s`)],
+    subrequest: "HAProxy has no request that is asked before another",
+  },
+  frame(site, places) {
+    const { name, host, port, mount, addresses } = site;
+    const [balance, check] = addresses.length > 1 ? [["balance leastconn", "option redispatch"], " check"] : [[], ""];
+    const named = host === undefined ? "" : ` { req.hdr(host),host_only -i ${host} }`;
+    const use = mount === ""
+      ? [`use_backend ${name}${named === "" ? "" : ` if${named}`}`]
+      : [`{ path ${mount} }`, `{ path_beg ${mount}/ }`].map((path) => `use_backend ${name} if ${path}${named}`);
+    const global = places("global");
+    return [
+      ...global.length === 0 ? [] : [section("global", global)],
+      section(`frontend ${name}`, [`bind :${port}`, ...use]),
+      section(`backend ${name}`, [
+        ...balance,
+        ...places("backend"),
+        `use-fcgi-app ${name}`,
+        ...addresses.some((address) => "path" in address)
+          ? ["# Debian's HAProxy finds the path below its own root, /var/lib/haproxy."]
+          : [],
+        ...addresses.map((address, index) => `server ${name}${index + 1} ${server(address)} proto fcgi${check}`),
+      ]),
+      section(`fcgi-app ${name}`, ["docroot /", ...places("fcgi-app")]),
+    ].join("\n\n");
+  },
+  file: () => "/etc/haproxy/haproxy.cfg",
+  placement: "at the end of the file",
+  check: () => ["haproxy -c -f /etc/haproxy/haproxy.cfg"],
+  load: "systemctl reload haproxy",
+};
+
+function escaped(text: string): string {
+  return text.replaceAll(".", "\\.");
+}

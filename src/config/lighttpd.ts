@@ -1,0 +1,89 @@
+/** How lighttpd is told: a file for `conf-enabled`. */
+
+import { at, braces, type ConfigLines, type Dialect, indent, spaced } from "./dialect.ts";
+import type { Site } from "./site.ts";
+
+/** mod_extforward believes both headers, of the proxies that it trusts. */
+function extforward({ proxies }: Site): ConfigLines[] {
+  const trusted = proxies.map((network) => `"${network}" => "trust"`).join(", ");
+  return [
+    at("modules", 'server.modules += ( "mod_extforward" )'),
+    at("server", `extforward.forwarder = ( ${trusted} )`),
+    at("server", 'extforward.headers = ( "X-Forwarded-For" )'),
+  ];
+}
+
+const streams = [
+  at("server", "# Without it streams and events arrive at their end."),
+  at("server", "server.stream-response-body = 1"),
+];
+
+export const lighttpd: Dialect = {
+  title: "lighttpd",
+  needs: {
+    address: ({ mount }) => mount === "" ? [at("backend", '"fix-root-scriptname" => "enable"')] : [],
+    mount: [],
+    prefix: [],
+    static: ({ folders }) => [
+      at("server", `alias.url += ( ${folders.map(({ url, folder }) => `"${url}" => "${folder}"`).join(", ")} )`),
+    ],
+    host: [],
+    https: extforward,
+    "client-address": extforward,
+    authorization: [],
+    "encoded-slash": [],
+    upload: ({ upload = 0 }) => [at("server", `server.max-request-size = ${Math.ceil(upload / 1024)}`)],
+    "chunked-upload": [],
+    "request-head": ({ header }) => [at("global", `server.max-request-field-size = ${header}`)],
+    "response-head": [],
+    events: streams,
+    stream: streams,
+    kept: "lighttpd makes a connection for each request",
+    slow: ({ timeoutSeconds }) => [at("backend", `"read-timeout" => ${timeoutSeconds}`)],
+    subrequest: "lighttpd has no request that is asked before another",
+  },
+  frame(site, places) {
+    const { host, port, mount, addresses, folders } = site;
+    const backends = addresses.map((address) =>
+      [
+        ..."path" in address
+          ? [`"socket" => "${address.path}"`]
+          : [`"host" => "${address.hostname}"`, `"port" => ${address.port}`],
+        '"check-local" => "disable"',
+        ...places("backend"),
+      ].join(",\n")
+    );
+    const server = `fastcgi.server = ( "${mount || "/"}" => (\n${
+      indent(backends.map((lines) => `(\n${indent([lines]).join("\n")}\n)`)).join(",\n")
+    }\n) )`;
+    const app = around(
+      [
+        ...folders.filter(({ url }) => url.startsWith(`${mount}/`)).map(({ url }) =>
+          `$HTTP["url"] !~ "^${escaped(url)}"`
+        ),
+        ...mount === "" ? [] : [`$HTTP["url"] =~ "^${escaped(mount)}(/|$)"`],
+      ],
+      [server],
+    );
+    const inside = around([
+      ...port === 80 ? [] : [`$SERVER["socket"] == ":${port}"`],
+      ...host === undefined ? [] : [`$HTTP["host"] == "${host}"`],
+    ], [...places("server"), ...app]);
+    return spaced(['server.modules += ( "mod_fastcgi" )', ...places("modules"), ...places("global"), ...inside]).join(
+      "\n",
+    );
+  },
+  file: ({ name }) => `/etc/lighttpd/conf-enabled/50-${name}.conf`,
+  placement: "a file of its own",
+  check: () => ["lighttpd -tt -f /etc/lighttpd/lighttpd.conf"],
+  load: "systemctl restart lighttpd",
+};
+
+/** Puts lines under conditions, each in the one before. */
+function around(conditions: readonly string[], lines: readonly string[]): string[] {
+  return conditions.reduceRight((inner, condition) => [braces(condition, inner)], [...lines]);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.+]/g, "\\$&");
+}

@@ -1,0 +1,98 @@
+/** How nginx is told: a file for `conf.d`, with a server of its own. */
+
+import { at, braces, type ConfigLines, type Dialect, spaced } from "./dialect.ts";
+import { hostPort, type Site, sized } from "./site.ts";
+
+const UNITS = ["", "k", "m", "g"];
+
+/** An upstream even for one address: only there connections can be kept. */
+function address({ name, addresses }: Site): ConfigLines[] {
+  const lines = [
+    ...addresses.length > 1 ? ["least_conn;"] : [],
+    ...addresses.map((address) => `server ${hostPort(address)};`),
+    "keepalive 8;",
+  ];
+  return [at("http", braces(`upstream ${name}`, lines)), at("location", `fastcgi_pass ${name};`)];
+}
+
+/** Only what a trusted proxy says of TLS is believed. */
+function https({ proxies }: Site): ConfigLines[] {
+  const trusted = proxies.map((network) => `${network} on;`);
+  return [
+    at("http", braces("geo $realip_remote_addr $from_proxy", ["default off;", ...trusted])),
+    at("http", braces("map $from_proxy:$http_x_forwarded_proto $proxy_https", ['default "";', "on:https on;"])),
+    // Else nginx makes an http: URL of a Location that is a path.
+    at("server", "absolute_redirect off;"),
+    at("location", "fastcgi_param HTTPS $proxy_https if_not_empty;"),
+  ];
+}
+
+/** Without it, a sub-request has the URL, method and length of the page that makes it. */
+function subrequest({ auth }: Site): ConfigLines[] {
+  return [
+    ...auth === undefined ? [] : [at("location", `auth_request ${auth};`)],
+    at("subrequest", "# Its own URL and method, and no body: not the page's."),
+    at("subrequest", "fastcgi_param REQUEST_URI $uri$is_args$args;"),
+    at("subrequest", "fastcgi_param REQUEST_METHOD GET;"),
+    at("subrequest", 'fastcgi_param CONTENT_LENGTH "";'),
+    at("subrequest", "fastcgi_pass_request_body off;"),
+  ];
+}
+
+export const nginx: Dialect = {
+  title: "nginx",
+  needs: {
+    address,
+    mount: ({ mount }) => mount === "" ? [] : [at("location", `fastcgi_param SCRIPT_NAME ${mount};`)],
+    prefix: [],
+    static: ({ folders }) =>
+      folders.map(({ url, folder }) => at("server", braces(`location ${url}`, [`alias ${folder};`]))),
+    host: [
+      at("http", braces("map $http_host $host_port", ['default "";', '"~:(?<p>\\d+)$" ":$p";'])),
+      at("location", "# Not $http_host: it may be another host than the one that nginx has checked."),
+      at("location", "fastcgi_param HTTP_HOST $host$host_port;"),
+    ],
+    https,
+    "client-address": ({ proxies }) => [
+      ...proxies.map((network) => at("server", `set_real_ip_from ${network};`)),
+      at("server", "real_ip_header X-Forwarded-For;"),
+      at("server", "real_ip_recursive on;"),
+    ],
+    authorization: [],
+    "encoded-slash": [],
+    upload: ({ upload = 0 }) => [at("location", `client_max_body_size ${sized(upload, UNITS)};`)],
+    "chunked-upload": [],
+    "request-head": ({ header = 0 }) => [at("server", `large_client_header_buffers 4 ${sized(header, UNITS)};`)],
+    "response-head": ({ header = 0 }) => [
+      at("location", `fastcgi_buffer_size ${sized(header, UNITS)};`),
+      at("location", `fastcgi_buffers 8 ${sized(header, UNITS)};`),
+    ],
+    events: [],
+    stream: [at("location", "fastcgi_buffering off;"), at("location", "fastcgi_request_buffering off;")],
+    kept: (site) => [...address(site), at("location", "fastcgi_keep_conn on;")],
+    slow: ({ timeoutSeconds }) => [at("location", `fastcgi_read_timeout ${timeoutSeconds}s;`)],
+    subrequest,
+  },
+  frame(site, places) {
+    const { host = "localhost", port, mount, auth } = site;
+    const location = ["include fastcgi_params;", ...places("location")];
+    const check = [
+      "internal;",
+      ...location.filter((line) => !line.startsWith("auth_request")),
+      ...places("subrequest"),
+    ];
+    const server = [
+      `listen ${port};`,
+      `listen [::]:${port};`,
+      `server_name ${host};`,
+      ...places("server"),
+      ...auth === undefined ? [] : [braces(`location = ${auth}`, check)],
+      braces(`location ${mount}/`, location),
+    ];
+    return spaced([...places("http"), braces("server", spaced(server))]).join("\n");
+  },
+  file: ({ name }) => `/etc/nginx/conf.d/${name}.conf`,
+  placement: "a file of its own",
+  check: () => ["nginx -t"],
+  load: "systemctl reload nginx",
+};

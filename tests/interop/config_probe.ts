@@ -1,0 +1,76 @@
+// An application that tells what has arrived: what the tests of configurations ask.
+
+import type { Handler, HandlerInfo } from "../../mod.ts";
+
+/** What the route `tell` answers. */
+export interface Told {
+  readonly method: string;
+  readonly url: string;
+  readonly scriptName: string;
+  readonly pathInfo: string;
+  readonly authorization: string | null;
+  readonly long: number;
+  readonly remote: string;
+  /** The web server's end of the connection. */
+  readonly peer: string;
+  /** The application's own name. */
+  readonly name: string;
+}
+
+/** The routes that the check of a sub-request has been asked for. */
+type Seen = string[];
+
+const routes: Readonly<
+  Record<string, (request: Request, info: HandlerInfo, query: URLSearchParams) => Response | Promise<Response>>
+> = {
+  upload: async (request) => Response.json((await request.arrayBuffer()).byteLength),
+  head: (_request, _info, query) =>
+    new Response("head", { headers: { "x-long": "h".repeat(Number(query.get("bytes"))) } }),
+  silent: async (_request, _info, query) => {
+    await new Promise((resolve) => setTimeout(resolve, Number(query.get("ms"))));
+    return new Response("at last");
+  },
+  // Three pieces, each with the time of its making.
+  pieces: (_request, _info, query) => {
+    let left = 3;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller): Promise<void> {
+        if (left < 3) await new Promise((resolve) => setTimeout(resolve, 250));
+        controller.enqueue(new TextEncoder().encode(`${Date.now()}\n`));
+        if (--left === 0) controller.close();
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body, { headers: { "content-type": query.get("type") ?? "" } });
+  },
+  auth: (request) => new Response(null, { status: request.headers.has("x-key") ? 204 : 401 }),
+};
+
+/** Makes the application. A route is the segment of the path that names one. */
+export function createProbe(name = "", seen: Seen = []): Handler {
+  return async (request, info) => {
+    const { pathname, search, searchParams } = new URL(request.url);
+    const route = pathname.split("/").find((segment) => Object.hasOwn(routes, segment));
+    seen.push(`${request.method} ${pathname}${search}`);
+    const response = route === undefined
+      ? tell(request, info, name)
+      : await routes[route]!(request, info, searchParams);
+    response.headers.set("x-probe", "yes");
+    return response;
+  };
+}
+
+function tell(request: Request, info: HandlerInfo, name: string): Response {
+  return Response.json(
+    {
+      method: request.method,
+      url: request.url,
+      scriptName: info.scriptName,
+      pathInfo: info.pathInfo,
+      authorization: request.headers.get("authorization"),
+      long: request.headers.get("x-long")?.length ?? 0,
+      remote: "hostname" in info.remoteAddr ? info.remoteAddr.hostname : "",
+      peer: JSON.stringify(info.peerAddr),
+      name,
+    } satisfies Told,
+  );
+}
