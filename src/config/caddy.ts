@@ -1,6 +1,6 @@
 /** How Caddy is told: a Caddyfile, or a site for one. */
 
-import { at, braces, type ConfigLines, type Dialect, spaced } from "./dialect.ts";
+import { at, braces, type ConfigLines, type Dialect, type Places, spaced } from "./dialect.ts";
 import { type Site, type SiteAddress, sized } from "./site.ts";
 
 const TAB = "\t";
@@ -36,6 +36,33 @@ function clientAddress({ proxies }: Site): ConfigLines[] {
   ];
 }
 
+function frame(site: Site, places: Places): string {
+  const { mount, addresses, auth } = site;
+  const upstreams = addresses.map(upstream).join(" ");
+  const transport = (lines: string[]): string =>
+    lines.length === 0 ? "transport fastcgi" : braces("transport fastcgi", lines, TAB);
+  const balance = addresses.length === 1 ? [] : ["lb_policy least_conn", "lb_try_duration 1s", "fail_duration 10s"];
+  const handle = spaced([
+    ...places("handle"),
+    ...auth === undefined ? [] : [
+      braces(`forward_auth ${upstreams}`, [
+        ...places("auth"),
+        transport([...places("transport"), ...places("subrequest")]),
+      ], TAB),
+    ],
+    braces(`reverse_proxy ${upstreams}`, [...balance, ...places("proxy"), transport(places("transport"))], TAB),
+  ]);
+  return braces(
+    siteAddress(site),
+    spaced([
+      ...places("site"),
+      ...mount === "" ? [] : [`@app path ${mount} ${mount}/*`],
+      braces(mount === "" ? "handle" : "handle @app", handle, TAB),
+    ]),
+    TAB,
+  );
+}
+
 export const caddy: Dialect = {
   title: "Caddy",
   needs: {
@@ -61,40 +88,16 @@ export const caddy: Dialect = {
     stream: [at("proxy", "flush_interval -1")],
     kept: "Caddy makes a connection for each request",
     slow: ({ timeoutSeconds }) => [at("transport", `read_timeout ${timeoutSeconds}s`)],
-    subrequest: ({ auth }) => [
+    subrequest: ({ auth, mount }) => [
       ...auth === undefined ? [] : [at("auth", `uri ${auth}`)],
       // Else it is the page's.
-      at("subrequest", `env REQUEST_URI {http.request.uri}`),
+      at("subrequest", `env REQUEST_URI ${auth ?? `${mount}/auth`}`),
     ],
   },
-  frame(site, places) {
-    const { mount, addresses, auth } = site;
-    const upstreams = addresses.map(upstream).join(" ");
-    const transport = (lines: string[]): string =>
-      lines.length === 0 ? "transport fastcgi" : braces("transport fastcgi", lines, TAB);
-    const balance = addresses.length === 1 ? [] : ["lb_policy least_conn", "lb_try_duration 1s", "fail_duration 10s"];
-    const handle = spaced([
-      ...places("handle"),
-      ...auth === undefined ? [] : [
-        braces(`forward_auth ${upstreams}`, [
-          ...places("auth"),
-          transport([...places("transport"), ...places("subrequest")]),
-        ], TAB),
-      ],
-      braces(`reverse_proxy ${upstreams}`, [...balance, ...places("proxy"), transport(places("transport"))], TAB),
-    ]);
-    return braces(
-      siteAddress(site),
-      spaced([
-        ...places("site"),
-        ...mount === "" ? [] : [`@app path ${mount} ${mount}/*`],
-        braces(mount === "" ? "handle" : "handle @app", handle, TAB),
-      ]),
-      TAB,
-    );
-  },
-  file: () => "/etc/caddy/Caddyfile",
-  placement: "in place of the file",
+  files: (
+    site,
+    places,
+  ) => [{ path: "/etc/caddy/Caddyfile", placement: "in place of the file", text: frame(site, places) }],
   check: () => ["caddy validate --config /etc/caddy/Caddyfile"],
   load: "systemctl reload caddy",
 };

@@ -60,11 +60,8 @@ export interface Dialect {
   /** Its name in sentences. */
   readonly title: string;
   readonly needs: Readonly<Record<Need, Answer | ((site: Site) => Answer)>>;
-  /** Puts lines into their places. */
-  readonly frame: (site: Site, at: Places) => string;
-  /** Where the text belongs, on Debian. */
-  readonly file: (site: Site) => string;
-  readonly placement: ConfigFile["placement"];
+  /** Puts lines into their places, in the files where they belong. */
+  readonly files: (site: Site, at: Places) => ConfigFile[];
   /** What it must have loaded that Debian's package does not load by itself. */
   readonly modules?: (site: Site) => string[];
   readonly check: (site: Site) => string[];
@@ -87,6 +84,12 @@ export function indent(lines: readonly string[], by = "    "): string[] {
 /** A block in braces. */
 export function braces(head: string, lines: readonly string[], by?: string): string {
   return [`${head} {`, ...indent(lines, by), "}"].join("\n");
+}
+
+/** Puts lines before blocks. */
+export function linesFirst(blocks: readonly string[]): string[] {
+  const isBlock = (text: string): boolean => text.includes("\n");
+  return [...blocks.filter((text) => !isBlock(text)), ...blocks.filter(isBlock)];
 }
 
 /** Puts an empty line before each block, and after it. */

@@ -1,6 +1,6 @@
 /** How h2o is told: `hosts` for `h2o.conf`. */
 
-import { at, type ConfigLines, type Dialect, indent } from "./dialect.ts";
+import { at, type ConfigLines, type Dialect, indent, type Places } from "./dialect.ts";
 import type { Site, SiteAddress } from "./site.ts";
 
 const noProxies = "h2o 2.2 takes neither the client's address nor the scheme from a proxy's headers";
@@ -20,6 +20,21 @@ function connect(address: SiteAddress): string {
 
 function address({ addresses: [first, ...more] }: Site): ConfigLines[] | string {
   return first === undefined || more.length > 0 ? "h2o takes one address" : [at("path", connect(first))];
+}
+
+function frame(site: Site, places: Places): string {
+  const { host, port, mount } = site;
+  const name = host === undefined ? "default" : `"${host}${port === 80 ? "" : `:${port}`}"`;
+  return [
+    ...places("global"),
+    ...places("application").map((option) => `# h2o does not say where ${mount} ends: serve needs ${option}.`),
+    entry("hosts", [
+      entry(name, [
+        ...port === 80 ? [] : [entry("listen", [`port: ${port}`])],
+        entry("paths", [...places("paths"), entry(`"${mount || "/"}"`, places("path"))]),
+      ]),
+    ]),
+  ].join("\n");
 }
 
 export const h2o: Dialect = {
@@ -45,22 +60,7 @@ export const h2o: Dialect = {
     slow: ({ timeoutSeconds = 0 }) => [at("path", `fastcgi.timeout.io: ${timeoutSeconds * 1000}`)],
     subrequest: "h2o has no request that is asked before another",
   },
-  frame(site, places) {
-    const { host, port, mount } = site;
-    const name = host === undefined ? "default" : `"${host}${port === 80 ? "" : `:${port}`}"`;
-    return [
-      ...places("global"),
-      ...places("application").map((option) => `# h2o does not say where ${mount} ends: serve needs ${option}.`),
-      entry("hosts", [
-        entry(name, [
-          ...port === 80 ? [] : [entry("listen", [`port: ${port}`])],
-          entry("paths", [...places("paths"), entry(`"${mount || "/"}"`, places("path"))]),
-        ]),
-      ]),
-    ].join("\n");
-  },
-  file: () => "/etc/h2o/h2o.conf",
-  placement: "in place of hosts:",
+  files: (site, places) => [{ path: "/etc/h2o/h2o.conf", placement: "in place of hosts:", text: frame(site, places) }],
   check: () => ["h2o --mode test --conf /etc/h2o/h2o.conf"],
   load: "systemctl reload h2o",
 };

@@ -1,6 +1,6 @@
 /** How HAProxy is told: sections for the end of `haproxy.cfg`. */
 
-import { at, type Dialect, indent } from "./dialect.ts";
+import { at, type Dialect, indent, type Places } from "./dialect.ts";
 import { hostPort, type Site, type SiteAddress } from "./site.ts";
 
 /** What HAProxy's own headers and rewriting take of its buffer. */
@@ -21,6 +21,30 @@ function buffer({ header = 0 }: Site): ReturnType<typeof at>[] {
 /** The condition that a request comes from a trusted proxy. */
 function trusted({ proxies }: Site): string {
   return `{ src ${proxies.join(" ")} }`;
+}
+
+function frame(site: Site, places: Places): string {
+  const { name, host, port, mount, addresses } = site;
+  const [balance, check] = addresses.length > 1 ? [["balance leastconn", "option redispatch"], " check"] : [[], ""];
+  const named = host === undefined ? "" : ` { req.hdr(host),host_only -i ${host} }`;
+  const use = mount === ""
+    ? [`use_backend ${name}${named === "" ? "" : ` if${named}`}`]
+    : [`{ path ${mount} }`, `{ path_beg ${mount}/ }`].map((path) => `use_backend ${name} if ${path}${named}`);
+  const global = places("global");
+  return [
+    ...global.length === 0 ? [] : [section("global", global)],
+    section(`frontend ${name}`, [`bind :${port}`, ...use]),
+    section(`backend ${name}`, [
+      ...balance,
+      ...places("backend"),
+      `use-fcgi-app ${name}`,
+      ...addresses.some((address) => "path" in address)
+        ? ["# Debian's HAProxy finds the path below its own root, /var/lib/haproxy."]
+        : [],
+      ...addresses.map((address, index) => `server ${name}${index + 1} ${server(address)} proto fcgi${check}`),
+    ]),
+    section(`fcgi-app ${name}`, ["docroot /", ...places("fcgi-app")]),
+  ].join("\n\n");
 }
 
 export const haproxy: Dialect = {
@@ -68,31 +92,10 @@ export const haproxy: Dialect = {
     slow: ({ timeoutSeconds }) => [at("backend", `timeout server ${timeoutSeconds}s`)],
     subrequest: "HAProxy has no request that is asked before another",
   },
-  frame(site, places) {
-    const { name, host, port, mount, addresses } = site;
-    const [balance, check] = addresses.length > 1 ? [["balance leastconn", "option redispatch"], " check"] : [[], ""];
-    const named = host === undefined ? "" : ` { req.hdr(host),host_only -i ${host} }`;
-    const use = mount === ""
-      ? [`use_backend ${name}${named === "" ? "" : ` if${named}`}`]
-      : [`{ path ${mount} }`, `{ path_beg ${mount}/ }`].map((path) => `use_backend ${name} if ${path}${named}`);
-    const global = places("global");
-    return [
-      ...global.length === 0 ? [] : [section("global", global)],
-      section(`frontend ${name}`, [`bind :${port}`, ...use]),
-      section(`backend ${name}`, [
-        ...balance,
-        ...places("backend"),
-        `use-fcgi-app ${name}`,
-        ...addresses.some((address) => "path" in address)
-          ? ["# Debian's HAProxy finds the path below its own root, /var/lib/haproxy."]
-          : [],
-        ...addresses.map((address, index) => `server ${name}${index + 1} ${server(address)} proto fcgi${check}`),
-      ]),
-      section(`fcgi-app ${name}`, ["docroot /", ...places("fcgi-app")]),
-    ].join("\n\n");
-  },
-  file: () => "/etc/haproxy/haproxy.cfg",
-  placement: "at the end of the file",
+  files: (
+    site,
+    places,
+  ) => [{ path: "/etc/haproxy/haproxy.cfg", placement: "at the end of the file", text: frame(site, places) }],
   check: () => ["haproxy -c -f /etc/haproxy/haproxy.cfg"],
   load: "systemctl reload haproxy",
 };

@@ -18,7 +18,8 @@ export function htaccess({ command, folders }: Site): ConfigFiles {
     "",
     "RewriteEngine On",
     "RewriteCond %{REQUEST_FILENAME} !-f",
-    `RewriteRule ^(.*)$ ${script}/$1 [QSA,L]`,
+    "# Without B, a path with %25 or %3F in it is refused.",
+    `RewriteRule ^(.*)$ ${script}/$1 [B=%?#,L]`,
   ].join("\n");
   return {
     files: [{ path: ".htaccess", placement: "a file of its own", text }],

@@ -1,6 +1,6 @@
 /** How lighttpd is told: a file for `conf-enabled`. */
 
-import { at, braces, type ConfigLines, type Dialect, indent, spaced } from "./dialect.ts";
+import { at, braces, type ConfigLines, type Dialect, indent, type Places, spaced } from "./dialect.ts";
 import type { Site } from "./site.ts";
 
 /** mod_extforward believes both headers, of the proxies that it trusts. */
@@ -17,6 +17,38 @@ const streams = [
   at("server", "# Without it streams and events arrive at their end."),
   at("server", "server.stream-response-body = 1"),
 ];
+
+function frame(site: Site, places: Places): string {
+  const { host, port, mount, addresses, folders } = site;
+  const backends = addresses.map((address) =>
+    [
+      ..."path" in address
+        ? [`"socket" => "${address.path}"`]
+        : [`"host" => "${address.hostname}"`, `"port" => ${address.port}`],
+      '"check-local" => "disable"',
+      ...places("backend"),
+    ].join(",\n")
+  );
+  const server = `fastcgi.server = ( "${mount || "/"}" => (\n${
+    indent(backends.map((lines) => `(\n${indent([lines]).join("\n")}\n)`)).join(",\n")
+  }\n) )`;
+  const app = around(
+    [
+      ...folders.filter(({ url }) => url.startsWith(`${mount}/`)).map(({ url }) =>
+        `$HTTP["url"] !~ "^${escaped(url)}"`
+      ),
+      ...mount === "" ? [] : [`$HTTP["url"] =~ "^${escaped(mount)}(/|$)"`],
+    ],
+    [server],
+  );
+  const inside = around([
+    ...port === 80 ? [] : [`$SERVER["socket"] == ":${port}"`],
+    ...host === undefined ? [] : [`$HTTP["host"] == "${host}"`],
+  ], [...places("server"), ...app]);
+  return spaced(['server.modules += ( "mod_fastcgi" )', ...places("modules"), ...places("global"), ...inside]).join(
+    "\n",
+  );
+}
 
 export const lighttpd: Dialect = {
   title: "lighttpd",
@@ -42,39 +74,13 @@ export const lighttpd: Dialect = {
     slow: ({ timeoutSeconds }) => [at("backend", `"read-timeout" => ${timeoutSeconds}`)],
     subrequest: "lighttpd has no request that is asked before another",
   },
-  frame(site, places) {
-    const { host, port, mount, addresses, folders } = site;
-    const backends = addresses.map((address) =>
-      [
-        ..."path" in address
-          ? [`"socket" => "${address.path}"`]
-          : [`"host" => "${address.hostname}"`, `"port" => ${address.port}`],
-        '"check-local" => "disable"',
-        ...places("backend"),
-      ].join(",\n")
-    );
-    const server = `fastcgi.server = ( "${mount || "/"}" => (\n${
-      indent(backends.map((lines) => `(\n${indent([lines]).join("\n")}\n)`)).join(",\n")
-    }\n) )`;
-    const app = around(
-      [
-        ...folders.filter(({ url }) => url.startsWith(`${mount}/`)).map(({ url }) =>
-          `$HTTP["url"] !~ "^${escaped(url)}"`
-        ),
-        ...mount === "" ? [] : [`$HTTP["url"] =~ "^${escaped(mount)}(/|$)"`],
-      ],
-      [server],
-    );
-    const inside = around([
-      ...port === 80 ? [] : [`$SERVER["socket"] == ":${port}"`],
-      ...host === undefined ? [] : [`$HTTP["host"] == "${host}"`],
-    ], [...places("server"), ...app]);
-    return spaced(['server.modules += ( "mod_fastcgi" )', ...places("modules"), ...places("global"), ...inside]).join(
-      "\n",
-    );
-  },
-  file: ({ name }) => `/etc/lighttpd/conf-enabled/50-${name}.conf`,
-  placement: "a file of its own",
+  files: (site, places) => [
+    {
+      path: `/etc/lighttpd/conf-enabled/50-${site.name}.conf`,
+      placement: "a file of its own",
+      text: frame(site, places),
+    },
+  ],
   check: () => ["lighttpd -tt -f /etc/lighttpd/lighttpd.conf"],
   load: "systemctl restart lighttpd",
 };

@@ -1,6 +1,6 @@
 /** How nginx is told: a file for `conf.d`, with a server of its own. */
 
-import { at, braces, type ConfigLines, type Dialect, spaced } from "./dialect.ts";
+import { at, braces, type ConfigLines, type Dialect, linesFirst, type Places, spaced } from "./dialect.ts";
 import { hostPort, type Site, sized } from "./site.ts";
 
 const UNITS = ["", "k", "m", "g"];
@@ -39,6 +39,25 @@ function subrequest({ auth }: Site): ConfigLines[] {
   ];
 }
 
+function frame(site: Site, places: Places): string {
+  const { host = "localhost", port, mount, auth } = site;
+  const location = ["include fastcgi_params;", ...places("location")];
+  const check = [
+    "internal;",
+    ...location.filter((line) => !line.startsWith("auth_request")),
+    ...places("subrequest"),
+  ];
+  const server = [
+    `listen ${port};`,
+    `listen [::]:${port};`,
+    `server_name ${host};`,
+    ...linesFirst(places("server")),
+    ...auth === undefined ? [] : [braces(`location = ${auth}`, check)],
+    braces(`location ${mount}/`, location),
+  ];
+  return spaced([...places("http"), braces("server", spaced(server))]).join("\n");
+}
+
 export const nginx: Dialect = {
   title: "nginx",
   needs: {
@@ -73,26 +92,9 @@ export const nginx: Dialect = {
     slow: ({ timeoutSeconds }) => [at("location", `fastcgi_read_timeout ${timeoutSeconds}s;`)],
     subrequest,
   },
-  frame(site, places) {
-    const { host = "localhost", port, mount, auth } = site;
-    const location = ["include fastcgi_params;", ...places("location")];
-    const check = [
-      "internal;",
-      ...location.filter((line) => !line.startsWith("auth_request")),
-      ...places("subrequest"),
-    ];
-    const server = [
-      `listen ${port};`,
-      `listen [::]:${port};`,
-      `server_name ${host};`,
-      ...places("server"),
-      ...auth === undefined ? [] : [braces(`location = ${auth}`, check)],
-      braces(`location ${mount}/`, location),
-    ];
-    return spaced([...places("http"), braces("server", spaced(server))]).join("\n");
-  },
-  file: ({ name }) => `/etc/nginx/conf.d/${name}.conf`,
-  placement: "a file of its own",
+  files: (site, places) => [
+    { path: `/etc/nginx/conf.d/${site.name}.conf`, placement: "a file of its own", text: frame(site, places) },
+  ],
   check: () => ["nginx -t"],
   load: "systemctl reload nginx",
 };

@@ -197,7 +197,7 @@ function isIpv4(text: string): boolean {
 }
 
 function isIpv6(text: string): boolean {
-  return /^[\dA-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`);
+  return /^[\dA-Fa-f:]+$/.test(text) && URL.canParse(`http://[${text}]/`);
 }
 
 function readNetwork(text: string): string {

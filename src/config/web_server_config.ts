@@ -54,11 +54,7 @@ export function webServerConfig(target: ConfigTarget, options: WebServerConfigOp
   }
   const config = starters[target]?.(site) ?? webServerFiles(target as WebServerName, site);
   const first = `# ${commandLine(target, options)}\n`;
-  const isAlone = config.files.length === 1;
-  const files = config.files.map((file) => ({
-    ...file,
-    text: `${isAlone ? first : `# ${file.path}\n`}${file.text}\n`,
-  }));
-  const texts = files.map(({ text }) => text);
-  return { ...config, files, text: isAlone ? texts.join("") : [first, ...texts].join("\n") };
+  const files = config.files.map((file) => ({ ...file, text: `${first}${file.text}\n` }));
+  const parts = config.files.map(({ path, text }) => `# ${path}\n${text}\n`);
+  return { ...config, files, text: files.length === 1 ? files[0]!.text : [first, ...parts].join("\n") };
 }

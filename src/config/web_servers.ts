@@ -2,7 +2,7 @@
 
 import { apache } from "./apache.ts";
 import { caddy } from "./caddy.ts";
-import type { ConfigFiles } from "./config_file.ts";
+import type { ConfigFile, ConfigFiles } from "./config_file.ts";
 import type { Answer, ConfigLines, Dialect, Need, WebServerName } from "./dialect.ts";
 import { fcgid } from "./fcgid.ts";
 import { h2o } from "./h2o.ts";
@@ -57,7 +57,7 @@ const ASKED: Partial<Record<Need, (site: Site) => boolean>> = {
 const EXAMPLE = {
   static: [{ url: "/static/", folder: "/srv/app/static" }],
   upload: "20M",
-  header: "32k",
+  header: "15k",
   trustProxy: "10.0.0.0/8",
   timeoutSeconds: 300,
   command: "/srv/app/dispatch.fcgi",
@@ -90,11 +90,11 @@ export function mendingLines(server: WebServerName, need: Need, options: WebServ
   return typeof answer === "string" ? { lines: [], cannot: answer } : { lines: answer };
 }
 
-/** Writes the text of a web server that meets some needs and no others. */
-export function writeNeeds(server: WebServerName, wanted: readonly Need[], site: Site): string {
+/** Writes the files of a web server that meets some needs and no others. */
+export function writeNeeds(server: WebServerName, wanted: readonly Need[], site: Site): ConfigFile[] {
   const answers = wanted.map((need) => answerOf(server, need, site));
-  const lines = answers.flatMap((answer) => typeof answer === "string" ? [] : answer);
-  return dialects[server].frame(site, (place) => {
+  return dialects[server].files(site, (place) => {
+    const lines = answers.flatMap((answer) => typeof answer === "string" ? [] : answer);
     // Two needs may have lines in common.
     return [...new Set(lines.filter((line) => line.place === place).map(({ text }) => text))];
   });
@@ -102,23 +102,17 @@ export function writeNeeds(server: WebServerName, wanted: readonly Need[], site:
 
 /** Writes the configuration of a web server. */
 export function webServerFiles(server: WebServerName, site: Site): ConfigFiles {
-  const { file, placement, modules, check, load } = dialects[server];
+  const { modules, check, load } = dialects[server];
   const asked = needs.filter((need) => ASKED[need]?.(site));
-  const notes: string[] = [];
-  for (const need of ["address" as const, ...asked]) {
+  for (const need of ["address", ...asked] as const) {
     const answer = answerOf(server, need, site);
-    if (typeof answer !== "string") continue;
-    // Half of what the option asks for.
-    if (need === "response-head") notes.push(`# ${answer}.\n`);
-    else throw new TypeError(`Cannot write configuration: ${answer}`);
+    // Of what `header` asks for, that is one half.
+    if (typeof answer === "string" && need !== "response-head") {
+      throw new TypeError(`Cannot write configuration: ${answer}`);
+    }
   }
-  const text = notes.join("") + writeNeeds(server, [...ALWAYS, ...asked], site);
-  return {
-    files: [{ path: file(site), placement, text }],
-    modules: modules?.(site) ?? [],
-    check: check(site),
-    load,
-  };
+  const files = writeNeeds(server, [...ALWAYS, ...asked], site);
+  return { files, modules: modules?.(site) ?? [], check: check(site), load };
 }
 
 function answerOf(server: WebServerName, need: Need, site: Site): Answer {

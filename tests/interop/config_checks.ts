@@ -1,8 +1,23 @@
 /** What each need of a configuration looks like from outside: a check gives back what is wrong, if anything is. */
 
-import type { Need, WebServerConfigOptions, WebServerName } from "../../src/config.ts";
+import {
+  mendingLines,
+  type Need,
+  type StaticFolder,
+  type WebServerConfigOptions,
+  type WebServerName,
+} from "../../src/config.ts";
+import { sleep } from "../helpers/waiting.ts";
 import type { Told } from "./config_probe.ts";
-import { header, HttpConnection, type HttpResponse, request, type RequestOptions, text } from "./http_client.ts";
+import {
+  header,
+  HttpConnection,
+  type HttpResponse,
+  request,
+  type RequestOptions,
+  text,
+  TruncatedBodyError,
+} from "./http_client.ts";
 
 /** A web server with an application behind it. */
 export interface Visit {
@@ -10,6 +25,8 @@ export interface Visit {
   readonly port: number;
   readonly mount: string;
   readonly options: WebServerConfigOptions;
+  /** What it should serve itself. */
+  readonly folders: readonly StaticFolder[];
   /** Whether what a proxy says is believed. */
   readonly trusts: boolean;
 }
@@ -21,7 +38,10 @@ type Fault = string | undefined;
 export const files = { "hello.txt": "hello from a file\n", "../secret.txt": "not for the world\n" } as const;
 
 /** The sizes that the options ask for. */
-export const sizes = { upload: 3 * 1024 * 1024, header: 32 * 1024, timeoutSeconds: 2 } as const;
+export const sizes: { readonly upload: number; readonly timeoutSeconds: number } = {
+  upload: 3 * 1024 * 1024,
+  timeoutSeconds: 2,
+};
 
 function ask(visit: Visit, target: string, options?: RequestOptions, method = "GET"): Promise<HttpResponse> {
   return request(visit.port, method, visit.mount + target, options);
@@ -37,7 +57,12 @@ function cameFromProbe(response: Pick<HttpResponse, "headers">): boolean {
 }
 
 /** Compares a part of what the application tells with what it should be. */
-async function told<K extends keyof Told>(visit: Visit, key: K, wanted: Told[K], options?: RequestOptions): Promise<Fault> {
+async function told<K extends keyof Told>(
+  visit: Visit,
+  key: K,
+  wanted: Told[K],
+  options?: RequestOptions,
+): Promise<Fault> {
   const answer = await tell(visit, "/a/b", options);
   if (typeof answer === "number") return `answered ${answer}`;
   return answer[key] === wanted ? undefined : `${key} is ${answer[key]}, not ${wanted}`;
@@ -47,7 +72,9 @@ async function checkMount(visit: Visit): Promise<Fault> {
   const answer = await tell(visit);
   if (typeof answer === "number") return `answered ${answer}`;
   const { scriptName, pathInfo } = answer;
-  return scriptName === visit.mount && pathInfo === "/a/b" ? undefined : `the mount is "${scriptName}", then ${pathInfo}`;
+  return scriptName === visit.mount && pathInfo === "/a/b"
+    ? undefined
+    : `the mount is "${scriptName}", then ${pathInfo}`;
 }
 
 async function checkPrefix(visit: Visit): Promise<Fault> {
@@ -59,10 +86,12 @@ async function checkPrefix(visit: Visit): Promise<Fault> {
 }
 
 async function checkStatic(visit: Visit): Promise<Fault> {
-  for (const { url } of visit.options.static ?? []) {
+  for (const { url } of visit.folders) {
     const file = await request(visit.port, "GET", `${url}hello.txt`);
     if (text(file) !== files["hello.txt"]) return `a file of ${url} is answered ${file.status}`;
-    if (cameFromProbe(await request(visit.port, "GET", `${url}missing.txt`))) return `the application is asked for ${url}`;
+    if (cameFromProbe(await request(visit.port, "GET", `${url}missing.txt`))) {
+      return `the application is asked for ${url}`;
+    }
     for (const climb of [`${url.slice(0, -1)}../secret.txt`, `${url}../secret.txt`, `${url}%2e%2e/secret.txt`]) {
       if (text(await request(visit.port, "GET", climb)) === files["../secret.txt"]) return `${climb} leads out`;
     }
@@ -107,12 +136,11 @@ async function upload(visit: Visit, size: number): Promise<boolean> {
   return cameFromProbe(response) && Number(text(response)) === size;
 }
 
+/** A limit that is written down holds both ways. */
 async function checkUpload(visit: Visit): Promise<Fault> {
-  return await upload(visit, sizes.upload - 1000) ? undefined : "an upload within the limit does not arrive";
-}
-
-async function checkUploadLimit(visit: Visit): Promise<Fault> {
-  return await upload(visit, sizes.upload + 500_000) ? "an upload above the limit arrives" : undefined;
+  if (!await upload(visit, sizes.upload - 1000)) return "an upload within the limit does not arrive";
+  const isLimited = mendingLines(visit.server, "upload").lines.length > 0;
+  return isLimited && await upload(visit, sizes.upload + 500_000) ? "an upload above the limit arrives" : undefined;
 }
 
 async function checkChunked(visit: Visit): Promise<Fault> {
@@ -122,14 +150,14 @@ async function checkChunked(visit: Visit): Promise<Fault> {
 }
 
 async function checkRequestHead(visit: Visit): Promise<Fault> {
-  const length = sizes.header - 1000;
+  const length = Number(visit.options.header) - 1000;
   return await told(visit, "long", length, { headers: [["X-Long", "h".repeat(length)]] });
 }
 
 async function checkResponseHead(visit: Visit): Promise<Fault> {
-  const response = await ask(visit, `/head?bytes=${sizes.header - 1000}`);
-  const { length } = header(response, "x-long") ?? "";
-  return length === sizes.header - 1000 ? undefined : `answered ${response.status}`;
+  const length = Number(visit.options.header) - 1000;
+  const response = await ask(visit, `/head?bytes=${length}`);
+  return header(response, "x-long")?.length === length ? undefined : `answered ${response.status}`;
 }
 
 /** Whether the pieces of a response arrive when they are made: the last one always does. */
@@ -163,8 +191,35 @@ async function checkSlow(visit: Visit): Promise<Fault> {
   return text(long) === "at last" ? "silence is not limited" : undefined;
 }
 
-/** The checks. A configuration that says how large uploads may be is held to that, too. */
-export const checks: Readonly<Record<Exclude<Need, "subrequest"> | "upload-limit", (visit: Visit) => Promise<Fault>>> = {
+/** Whether the handler's signal fires when the client leaves while the handler waits. */
+async function checkGone(visit: Visit): Promise<Fault> {
+  const connection = await HttpConnection.connect(visit.port);
+  await connection.send(`GET ${visit.mount}/watch/silent?ms=1500 HTTP/1.1\r\nHost: localhost:${visit.port}\r\n\r\n`);
+  await sleep(300);
+  connection.close();
+  for (let attempt = 0; attempt < 10; attempt++) {
+    await sleep(50);
+    if (text(await ask(visit, "/left")) === "true") return undefined;
+  }
+  return "the signal does not fire";
+}
+
+/** Whether the client sees that a response without a length has broken off. */
+async function checkBroken(visit: Visit): Promise<Fault> {
+  try {
+    const response = await ask(visit, "/break");
+    return response.status === 200 ? `${response.body.length} bytes arrive as a whole` : undefined;
+  } catch (error) {
+    if (error instanceof TruncatedBodyError || error instanceof Deno.errors.ConnectionReset) return undefined;
+    throw error;
+  }
+}
+
+/** What no line has a say in. */
+export type Nature = "gone" | "broken";
+
+/** The checks. */
+export const checks: Readonly<Record<Exclude<Need, "subrequest"> | Nature, (visit: Visit) => Promise<Fault>>> = {
   address: (visit) => told(visit, "method", "GET"),
   mount: checkMount,
   prefix: checkPrefix,
@@ -175,7 +230,6 @@ export const checks: Readonly<Record<Exclude<Need, "subrequest"> | "upload-limit
   authorization: (visit) => told(visit, "authorization", "Bearer abc", { headers: [["Authorization", "Bearer abc"]] }),
   "encoded-slash": checkEncodedSlash,
   upload: checkUpload,
-  "upload-limit": checkUploadLimit,
   "chunked-upload": checkChunked,
   "request-head": checkRequestHead,
   "response-head": checkResponseHead,
@@ -183,10 +237,15 @@ export const checks: Readonly<Record<Exclude<Need, "subrequest"> | "upload-limit
   stream: (visit) => checkPieces(visit, "text/plain"),
   kept: checkKept,
   slow: checkSlow,
+  gone: checkGone,
+  broken: checkBroken,
 };
 
 /** Runs checks, some at a time; gives back what is wrong by name. */
-export async function runChecks(visit: Visit, names: readonly (keyof typeof checks)[]): Promise<Record<string, string>> {
+export async function runChecks(
+  visit: Visit,
+  names: readonly (keyof typeof checks)[],
+): Promise<Record<string, string>> {
   const faults = await Promise.all(names.map(async (name) => {
     const fault = await checks[name](visit).catch((error: Error) => `${error.name}: ${error.message}`);
     return [name, fault] as const;

@@ -17,17 +17,20 @@ export interface Told {
   readonly name: string;
 }
 
-/** The routes that the check of a sub-request has been asked for. */
-type Seen = string[];
-
 const routes: Readonly<
   Record<string, (request: Request, info: HandlerInfo, query: URLSearchParams) => Response | Promise<Response>>
 > = {
   upload: async (request) => Response.json((await request.arrayBuffer()).byteLength),
   head: (_request, _info, query) =>
     new Response("head", { headers: { "x-long": "h".repeat(Number(query.get("bytes"))) } }),
-  silent: async (_request, _info, query) => {
-    await new Promise((resolve) => setTimeout(resolve, Number(query.get("ms"))));
+  silent: async (request, _info, query) => {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Number(query.get("ms")));
+      request.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
     return new Response("at last");
   },
   // Three pieces, each with the time of its making.
@@ -42,16 +45,32 @@ const routes: Readonly<
     }, { highWaterMark: 0 });
     return new Response(body, { headers: { "content-type": query.get("type") ?? "" } });
   },
+  // A response without a length that breaks off.
+  break: () => {
+    let pieces = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller): void {
+        if (pieces++ < 4) controller.enqueue(new Uint8Array(20_000));
+        else controller.error(new Error("failed on purpose"));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/plain" } });
+  },
   auth: (request) => new Response(null, { status: request.headers.has("x-key") ? 204 : 401 }),
 };
 
-/** Makes the application. A route is the segment of the path that names one. */
-export function createProbe(name = "", seen: Seen = []): Handler {
+/** Makes the application, which notes in `seen` what it is asked. A route is the segment of the path that names one. */
+export function createProbe(name = "", seen: string[] = []): Handler {
+  let left = false;
   return async (request, info) => {
     const { pathname, search, searchParams } = new URL(request.url);
-    const route = pathname.split("/").find((segment) => Object.hasOwn(routes, segment));
+    const segments = pathname.split("/");
+    const route = segments.find((segment) => Object.hasOwn(routes, segment));
     seen.push(`${request.method} ${pathname}${search}`);
-    const response = route === undefined
+    if (segments.includes("watch")) request.signal.addEventListener("abort", () => left = true);
+    const response = segments.includes("left")
+      ? Response.json(left)
+      : route === undefined
       ? tell(request, info, name)
       : await routes[route]!(request, info, searchParams);
     response.headers.set("x-probe", "yes");

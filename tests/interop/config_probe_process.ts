@@ -1,6 +1,8 @@
-// The probing application as mod_fcgid starts it: with a listening socket for its standard input.
+// The probing application as mod_fcgid starts it: with a listening socket for its standard input. Its argument is a mount.
 
+import process from "node:process";
 import { serve } from "../../mod.ts";
 import { createProbe } from "./config_probe.ts";
 
-serve({ onListen: () => {} }, createProbe());
+const [, , mount] = process.argv;
+serve({ ...mount === undefined ? {} : { mount }, onListen: () => {} }, createProbe());

@@ -3,18 +3,19 @@
  * copies of the packages' own files, which differ from them by paths and ports alone.
  */
 
-import type { WebServerConfig, WebServerName } from "../../src/config.ts";
+import type { ConfigFile, WebServerName } from "../../src/config.ts";
 import { findProgram, isFile, isLeftOut } from "../helpers/programs.ts";
 import { outputOf } from "../helpers/output_of.ts";
 import { startForeground, type WebServer } from "./foreground.ts";
 import { findApacheModules, freePort } from "./web_server.ts";
 
 /** What a web server is given. */
-export type Given = Pick<WebServerConfig, "modules"> & {
-  readonly text: string;
-  /** The port that the text says. */
+export interface Given {
+  readonly files: readonly ConfigFile[];
+  readonly modules: readonly string[];
+  /** The port that is tested: the files' own, or the one that their port 80 becomes. */
   readonly port: number;
-};
+}
 
 const programs: Readonly<Record<WebServerName, readonly string[]>> = {
   nginx: ["nginx"],
@@ -26,7 +27,8 @@ const programs: Readonly<Record<WebServerName, readonly string[]>> = {
   h2o: ["h2o"],
 };
 
-const isRoot = Deno.uid() === 0;
+/** Whether web servers change their user. */
+export const isRoot: boolean = Deno.uid() === 0;
 
 /** Whether the tests of a web server are to be left out: it is not installed as Debian has it. */
 export function isMissing(server: WebServerName): boolean {
@@ -90,21 +92,27 @@ export async function checkOnDebian(server: WebServerName, given: Given): Promis
 }
 
 /** Writes a text to where it belongs in a copy of the package's files; gives back the file to start with. */
-async function place(server: WebServerName, run: string, given: Given): Promise<string> {
+async function place(server: WebServerName, run: string, { files, modules, port: tested }: Given): Promise<string> {
+  const texts = files.map(({ text }) =>
+    text.replaceAll(/^( *(?:listen (?:\[::\]:)?|<VirtualHost \*:|:|bind :))80\b/gm, `$1${tested}`)
+  );
+  const text = texts.at(-1)!;
+  // What listens nowhere itself is reached where the package listens.
+  const port = text.includes(String(tested)) ? freePort() : tested;
   switch (server) {
     case "nginx":
-      return await placeNginx(run, given);
+      return await placeNginx(run, text, tested);
     case "apache":
     case "fcgid":
-      return await placeApache(run, given);
+      return await placeApache(run, texts, tested, modules);
     case "lighttpd":
-      return await placeLighttpd(run, given);
+      return await placeLighttpd(run, text, port);
     case "caddy":
-      return await write(run, "Caddyfile", `{\n\tadmin off\n}\n${given.text}`);
+      return await write(run, "Caddyfile", `{\n\tadmin off\n}\n${text}`);
     case "haproxy":
-      return await placeHaproxy(run, given);
+      return await placeHaproxy(run, text);
     case "h2o":
-      return await placeH2o(run, given);
+      return await placeH2o(run, text, port);
   }
 }
 
@@ -114,7 +122,7 @@ async function write(run: string, name: string, text: string): Promise<string> {
 }
 
 /** nginx.conf, the default site and a file in conf.d. */
-async function placeNginx(run: string, { text, port }: Given): Promise<string> {
+async function placeNginx(run: string, text: string, port: number): Promise<string> {
   for (const folder of ["conf.d", "sites-enabled"]) await Deno.mkdir(`${run}/${folder}`);
   for (const name of ["fastcgi_params", "mime.types"]) await Deno.copyFile(`/etc/nginx/${name}`, `${run}/${name}`);
   const site = await Deno.readTextFile("/etc/nginx/sites-available/default");
@@ -130,7 +138,8 @@ async function placeNginx(run: string, { text, port }: Given): Promise<string> {
   );
 }
 
-const debianModules = "access_compat alias auth_basic authn_core authn_file authz_core authz_host authz_user autoindex " +
+const debianModules =
+  "access_compat alias auth_basic authn_core authn_file authz_core authz_host authz_user autoindex " +
   "deflate dir env filter mime mpm_event negotiation reqtimeout setenvif status";
 /** What a2enmod enables besides. */
 const dependencies: Readonly<Record<string, readonly string[]>> = {
@@ -140,7 +149,12 @@ const dependencies: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What Debian's package apache2 has: its modules, who is let in, and a default site. */
-async function placeApache(run: string, { text, port, modules }: Given): Promise<string> {
+async function placeApache(
+  run: string,
+  texts: readonly string[],
+  port: number,
+  modules: readonly string[],
+): Promise<string> {
   const names = [...debianModules.split(" "), ...modules.flatMap((name) => [...dependencies[name] ?? [], name])];
   const folder = findApacheModules();
   await Deno.mkdir(`${run}/html`);
@@ -166,14 +180,17 @@ async function placeApache(run: string, { text, port, modules }: Given): Promise
     "<Directory />\n  Options FollowSymLinks\n  AllowOverride None\n  Require all denied\n</Directory>",
     `<Directory ${run}/html>\n  Options Indexes FollowSymLinks\n  AllowOverride None\n  Require all granted\n</Directory>`,
     'AccessFileName .htaccess\n<FilesMatch "^\\.ht">\n  Require all denied\n</FilesMatch>',
+    // Debian reads conf-enabled first, and the default site before ours.
+    `Listen ${port}`,
+    ...texts.slice(0, -1),
     `<VirtualHost *:${port}>\n  DocumentRoot ${run}/html\n</VirtualHost>`,
-    text,
+    texts.at(-1)!.replace(/^Listen .*/m, ""),
   ];
   return await write(run, "apache2.conf", frame.join("\n"));
 }
 
 /** lighttpd.conf and a file in conf-enabled. */
-async function placeLighttpd(run: string, { text }: Given): Promise<string> {
+async function placeLighttpd(run: string, text: string, port: number): Promise<string> {
   await Deno.mkdir(`${run}/conf-enabled`);
   await Deno.mkdir(`${run}/uploads`);
   await Deno.chmod(`${run}/uploads`, 0o777);
@@ -182,7 +199,7 @@ async function placeLighttpd(run: string, { text }: Given): Promise<string> {
   return await write(
     run,
     "lighttpd.conf",
-    frame.replace(/^(server\.port\s*= )80$/m, `$1${freePort()}`)
+    frame.replace(/^(server\.port\s*= )80$/m, `$1${port}`)
       .replaceAll("/var/log/lighttpd", run).replaceAll("/var/cache/lighttpd", run)
       .replace("/run/lighttpd.pid", `${run}/lighttpd.pid`).replaceAll("/etc/lighttpd", run)
       .replaceAll(/^server\.(?:user|group)name.*/gm, isRoot ? "$&" : ""),
@@ -190,7 +207,7 @@ async function placeLighttpd(run: string, { text }: Given): Promise<string> {
 }
 
 /** haproxy.cfg, and behind it our sections. It makes the run's folder its root. */
-async function placeHaproxy(run: string, { text }: Given): Promise<string> {
+async function placeHaproxy(run: string, text: string): Promise<string> {
   const frame = await Deno.readTextFile("/etc/haproxy/haproxy.cfg");
   const own = frame.replaceAll(/^\s*(?:log\s+\/dev\/log|stats|daemon).*/gm, "")
     .replaceAll(/^\s*(?:chroot|user|group).*/gm, isRoot ? "$&" : "")
@@ -199,12 +216,12 @@ async function placeHaproxy(run: string, { text }: Given): Promise<string> {
 }
 
 /** h2o.conf with our hosts in the place of its own. */
-async function placeH2o(run: string, { text }: Given): Promise<string> {
+async function placeH2o(run: string, text: string, port: number): Promise<string> {
   const frame = await Deno.readTextFile("/etc/h2o/h2o.conf");
   const own = frame.replace(/^hosts:.*/ms, "")
     .replace(/^user:.*/m, isRoot ? "$&" : "")
     .replace(/^access-log:.*/m, "").replace(/^error-log:.*/m, `error-log: ${run}/error.log`)
     .replace(/^pid-file:.*/m, `pid-file: ${run}/h2o.pid`)
-    .replace(/^( +port: )80$/m, `$1${freePort()}`);
+    .replace(/^( +port: )80$/m, `$1${port}`);
   return await write(run, "h2o.conf", own + text);
 }
