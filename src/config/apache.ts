@@ -69,6 +69,7 @@ export const apache: Dialect = {
     events: [at("ProxyPass", "flushpackets=on")],
     stream: [at("ProxyPass", "flushpackets=on")],
     kept: [at("ProxyPass", "enablereuse=on")],
+    subrequest: "mod_proxy_fcgi makes no sub-requests",
     slow: ({ timeoutSeconds }) => [at("ProxyPass", `timeout=${timeoutSeconds}`)],
   },
   files,

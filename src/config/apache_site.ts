@@ -56,7 +56,7 @@ export function requestHead({ header }: Site): ConfigLines[] {
 /** What is written alike for both modules. */
 export const anyApache: Pick<
   Dialect["needs"],
-  "https" | "client-address" | "encoded-slash" | "response-head" | "subrequest"
+  "https" | "client-address" | "encoded-slash" | "response-head"
 > = {
   https,
   "client-address": ({ proxies }) => [
@@ -65,7 +65,6 @@ export const anyApache: Pick<
   ],
   "encoded-slash": [at("vhost", "# Without it every URL with %2F is answered 404.", "AllowEncodedSlashes NoDecode")],
   "response-head": "Apache takes lines of up to 8 KiB in a response's head",
-  subrequest: "Apache has no request that is asked before another",
 };
 
 /** The commands that put a site in force. */

@@ -52,6 +52,7 @@ export const fcgid: Dialect = {
     "chunked-upload": [],
     events: unbuffered,
     stream: unbuffered,
+    subrequest: "mod_fcgid makes no sub-request that could check; an Authorizer can",
     kept: "mod_fcgid makes a connection for each request",
     slow: ({ timeoutSeconds }) => [
       at("vhost", `FcgidIOTimeout ${timeoutSeconds}`),

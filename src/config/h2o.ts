@@ -58,7 +58,7 @@ export const h2o: Dialect = {
     stream: [],
     kept: "h2o 2.2 can end by an assertion when it keeps connections",
     slow: ({ timeoutSeconds = 0 }) => [at("path", `fastcgi.timeout.io: ${timeoutSeconds * 1000}`)],
-    subrequest: "h2o has no request that is asked before another",
+    subrequest: "h2o makes no sub-requests",
   },
   files: (site, places) => [{ path: "/etc/h2o/h2o.conf", placement: "in place of hosts:", text: frame(site, places) }],
   check: () => ["h2o --mode test --conf /etc/h2o/h2o.conf"],

@@ -90,7 +90,7 @@ export const haproxy: Dialect = {
     ],
     kept: [at("backend", "http-reuse always")],
     slow: ({ timeoutSeconds }) => [at("backend", `timeout server ${timeoutSeconds}s`)],
-    subrequest: "HAProxy has no request that is asked before another",
+    subrequest: "HAProxy makes no sub-requests",
   },
   files: (
     site,

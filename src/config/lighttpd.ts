@@ -72,7 +72,7 @@ export const lighttpd: Dialect = {
     stream: streams,
     kept: "lighttpd makes a connection for each request",
     slow: ({ timeoutSeconds }) => [at("backend", `"read-timeout" => ${timeoutSeconds}`)],
-    subrequest: "lighttpd has no request that is asked before another",
+    subrequest: "lighttpd makes no sub-request that could check; an Authorizer can",
   },
   files: (site, places) => [
     {

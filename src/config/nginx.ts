@@ -15,15 +15,16 @@ function address({ name, addresses }: Site): ConfigLines[] {
   return [at("http", braces(`upstream ${name}`, lines)), at("location", `fastcgi_pass ${name};`)];
 }
 
-/** Only what a trusted proxy says of TLS is believed. */
-function https({ proxies }: Site): ConfigLines[] {
+/** Only what a trusted proxy says of TLS is believed. Variables are all servers' own: each site has its names. */
+function https({ name, proxies }: Site): ConfigLines[] {
   const trusted = proxies.map((network) => `${network} on;`);
+  const header = "$http_x_forwarded_proto";
   return [
-    at("http", braces("geo $realip_remote_addr $from_proxy", ["default off;", ...trusted])),
-    at("http", braces("map $from_proxy:$http_x_forwarded_proto $proxy_https", ['default "";', "on:https on;"])),
+    at("http", braces(`geo $realip_remote_addr $${name}_proxy`, ["default off;", ...trusted])),
+    at("http", braces(`map $${name}_proxy:${header} $${name}_https`, ['default "";', "on:https on;"])),
     // Else nginx makes an http: URL of a Location that is a path.
     at("server", "absolute_redirect off;"),
-    at("location", "fastcgi_param HTTPS $proxy_https if_not_empty;"),
+    at("location", `fastcgi_param HTTPS $${name}_https if_not_empty;`),
   ];
 }
 

@@ -75,8 +75,8 @@ export interface Site {
   readonly auth: string | undefined;
 }
 
-const PATH = /^(?:\/[\w.+@~-]+)+$/;
-const URL_PATH = /^(?:\/[\w.~-]+)+$/;
+const PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.+@~-]+)+$/;
+const URL_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/;
 const HOST =
   /^(?=.{1,253}$)((?:[\dA-Za-z](?:[\dA-Za-z-]{0,61}[\dA-Za-z])?\.)*[\dA-Za-z](?:[\dA-Za-z-]{0,61}[\dA-Za-z])?)(?::(\d{1,5}))?$/;
 const WORD = /^[\w./:=@,+%~-]+$/;
@@ -163,8 +163,7 @@ function readAddress(text: string): SiteAddress {
 function urlPath(option: string, path: string): string {
   const bare = String(path).replace(/\/$/, "");
   if (bare === "") return "";
-  const isPlain = URL_PATH.test(bare) && !/\/\.{1,2}(?:\/|$)/.test(bare);
-  if (!isPlain) throw refuse(option, path, "write a path such as /app, of the letters A-Z a-z 0-9 . _ ~ -");
+  if (!URL_PATH.test(bare)) throw refuse(option, path, "write a path such as /app, of the letters A-Z a-z 0-9 . _ ~ -");
   return bare;
 }
 

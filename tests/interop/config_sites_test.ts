@@ -88,6 +88,36 @@ for (const server of webServers) {
   });
 }
 
+for (const server of ["nginx", "apache", "lighttpd", "caddy"] as const) {
+  Deno.test({
+    name: `two applications behind ${server} keep apart`,
+    ignore: missing[server] ?? true,
+    fn: () =>
+      withFolder(async () => {
+        await using one = await listen({ port: 0 }, "one");
+        await using two = await listen({ port: 0 }, "two");
+        const port = freePort();
+        const [first, second] = [{ app: one, trustProxy: "127.0.0.0/8" }, { app: two, trustProxy: "10.0.0.0/8" }].map(
+          ({ app, trustProxy }, index) =>
+            webServerConfig(server, {
+              listen: addressOf(app, server),
+              host: `${["one", "two"][index]}.example:${port}`,
+              trustProxy,
+            }),
+        );
+        const both = [first, second].map((config) => config!.text).join("");
+        const files = [{ ...first!.files[0]!, text: both }];
+        await using _web = await startOnDebian(server, { files, modules: first!.modules, port });
+        const proxied = [["X-Forwarded-For", "198.51.100.7"], ["X-Forwarded-Proto", "https"]] as const;
+        for (const [name, scheme] of [["one", "https"], ["two", "http"]] as const) {
+          const headers = [["Host", `${name}.example:${port}`], ...proxied] as const;
+          const told: Told = JSON.parse(text(await request(port, "GET", "/a", { headers })));
+          assertEquals([told.name, told.url], [name, `${scheme}://${name}.example:${port}/a`]);
+        }
+      }),
+  });
+}
+
 for (const server of ["nginx", "caddy"] as const) {
   Deno.test({
     name: `the application's own check lets through behind ${server}, and is asked for its own URL`,

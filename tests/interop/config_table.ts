@@ -57,5 +57,6 @@ export function abilityTable(findings: Findings): string {
     const needs = Object.keys(rows).filter((name) => name !== "gone" && name !== "broken") as Need[];
     return needs.flatMap((need) => mendingLines(server, need, { header: "32k" }).cannot ?? []);
   }));
-  return [...table, "", ...[...reasons].map((reason) => `- ${reason}.`), ""].join("\n");
+  const legend = "`config`: with the lines, or the option of `serve`, that `webfcgi config` writes.";
+  return [legend, "", ...table, "", ...[...reasons].map((reason) => `- ${reason}.`), ""].join("\n");
 }

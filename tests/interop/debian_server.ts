@@ -184,7 +184,7 @@ async function placeApache(
     `Listen ${port}`,
     ...texts.slice(0, -1),
     `<VirtualHost *:${port}>\n  DocumentRoot ${run}/html\n</VirtualHost>`,
-    texts.at(-1)!.replace(/^Listen .*/m, ""),
+    texts.at(-1)!.replaceAll(/^Listen .*/gm, ""),
   ];
   return await write(run, "apache2.conf", frame.join("\n"));
 }
