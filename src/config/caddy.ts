@@ -41,7 +41,7 @@ function frame(site: Site, places: Places): string {
   const upstreams = addresses.map(upstream).join(" ");
   const transport = (lines: string[]): string =>
     lines.length === 0 ? "transport fastcgi" : braces("transport fastcgi", lines, TAB);
-  const balance = addresses.length === 1 ? [] : ["lb_policy least_conn", "lb_try_duration 1s", "fail_duration 10s"];
+  const balance = addresses.length === 1 ? [] : ["lb_policy least_conn", "lb_try_duration 1s", "fail_duration 1s"];
   const handle = spaced([
     ...places("handle"),
     ...auth === undefined ? [] : [

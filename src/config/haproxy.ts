@@ -25,7 +25,9 @@ function trusted({ proxies }: Site): string {
 
 function frame(site: Site, places: Places): string {
   const { name, host, port, mount, addresses } = site;
-  const [balance, check] = addresses.length > 1 ? [["balance leastconn", "option redispatch"], " check"] : [[], ""];
+  const [balance, check] = addresses.length > 1
+    ? [["balance leastconn", "option redispatch"], " check inter 1s fall 1 rise 1"]
+    : [[], ""];
   const named = host === undefined ? "" : ` { req.hdr(host),host_only -i ${host} }`;
   const use = mount === ""
     ? [`use_backend ${name}${named === "" ? "" : ` if${named}`}`]

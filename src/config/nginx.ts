@@ -7,9 +7,11 @@ const UNITS = ["", "k", "m", "g"];
 
 /** An upstream even for one address: only there connections can be kept. */
 function address({ name, addresses }: Site): ConfigLines[] {
+  const several = addresses.length > 1;
   const lines = [
-    ...addresses.length > 1 ? ["least_conn;"] : [],
-    ...addresses.map((address) => `server ${hostPort(address)};`),
+    ...several ? ["least_conn;"] : [],
+    // By default one that has been restarted has no requests for ten seconds.
+    ...addresses.map((address) => `server ${hostPort(address)}${several ? " fail_timeout=1s" : ""};`),
     "keepalive 8;",
   ];
   return [at("http", braces(`upstream ${name}`, lines)), at("location", `fastcgi_pass ${name};`)];

@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { allow, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { authorizerVariables, type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertLess } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 import { textOrError } from "./application.ts";
 
 /** What the process holds on to in the heap. */
@@ -32,7 +32,7 @@ async function between(
   body: (client: Client, server: ReturnType<typeof serve>) => Promise<void>,
 ): Promise<void> {
   const where = handlers.path === undefined ? { port: 0 } : {};
-  const server = serve({ ...where, onListen: () => {}, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
+  const server = serve({ ...where, quiet: true, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
   await server.ready;
   const { addr } = server;
   const client = createClient({
@@ -64,7 +64,7 @@ const echo: Handlers = {
 
 const modes: readonly [string, ClientOptions][] = [
   ["each on a connection of its own", {}],
-  ["on kept connections", { keepConn: true }],
+  ["on kept connections", { keepAlive: true }],
   ["on shared connections", { multiplex: true, maxConnections: 2 }],
 ];
 
@@ -202,7 +202,7 @@ Deno.test("fetch asks an Authorizer", () =>
 
 for (const size of [3, 200_000]) {
   Deno.test(`fetch gives a Filter its body and a file of ${size} bytes`, () =>
-    between({ keepConn: true }, {
+    between({ keepAlive: true }, {
       ...echo,
       filter: async (request, info) => {
         const data = new Uint8Array(await new Response(info.data).arrayBuffer());
@@ -225,6 +225,6 @@ for (const size of [3, 200_000]) {
 }
 
 Deno.test("Client.capabilities tells what our server says", () =>
-  between({}, { ...echo, maxConnections: 5, maxRequests: 6, multiplex: false }, async (client) => {
-    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: false });
+  between({}, { ...echo, maxConnections: 5, maxRequests: 6 }, async (client) => {
+    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: true });
   }));

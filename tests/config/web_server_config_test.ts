@@ -152,7 +152,7 @@ Deno.test("webServerConfig has Caddy get a certificate for a name alone", () => 
 
 Deno.test("webServerConfig writes an address for each worker", () => {
   const { text } = webServerConfig("nginx", { listen: "/run/app-%n.sock", workers: 3 });
-  for (const number of [1, 2, 3]) assertStringIncludes(text, `server unix:/run/app-${number}.sock;`);
+  for (const number of [1, 2, 3]) assertStringIncludes(text, `server unix:/run/app-${number}.sock fail_timeout=1s;`);
   assertStringIncludes(text, "least_conn;");
 });
 

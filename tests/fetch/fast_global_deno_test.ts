@@ -2,7 +2,7 @@ import { serve } from "@webfcgi/webfcgi";
 import { assertEquals } from "../std/assert.ts";
 
 Deno.test("Deno.serve and caches take a Response when fastResponse is set", async () => {
-  await serve({ port: 0, onListen: () => {}, fastResponse: true }, () => new Response()).close();
+  await serve({ port: 0, quiet: true, fastResponse: true }, () => new Response()).close();
   const make = [() => new Response("text", { status: 201 }), () => Response.json({ a: 1 }), () => new Response(null)];
   let turn = 0;
   const http = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => make[turn]!());

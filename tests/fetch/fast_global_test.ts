@@ -8,10 +8,10 @@ import { encode } from "../server/web_server.ts";
 /** Defines a test under `fastResponse`; the global is put back for the tests that share the process. */
 function fastTest(name: string, body: (native: typeof Response) => unknown): void {
   Deno.test(`${name} when fastResponse is set`, async () => {
-    await serve({ port: 0, onListen: () => {} }, () => new Response()).close();
+    await serve({ port: 0, quiet: true }, () => new Response()).close();
     const native = Response;
     try {
-      await serve({ port: 0, onListen: () => {}, fastResponse: true }, () => new Response()).close();
+      await serve({ port: 0, quiet: true, fastResponse: true }, () => new Response()).close();
       await body(native);
     } finally {
       globalThis.Response = native;
@@ -24,7 +24,7 @@ fastTest("Response is another, once", async (native) => {
   assertNotStrictEquals(Response, native);
   assertEquals([memoryParts(new native("x")), memoryParts(new Response("x"))?.body], [undefined, "x"]);
   const fast = Response;
-  await serve({ port: 0, onListen: () => {}, fastResponse: true }, () => new Response()).close();
+  await serve({ port: 0, quiet: true, fastResponse: true }, () => new Response()).close();
   assertStrictEquals(Response, fast);
 });
 

@@ -98,14 +98,14 @@ const asks: readonly AskOptions[] = [
 export function frameworkTest(framework: string, makeApp: (surroundings: Surroundings) => Handler): void {
   Deno.test(`${framework} answers as it does to the runtime's own Request`, async () => {
     // Only then has Bun's Response a Content-Type, with whatever Request.
-    await serve({ port: 0, onListen: () => {} }, () => new Response()).close();
+    await serve({ port: 0, quiet: true }, () => new Response()).close();
     const AdoptedResponse = Response;
     const { error } = console;
     // Frameworks write to the console what a route throws.
     console.error = () => {};
     const backend = await startBackend();
     try {
-      const native = await answersOf(makeApp, backend.origin, { nativeRequest: true });
+      const native = await answersOf(makeApp, backend.origin, { request: "native" });
       const own = await answersOf(makeApp, backend.origin, {});
       for (const [i, answered] of native.entries()) assertEquals(own[i], answered);
       const fast = await answersOf(makeApp, backend.origin, { fastResponse: true });

@@ -33,7 +33,7 @@ for (const site of sites) {
           const path = `${folder}/app.sock`;
           await using server = serve({
             ...socket === "TCP" ? { port: 0 } : { path, mode: 0o666 },
-            onListen: () => {},
+            quiet: true,
             onError: () => undefined,
           }, createApp());
           await server.ready;

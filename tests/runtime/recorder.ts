@@ -5,7 +5,7 @@ import { latin1Text } from "../helpers/bytes.ts";
 import { until } from "../helpers/waiting.ts";
 import type { Accept, Addr, Transport, TransportSink } from "../../src/runtime/transport.ts";
 
-export { sleep, until } from "../helpers/waiting.ts";
+export { sleep, until, UNTIL_MS } from "../helpers/waiting.ts";
 
 /** What a {@linkcode Recorder} does of itself. */
 export interface Behaviour {

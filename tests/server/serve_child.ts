@@ -6,7 +6,7 @@ import process from "node:process";
 import { serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
 import { WebServer } from "./web_server.ts";
 
-const quiet = { port: 0, onListen: () => {} };
+const quiet = { port: 0, quiet: true };
 
 async function startServer(options: ServeOptions = quiet): Promise<Server> {
   const server = serve(options, () => new Response("ok"));
@@ -15,13 +15,13 @@ async function startServer(options: ServeOptions = quiet): Promise<Server> {
 }
 
 /** Prints what has become of the global classes, and of a request. */
-async function globals(nativeRequest: boolean): Promise<void> {
+async function globals(patchGlobals: boolean): Promise<void> {
   const names = ["Request", "Response", "fetch", "Headers", "AbortController", "ReadableStream"] as const;
   const before = names.map((name) => globalThis[name]);
   const BeforeRequest = Request;
   const BeforeResponse = Response;
   let isNative = false;
-  const server = serve({ ...quiet, nativeRequest }, (request) => {
+  const server = serve({ ...quiet, patchGlobals }, (request) => {
     isNative = Object.getPrototypeOf(request) === BeforeRequest.prototype;
     return new Response("ok");
   });
@@ -52,9 +52,11 @@ async function globals(nativeRequest: boolean): Promise<void> {
   }));
 }
 
+const hello = (): Response => new Response("ok");
+
 const roles: Readonly<Record<string, () => Promise<void>>> = {
-  ownRequest: () => globals(false),
-  nativeRequest: () => globals(true),
+  ownRequest: () => globals(true),
+  unpatched: () => globals(false),
 
   /** Ends by itself, though server and connections are open. */
   async unref() {
@@ -77,6 +79,28 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
     await server.shutdown();
     await web.close();
     process.on("exit", () => console.log("exit"));
+  },
+
+  /** Says what comes of `serve` with the options in the next argument, which is JSON. */
+  async options() {
+    const text = process.argv[3];
+    const server = text === undefined ? serve(hello) : serve(JSON.parse(text), hello);
+    try {
+      await server.ready;
+    } catch (error) {
+      console.log((error as Error).message);
+    }
+    process.exit(0);
+  },
+
+  /** Listens on a path again and again. */
+  async listenOften() {
+    for (let i = 0; i < 30; i++) {
+      const server = serve({ path: process.argv[3]!, mode: 0o600, quiet: true }, hello);
+      await server.ready;
+      await server.close();
+    }
+    console.log("ok");
   },
 
   /** Fails because the port is taken, and no one looks at the server's promises. */
