@@ -31,8 +31,9 @@ function files(site: Site, places: Places): ConfigFile[] {
   const words = places("ProxyPass");
   const [address, ...more] = addresses;
   const location = places("location");
+  // By default one that has been restarted has no requests for a minute.
   const members = addresses.map((address, index) =>
-    ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words].join(" ")
+    ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words, "retry=1"].join(" ")
   );
   const pass = address === undefined || more.length > 0
     ? [
@@ -52,7 +53,6 @@ function modules({ addresses, proxies }: Site): string[] {
 }
 
 export const apache: Dialect = {
-  title: "Apache",
   needs: {
     ...anyApache,
     address: [],

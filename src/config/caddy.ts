@@ -64,7 +64,6 @@ function frame(site: Site, places: Places): string {
 }
 
 export const caddy: Dialect = {
-  title: "Caddy",
   needs: {
     address: [],
     mount: ({ mount }) => mount === "" ? [] : [at("transport", `split ${mount}`)],

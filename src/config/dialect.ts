@@ -49,6 +49,7 @@ export type Need =
 export interface ConfigLines {
   /** The block or section, in the web server's own words, such as `location`; `application`: an option of `serve`. */
   readonly place: string;
+  /** One line, or several that stay together. */
   readonly text: string;
 }
 
@@ -57,8 +58,6 @@ export type Answer = readonly ConfigLines[] | string;
 
 /** A web server's way to say things. */
 export interface Dialect {
-  /** Its name in sentences. */
-  readonly title: string;
   readonly needs: Readonly<Record<Need, Answer | ((site: Site) => Answer)>>;
   /** Puts lines into their places, in the files where they belong. */
   readonly files: (site: Site, at: Places) => ConfigFile[];

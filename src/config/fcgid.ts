@@ -36,7 +36,6 @@ function unbuffered(): ConfigLines[] {
 }
 
 export const fcgid: Dialect = {
-  title: "mod_fcgid",
   needs: {
     ...anyApache,
     address: ({ workers }) => workers === undefined ? [] : [at("vhost", `FcgidMaxProcessesPerClass ${workers}`)],

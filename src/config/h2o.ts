@@ -38,7 +38,6 @@ function frame(site: Site, places: Places): string {
 }
 
 export const h2o: Dialect = {
-  title: "h2o",
   needs: {
     address,
     mount: ({ mount }) => mount === "" ? [] : [at("application", `--mount ${mount}`)],

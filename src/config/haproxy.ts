@@ -50,7 +50,6 @@ function frame(site: Site, places: Places): string {
 }
 
 export const haproxy: Dialect = {
-  title: "HAProxy",
   needs: {
     address: [],
     mount: (

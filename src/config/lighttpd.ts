@@ -51,7 +51,6 @@ function frame(site: Site, places: Places): string {
 }
 
 export const lighttpd: Dialect = {
-  title: "lighttpd",
   needs: {
     address: ({ mount }) => mount === "" ? [at("backend", '"fix-root-scriptname" => "enable"')] : [],
     mount: [],

@@ -62,7 +62,6 @@ function frame(site: Site, places: Places): string {
 }
 
 export const nginx: Dialect = {
-  title: "nginx",
   needs: {
     address,
     mount: ({ mount }) => mount === "" ? [] : [at("location", `fastcgi_param SCRIPT_NAME ${mount};`)],

@@ -37,11 +37,8 @@ type Fault = string | undefined;
 /** What lies in each static folder, and beside it. */
 export const files = { "hello.txt": "hello from a file\n", "../secret.txt": "not for the world\n" } as const;
 
-/** The sizes that the options ask for. */
-export const sizes: { readonly upload: number; readonly timeoutSeconds: number } = {
-  upload: 3 * 1024 * 1024,
-  timeoutSeconds: 2,
-};
+/** The largest upload that the options ask for. */
+export const uploadLimit: number = 3 * 1024 * 1024;
 
 function ask(visit: Visit, target: string, options?: RequestOptions, method = "GET"): Promise<HttpResponse> {
   return request(visit.port, method, visit.mount + target, options);
@@ -138,9 +135,9 @@ async function upload(visit: Visit, size: number): Promise<boolean> {
 
 /** A limit that is written down holds both ways. */
 async function checkUpload(visit: Visit): Promise<Fault> {
-  if (!await upload(visit, sizes.upload - 1000)) return "an upload within the limit does not arrive";
+  if (!await upload(visit, uploadLimit - 1000)) return "an upload within the limit does not arrive";
   const isLimited = mendingLines(visit.server, "upload").lines.length > 0;
-  return isLimited && await upload(visit, sizes.upload + 500_000) ? "an upload above the limit arrives" : undefined;
+  return isLimited && await upload(visit, uploadLimit + 500_000) ? "an upload above the limit arrives" : undefined;
 }
 
 async function checkChunked(visit: Visit): Promise<Fault> {
@@ -186,7 +183,8 @@ async function checkKept(visit: Visit): Promise<Fault> {
 }
 
 async function checkSlow(visit: Visit): Promise<Fault> {
-  const [short, long] = await Promise.all([ask(visit, "/silent?ms=1000"), ask(visit, "/silent?ms=4500")]);
+  const late = Number(visit.options.timeoutSeconds) * 1000 + 2500;
+  const [short, long] = await Promise.all([ask(visit, "/silent?ms=1000"), ask(visit, `/silent?ms=${late}`)]);
   if (text(short) !== "at last") return `a second of silence is answered ${short.status}`;
   return text(long) === "at last" ? "silence is not limited" : undefined;
 }

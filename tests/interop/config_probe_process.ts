@@ -5,4 +5,4 @@ import { serve } from "../../mod.ts";
 import { createProbe } from "./config_probe.ts";
 
 const [, , mount] = process.argv;
-serve({ ...mount === undefined ? {} : { mount }, onListen: () => {} }, createProbe());
+serve({ ...mount === undefined ? {} : { mount }, quiet: true }, createProbe());

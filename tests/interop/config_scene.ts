@@ -14,7 +14,7 @@ import { writeNeeds } from "../../src/config/web_servers.ts";
 import { bundle } from "../helpers/bundle.ts";
 import { findProgram } from "../helpers/programs.ts";
 import { assertEquals } from "../std/assert.ts";
-import { type checks, files, runChecks, sizes, type Visit } from "./config_checks.ts";
+import { type checks, files, runChecks, uploadLimit, type Visit } from "./config_checks.ts";
 import { createProbe } from "./config_probe.ts";
 import { type Given, isRoot, startOnDebian } from "./debian_server.ts";
 import { childrenOf } from "./processes.ts";
@@ -55,7 +55,7 @@ export function bareFiles(server: WebServerName, options: WebServerConfigOptions
 
 /** Serves the probing application in this process. */
 export async function listen(options: ServeOptions, name = "", seen: string[] = []): Promise<Server> {
-  const server = serve({ ...options, onListen: () => {}, onError: () => undefined }, createProbe(name, seen));
+  const server = serve({ ...options, quiet: true, onError: () => undefined }, createProbe(name, seen));
   await server.ready;
   return server;
 }
@@ -79,10 +79,11 @@ export function staticFolders(folder: string, mount: string): StaticFolder[] {
 export function allOptions(server: WebServerName, folder: string): WebServerConfigOptions {
   const options: WebServerConfigOptions = {
     mount: "/app",
-    upload: sizes.upload,
+    upload: uploadLimit,
     // Apache passes no longer ones on.
     header: server === "apache" ? 15 * 1024 : 32 * 1024,
-    timeoutSeconds: sizes.timeoutSeconds,
+    // With mod_fcgid, the start of a process counts.
+    timeoutSeconds: server === "fcgid" ? 6 : 2,
     stream: true,
     trustProxy: "127.0.0.0/8",
     static: staticFolders(folder, "/app"),

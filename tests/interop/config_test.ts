@@ -69,7 +69,7 @@ for (const server of webServers) {
             ...options,
             host: `localhost:${port}`,
             ...server === "fcgid"
-              ? { command: (bare ? bareScript : fullScript)!, workers: 2 }
+              ? { command: (bare ? bareScript : fullScript)!, workers: 3 }
               : { listen: addressOf(bare ? plain : told, server) },
           };
           const { files, modules } = webServerConfig(server, own);
