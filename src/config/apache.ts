@@ -20,7 +20,7 @@ const MAX_HEADER = 15 * 1024;
 /** Files before the application, which else would have them all. */
 function folders(site: Site): ConfigLines[] {
   const inside = site.folders.filter(({ url }) => url.startsWith(`${site.mount}/`));
-  return [...inside.map(({ url }) => at("vhost", `ProxyPass ${url} !`)), ...folderLines(site)];
+  return [...inside.map(({ url }) => at("VirtualHost", `ProxyPass ${url} !`)), ...folderLines(site)];
 }
 
 /** Where requests go: an address, or a balancer of several. */
@@ -30,7 +30,7 @@ function files(site: Site, places: Places): ConfigFile[] {
   const path = mount === "" ? "/" : "";
   const words = places("ProxyPass");
   const [address, ...more] = addresses;
-  const location = places("location");
+  const location = places("Location");
   // By default one that has been restarted has no requests for a minute.
   const members = addresses.map((address, index) =>
     ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words, "retry=1"].join(" ")
@@ -56,11 +56,11 @@ export const apache: Dialect = {
   needs: {
     ...anyApache,
     address: [],
-    mount: [at("vhost", 'SetEnvIf Request_URI "^" proxy-fcgi-pathinfo=unescape')],
+    mount: [at("VirtualHost", 'SetEnvIf Request_URI "^" proxy-fcgi-pathinfo=unescape')],
     prefix: [],
     static: folders,
     host: [],
-    authorization: [at("location", "# Without it the Authorization header is withheld.", "CGIPassAuth On")],
+    authorization: [at("Location", "# Without it the Authorization header is withheld.", "CGIPassAuth On")],
     "request-head": (site) =>
       (site.header ?? 0) > MAX_HEADER ? "Apache passes headers of up to 15k on" : requestHead(site),
     // LimitRequestBody does not hold for mod_proxy_fcgi.

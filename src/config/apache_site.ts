@@ -13,11 +13,11 @@ export function section(head: string, lines: readonly string[]): string {
 export function siteFiles(site: Site, places: Places, vhost: readonly string[]): ConfigFile[] {
   const { name, host = "localhost", port } = site;
   const placement = "a file of its own";
-  const conf = places("conf");
+  const conf = places("conf-enabled");
   const text = [
     ...site.header === undefined ? [] : ["# Response headers of more than 8 KiB do not pass: Apache's limit is fixed."],
     ...port === 80 ? [] : [`Listen ${port}`],
-    section(`VirtualHost *:${port}`, spaced([`ServerName ${host}`, ...linesFirst(places("vhost")), ...vhost])),
+    section(`VirtualHost *:${port}`, spaced([`ServerName ${host}`, ...linesFirst(places("VirtualHost")), ...vhost])),
   ];
   return [
     ...conf.length === 0
@@ -30,7 +30,7 @@ export function siteFiles(site: Site, places: Places, vhost: readonly string[]):
 /** Folders that Apache serves. */
 export function folderLines({ folders }: Site): ConfigLines[] {
   return folders.map(({ url, folder }) =>
-    at("vhost", `Alias ${url} ${folder}`, section(`Directory ${folder}`, ["Require all granted"]))
+    at("VirtualHost", `Alias ${url} ${folder}`, section(`Directory ${folder}`, ["Require all granted"]))
   );
 }
 
@@ -38,7 +38,7 @@ export function folderLines({ folders }: Site): ConfigLines[] {
 function https({ proxies }: Site): ConfigLines[] {
   const isHttps = "%{HTTP:X-Forwarded-Proto} == 'https'";
   return proxies.map((network) =>
-    at("vhost", `SetEnvIfExpr "%{CONN_REMOTE_ADDR} -ipmatch '${network}' && ${isHttps}" HTTPS=on`)
+    at("VirtualHost", `SetEnvIfExpr "%{CONN_REMOTE_ADDR} -ipmatch '${network}' && ${isHttps}" HTTPS=on`)
   );
 }
 
@@ -46,7 +46,7 @@ function https({ proxies }: Site): ConfigLines[] {
 export function requestHead({ header }: Site): ConfigLines[] {
   return [
     at(
-      "conf",
+      "conf-enabled",
       "# Here it is read before all sites: in a later one it has no effect.",
       `LimitRequestFieldSize ${header}`,
     ),
@@ -60,10 +60,12 @@ export const anyApache: Pick<
 > = {
   https,
   "client-address": ({ proxies }) => [
-    at("vhost", "RemoteIPHeader X-Forwarded-For"),
-    ...proxies.map((network) => at("vhost", `RemoteIPInternalProxy ${network}`)),
+    at("VirtualHost", "RemoteIPHeader X-Forwarded-For"),
+    ...proxies.map((network) => at("VirtualHost", `RemoteIPInternalProxy ${network}`)),
   ],
-  "encoded-slash": [at("vhost", "# Without it every URL with %2F is answered 404.", "AllowEncodedSlashes NoDecode")],
+  "encoded-slash": [
+    at("VirtualHost", "# Without it every URL with %2F is answered 404.", "AllowEncodedSlashes NoDecode"),
+  ],
   "response-head": "Apache takes lines of up to 8 KiB in a response's head",
 };
 

@@ -22,7 +22,7 @@ function https({ proxies }: Site): ConfigLines[] {
   return [
     at("site", braces("@https", [`remote_ip ${proxies.join(" ")}`, "header X-Forwarded-Proto https"], TAB)),
     at("site", "vars @https app_https on"),
-    at("transport", "env HTTPS {http.vars.app_https}"),
+    at("transport fastcgi", "env HTTPS {http.vars.app_https}"),
   ];
 }
 
@@ -32,7 +32,7 @@ function clientAddress({ proxies }: Site): ConfigLines[] {
     at("site", braces("@forwarded", lines, TAB)),
     at("site", "vars app_client {remote_host}"),
     at("site", "vars @forwarded app_client {re.client.1}"),
-    at("transport", "env REMOTE_ADDR {http.vars.app_client}"),
+    at("transport fastcgi", "env REMOTE_ADDR {http.vars.app_client}"),
   ];
 }
 
@@ -46,17 +46,21 @@ function frame(site: Site, places: Places): string {
     ...places("handle"),
     ...auth === undefined ? [] : [
       braces(`forward_auth ${upstreams}`, [
-        ...places("auth"),
-        transport([...places("transport"), ...places("subrequest")]),
+        ...places("forward_auth"),
+        transport([...places("transport fastcgi"), ...places("transport fastcgi of forward_auth")]),
       ], TAB),
     ],
-    braces(`reverse_proxy ${upstreams}`, [...balance, ...places("proxy"), transport(places("transport"))], TAB),
+    braces(`reverse_proxy ${upstreams}`, [
+      ...balance,
+      ...places("reverse_proxy"),
+      transport(places("transport fastcgi")),
+    ], TAB),
   ]);
   return braces(
     siteAddress(site),
     spaced([
       ...places("site"),
-      ...mount === "" ? [] : [`@app path ${mount} ${mount}/*`],
+      ...mount === "" ? [] : [places("matcher")[0] ?? `@app path ${mount}/*`],
       braces(mount === "" ? "handle" : "handle @app", handle, TAB),
     ]),
     TAB,
@@ -66,8 +70,8 @@ function frame(site: Site, places: Places): string {
 export const caddy: Dialect = {
   needs: {
     address: [],
-    mount: ({ mount }) => mount === "" ? [] : [at("transport", `split ${mount}`)],
-    prefix: [],
+    mount: ({ mount }) => mount === "" ? [] : [at("transport fastcgi", `split ${mount}`)],
+    prefix: ({ mount }) => mount === "" ? [] : [at("matcher", `@app path ${mount} ${mount}/*`)],
     static: ({ folders }) =>
       folders.map(({ url, folder }) =>
         at("site", braces(`handle_path ${url}*`, [`root * ${folder}`, "file_server"], TAB))
@@ -84,13 +88,13 @@ export const caddy: Dialect = {
     "request-head": [],
     "response-head": [],
     events: [],
-    stream: [at("proxy", "flush_interval -1")],
+    stream: [at("reverse_proxy", "flush_interval -1")],
     kept: "Caddy makes a connection for each request",
-    slow: ({ timeoutSeconds }) => [at("transport", `read_timeout ${timeoutSeconds}s`)],
+    slow: ({ timeoutSeconds }) => [at("transport fastcgi", `read_timeout ${timeoutSeconds}s`)],
     subrequest: ({ auth, mount }) => [
-      ...auth === undefined ? [] : [at("auth", `uri ${auth}`)],
+      ...auth === undefined ? [] : [at("forward_auth", `uri ${auth}`)],
       // Else it is the page's.
-      at("subrequest", `env REQUEST_URI ${auth ?? `${mount}/auth`}`),
+      at("transport fastcgi of forward_auth", `env REQUEST_URI ${auth ?? `${mount}/auth`}`),
     ],
   },
   files: (

@@ -20,7 +20,7 @@ function script({ command }: Site): { folder: string; name: string; path: string
 function files(site: Site, places: Places): ConfigFile[] {
   const { folder, name, path } = script(site);
   const { mount } = site;
-  const lines = ["SetHandler fcgid-script", "Options +ExecCGI", "Require all granted", ...places("files")];
+  const lines = ["SetHandler fcgid-script", "Options +ExecCGI", "Require all granted", ...places("Files")];
   return siteFiles(site, places, [
     section(`Directory ${folder}`, [section(`Files ${name}`, lines)]),
     mount === "" ? `Alias / ${path}/` : `Alias ${mount} ${path}`,
@@ -32,21 +32,21 @@ function modules({ proxies }: Site): string[] {
 }
 
 function unbuffered(): ConfigLines[] {
-  return [at("vhost", "# Without it streams and events arrive at their end.", "FcgidOutputBufferSize 0")];
+  return [at("VirtualHost", "# Without it streams and events arrive at their end.", "FcgidOutputBufferSize 0")];
 }
 
 export const fcgid: Dialect = {
   needs: {
     ...anyApache,
-    address: ({ workers }) => workers === undefined ? [] : [at("vhost", `FcgidMaxProcessesPerClass ${workers}`)],
+    address: ({ workers }) => workers === undefined ? [] : [at("VirtualHost", `FcgidMaxProcessesPerClass ${workers}`)],
     mount: [],
     prefix: [],
     static: folderLines,
     host: [],
-    authorization: [at("files", "# Without it the Authorization header is withheld.", "CGIPassAuth On")],
+    authorization: [at("Files", "# Without it the Authorization header is withheld.", "CGIPassAuth On")],
     "request-head": requestHead,
     upload: ({ upload }) => [
-      at("vhost", "# Without it uploads above 128 KiB are answered 500.", `FcgidMaxRequestLen ${upload}`),
+      at("VirtualHost", "# Without it uploads above 128 KiB are answered 500.", `FcgidMaxRequestLen ${upload}`),
     ],
     "chunked-upload": [],
     events: unbuffered,
@@ -54,8 +54,8 @@ export const fcgid: Dialect = {
     subrequest: "mod_fcgid makes no sub-request that could check; an Authorizer can",
     kept: "mod_fcgid makes a connection for each request",
     slow: ({ timeoutSeconds }) => [
-      at("vhost", `FcgidIOTimeout ${timeoutSeconds}`),
-      at("vhost", `FcgidBusyTimeout ${timeoutSeconds}`),
+      at("VirtualHost", `FcgidIOTimeout ${timeoutSeconds}`),
+      at("VirtualHost", `FcgidBusyTimeout ${timeoutSeconds}`),
     ],
   },
   files,

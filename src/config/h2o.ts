@@ -19,19 +19,19 @@ function connect(address: SiteAddress): string {
 }
 
 function address({ addresses: [first, ...more] }: Site): ConfigLines[] | string {
-  return first === undefined || more.length > 0 ? "h2o takes one address" : [at("path", connect(first))];
+  return first === undefined || more.length > 0 ? "h2o takes one address" : [at("the path", connect(first))];
 }
 
 function frame(site: Site, places: Places): string {
   const { host, port, mount } = site;
   const name = host === undefined ? "default" : `"${host}${port === 80 ? "" : `:${port}`}"`;
   return [
-    ...places("global"),
+    ...places("h2o.conf"),
     ...places("application").map((option) => `# h2o does not say where ${mount} ends: serve needs ${option}.`),
     entry("hosts", [
       entry(name, [
         ...port === 80 ? [] : [entry("listen", [`port: ${port}`])],
-        entry("paths", [...places("paths"), entry(`"${mount || "/"}"`, places("path"))]),
+        entry("paths", [...places("paths"), entry(`"${mount || "/"}"`, places("the path"))]),
       ]),
     ]),
   ].join("\n");
@@ -49,14 +49,14 @@ export const h2o: Dialect = {
     "client-address": noProxies,
     authorization: [],
     "encoded-slash": [],
-    upload: ({ upload }) => [at("global", `limit-request-body: ${upload}`)],
+    upload: ({ upload }) => [at("h2o.conf", `limit-request-body: ${upload}`)],
     "chunked-upload": [],
     "request-head": [],
     "response-head": [],
     events: [],
     stream: [],
     kept: "h2o 2.2 can end by an assertion when it keeps connections",
-    slow: ({ timeoutSeconds = 0 }) => [at("path", `fastcgi.timeout.io: ${timeoutSeconds * 1000}`)],
+    slow: ({ timeoutSeconds = 0 }) => [at("the path", `fastcgi.timeout.io: ${timeoutSeconds * 1000}`)],
     subrequest: "h2o makes no sub-requests",
   },
   files: (site, places) => [{ path: "/etc/h2o/h2o.conf", placement: "in place of hosts:", text: frame(site, places) }],

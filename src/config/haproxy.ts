@@ -23,19 +23,26 @@ function trusted({ proxies }: Site): string {
   return `{ src ${proxies.join(" ")} }`;
 }
 
+/** The line that sends requests to the application: those of a path, and of the host if there is one. */
+function use({ name, host }: Site, path: string): string {
+  const conditions = [
+    ...path === "" ? [] : [path],
+    ...host === undefined ? [] : [`{ req.hdr(host),host_only -i ${host} }`],
+  ];
+  return [`use_backend ${name}`, ...conditions.length === 0 ? [] : ["if", ...conditions]].join(" ");
+}
+
 function frame(site: Site, places: Places): string {
-  const { name, host, port, mount, addresses } = site;
+  const { name, port, mount, addresses } = site;
   const [balance, check] = addresses.length > 1
     ? [["balance leastconn", "option redispatch"], " check inter 1s fall 1 rise 1"]
     : [[], ""];
-  const named = host === undefined ? "" : ` { req.hdr(host),host_only -i ${host} }`;
-  const use = mount === ""
-    ? [`use_backend ${name}${named === "" ? "" : ` if${named}`}`]
-    : [`{ path ${mount} }`, `{ path_beg ${mount}/ }`].map((path) => `use_backend ${name} if ${path}${named}`);
+  const path = mount === "" ? "" : `{ path_beg ${mount} }`;
+  const uses = places("frontend").length > 0 ? places("frontend") : [use(site, path)];
   const global = places("global");
   return [
     ...global.length === 0 ? [] : [section("global", global)],
-    section(`frontend ${name}`, [`bind :${port}`, ...use]),
+    section(`frontend ${name}`, [`bind :${port}`, ...uses]),
     section(`backend ${name}`, [
       ...balance,
       ...places("backend"),
@@ -55,7 +62,10 @@ export const haproxy: Dialect = {
     mount: (
       { mount },
     ) => [at("fcgi-app", mount === "" ? "path-info ^()(/.*)$" : `path-info ^(${escaped(mount)})(/.*)?$`)],
-    prefix: [],
+    prefix: (site) =>
+      site.mount === ""
+        ? []
+        : [`{ path ${site.mount} }`, `{ path_beg ${site.mount}/ }`].map((path) => at("frontend", use(site, path))),
     static: "HAProxy serves no files",
     host: [],
     https: (site) => [

@@ -7,15 +7,15 @@ import type { Site } from "./site.ts";
 function extforward({ proxies }: Site): ConfigLines[] {
   const trusted = proxies.map((network) => `"${network}" => "trust"`).join(", ");
   return [
-    at("modules", 'server.modules += ( "mod_extforward" )'),
-    at("server", `extforward.forwarder = ( ${trusted} )`),
-    at("server", 'extforward.headers = ( "X-Forwarded-For" )'),
+    at("lighttpd.conf", 'server.modules += ( "mod_extforward" )'),
+    at("site", `extforward.forwarder = ( ${trusted} )`),
+    at("site", 'extforward.headers = ( "X-Forwarded-For" )'),
   ];
 }
 
 const streams = [
-  at("server", "# Without it streams and events arrive at their end."),
-  at("server", "server.stream-response-body = 1"),
+  at("site", "# Without it streams and events arrive at their end."),
+  at("site", "server.stream-response-body = 1"),
 ];
 
 function frame(site: Site, places: Places): string {
@@ -26,7 +26,7 @@ function frame(site: Site, places: Places): string {
         ? [`"socket" => "${address.path}"`]
         : [`"host" => "${address.hostname}"`, `"port" => ${address.port}`],
       '"check-local" => "disable"',
-      ...places("backend"),
+      ...places("fastcgi.server"),
     ].join(",\n")
   );
   const server = `fastcgi.server = ( "${mount || "/"}" => (\n${
@@ -37,40 +37,40 @@ function frame(site: Site, places: Places): string {
       ...folders.filter(({ url }) => url.startsWith(`${mount}/`)).map(({ url }) =>
         `$HTTP["url"] !~ "^${escaped(url)}"`
       ),
-      ...mount === "" ? [] : [`$HTTP["url"] =~ "^${escaped(mount)}(/|$)"`],
+      ...places("opening"),
     ],
     [server],
   );
   const inside = around([
     ...port === 80 ? [] : [`$SERVER["socket"] == ":${port}"`],
     ...host === undefined ? [] : [`$HTTP["host"] == "${host}"`],
-  ], [...places("server"), ...app]);
-  return spaced(['server.modules += ( "mod_fastcgi" )', ...places("modules"), ...places("global"), ...inside]).join(
+  ], [...places("site"), ...app]);
+  return spaced(['server.modules += ( "mod_fastcgi" )', ...places("lighttpd.conf"), ...inside]).join(
     "\n",
   );
 }
 
 export const lighttpd: Dialect = {
   needs: {
-    address: ({ mount }) => mount === "" ? [at("backend", '"fix-root-scriptname" => "enable"')] : [],
+    address: ({ mount }) => mount === "" ? [at("fastcgi.server", '"fix-root-scriptname" => "enable"')] : [],
     mount: [],
-    prefix: [],
+    prefix: ({ mount }) => mount === "" ? [] : [at("opening", `$HTTP["url"] =~ "^${escaped(mount)}(/|$)"`)],
     static: ({ folders }) => [
-      at("server", `alias.url += ( ${folders.map(({ url, folder }) => `"${url}" => "${folder}"`).join(", ")} )`),
+      at("site", `alias.url += ( ${folders.map(({ url, folder }) => `"${url}" => "${folder}"`).join(", ")} )`),
     ],
     host: [],
     https: extforward,
     "client-address": extforward,
     authorization: [],
     "encoded-slash": [],
-    upload: ({ upload = 0 }) => [at("server", `server.max-request-size = ${Math.ceil(upload / 1024)}`)],
+    upload: ({ upload = 0 }) => [at("site", `server.max-request-size = ${Math.ceil(upload / 1024)}`)],
     "chunked-upload": [],
-    "request-head": ({ header }) => [at("global", `server.max-request-field-size = ${header}`)],
+    "request-head": ({ header }) => [at("lighttpd.conf", `server.max-request-field-size = ${header}`)],
     "response-head": [],
     events: streams,
     stream: streams,
     kept: "lighttpd makes a connection for each request",
-    slow: ({ timeoutSeconds }) => [at("backend", `"read-timeout" => ${timeoutSeconds}`)],
+    slow: ({ timeoutSeconds }) => [at("fastcgi.server", `"read-timeout" => ${timeoutSeconds}`)],
     subrequest: "lighttpd makes no sub-request that could check; an Authorizer can",
   },
   files: (site, places) => [

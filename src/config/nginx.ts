@@ -34,11 +34,11 @@ function https({ name, proxies }: Site): ConfigLines[] {
 function subrequest({ auth }: Site): ConfigLines[] {
   return [
     ...auth === undefined ? [] : [at("location", `auth_request ${auth};`)],
-    at("subrequest", "# Its own URL and method, and no body: not the page's."),
-    at("subrequest", "fastcgi_param REQUEST_URI $uri$is_args$args;"),
-    at("subrequest", "fastcgi_param REQUEST_METHOD GET;"),
-    at("subrequest", 'fastcgi_param CONTENT_LENGTH "";'),
-    at("subrequest", "fastcgi_pass_request_body off;"),
+    at("location of the check", "# Its own URL and method, and no body: not the page's."),
+    at("location of the check", "fastcgi_param REQUEST_URI $uri$is_args$args;"),
+    at("location of the check", "fastcgi_param REQUEST_METHOD GET;"),
+    at("location of the check", 'fastcgi_param CONTENT_LENGTH "";'),
+    at("location of the check", "fastcgi_pass_request_body off;"),
   ];
 }
 
@@ -48,7 +48,7 @@ function frame(site: Site, places: Places): string {
   const check = [
     "internal;",
     ...location.filter((line) => !line.startsWith("auth_request")),
-    ...places("subrequest"),
+    ...places("location of the check"),
   ];
   const server = [
     `listen ${port};`,
@@ -56,7 +56,7 @@ function frame(site: Site, places: Places): string {
     `server_name ${host};`,
     ...linesFirst(places("server")),
     ...auth === undefined ? [] : [braces(`location = ${auth}`, check)],
-    braces(`location ${mount}/`, location),
+    braces(places("opening")[0] ?? `location ${mount || "/"}`, location),
   ];
   return spaced([...places("http"), braces("server", spaced(server))]).join("\n");
 }
@@ -65,7 +65,7 @@ export const nginx: Dialect = {
   needs: {
     address,
     mount: ({ mount }) => mount === "" ? [] : [at("location", `fastcgi_param SCRIPT_NAME ${mount};`)],
-    prefix: [],
+    prefix: ({ mount }) => mount === "" ? [] : [at("opening", `location ${mount}/`)],
     static: ({ folders }) =>
       folders.map(({ url, folder }) => at("server", braces(`location ${url}`, [`alias ${folder};`]))),
     host: [

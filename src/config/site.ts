@@ -150,7 +150,6 @@ function readAddress(text: string): SiteAddress {
   if ("path" in address) {
     const what = "the path of a socket is written in full, of the letters A-Z a-z 0-9 . _ + @ ~ -";
     if (!PATH.test(address.path)) throw refuse("listen", text, what);
-    if (address.path.length > 107) throw refuse("listen", text, "the path of a socket has at most 107 bytes");
     return address;
   }
   if (address.port === 0) throw refuse("listen", text, "a web server needs a port that it can connect to");

@@ -206,7 +206,6 @@ const refused: [what: string, target: ConfigTarget, options: WebServerConfigOpti
   ["the address has port 0", "nginx", { listen: "127.0.0.1:0" }, "can connect to"],
   ["the socket's path is relative", "nginx", { listen: "./app.sock" }, "written in full"],
   ["the socket's name is abstract", "nginx", { listen: "unix:@app" }, "written in full"],
-  ["the socket's path is too long", "nginx", { listen: `/${"a".repeat(107)}` }, "at most 107 bytes"],
   ["it is not said how many workers", "nginx", { listen: "/run/app-%n.sock" }, "said by workers"],
   [
     "a file is served where the application is",
@@ -236,9 +235,18 @@ for (const [what, target, options, message] of refused) {
 
 Deno.test("webServerConfig throws a RangeError when a number is out of range", () => {
   for (
-    const options of [{ header: 1024 }, { header: "64k" }, { upload: 0.5 }, { upload: "2T" }, { workers: 0 }, {
-      timeoutSeconds: 0,
-    }, { listen: "127.0.0.1:70000" }]
+    const options of [
+      { header: 1024 },
+      { header: "64k" },
+      { upload: 0.5 },
+      { upload: "2T" },
+      { workers: 0 },
+      {
+        timeoutSeconds: 0,
+      },
+      { listen: "127.0.0.1:70000" },
+      { listen: `/${"a".repeat(107)}` },
+    ]
   ) {
     assertThrows(() => webServerConfig("nginx", options), RangeError);
   }

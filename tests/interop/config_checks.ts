@@ -157,8 +157,17 @@ async function checkResponseHead(visit: Visit): Promise<Fault> {
   return header(response, "x-long")?.length === length ? undefined : `answered ${response.status}`;
 }
 
-/** Whether the pieces of a response arrive when they are made: the last one always does. */
+/** Whether the pieces of a response arrive when they are made: the last one always does. A busy machine has two more tries. */
 async function checkPieces(visit: Visit, type: string): Promise<Fault> {
+  let fault: Fault;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    fault = await checkPiecesOnce(visit, type);
+    if (fault === undefined) break;
+  }
+  return fault;
+}
+
+async function checkPiecesOnce(visit: Visit, type: string): Promise<Fault> {
   using connection = await HttpConnection.connect(visit.port);
   const response = await connection.open("GET", `${visit.mount}/pieces?type=${type}`);
   if (!cameFromProbe(response)) return `answered ${response.status}`;
@@ -168,7 +177,7 @@ async function checkPieces(visit: Visit, type: string): Promise<Fault> {
     for (const time of times) delays.push(Date.now() - Number(time));
   }
   const delay = Math.min(...delays.slice(0, 2));
-  return delays.length === 3 && delay < 120 ? undefined : `pieces are ${delays.join(", ")} ms late`;
+  return delays.length === 3 && delay < 150 ? undefined : `pieces are ${delays.join(", ")} ms late`;
 }
 
 async function checkKept(visit: Visit): Promise<Fault> {

@@ -45,15 +45,15 @@ const routes: Readonly<
     }, { highWaterMark: 0 });
     return new Response(body, { headers: { "content-type": query.get("type") ?? "" } });
   },
-  // A response without a length that breaks off.
+  // A response without a length that breaks off, after its beginning had the time to leave.
   break: () => {
-    let pieces = 0;
     const body = new ReadableStream<Uint8Array>({
-      pull(controller): void {
-        if (pieces++ < 4) controller.enqueue(new Uint8Array(20_000));
-        else controller.error(new Error("failed on purpose"));
+      async pull(controller): Promise<void> {
+        controller.enqueue(new Uint8Array(20_000));
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        controller.error(new Error("failed on purpose"));
       },
-    });
+    }, { highWaterMark: 0 });
     return new Response(body, { headers: { "content-type": "text/plain" } });
   },
   auth: (request) => new Response(null, { status: request.headers.has("x-key") ? 204 : 401 }),
