@@ -5,7 +5,7 @@ import type { ConfigFile } from "./config_file.ts";
 import { at, type ConfigLines, type Dialect, type Places } from "./dialect.ts";
 import { hostPort, type Site, type SiteAddress } from "./site.ts";
 
-/** A name in a URL may not have the underscore that a word may have. */
+/** A host name has no underscores. */
 function hostName({ name }: Site): string {
   return name.replaceAll("_", "-");
 }
@@ -14,16 +14,16 @@ function url(address: SiteAddress, path: string, label: string): string {
   return "path" in address ? `unix:${address.path}|fcgi://${label}${path}` : `fcgi://${hostPort(address)}${path}`;
 }
 
-/** What mod_proxy_fcgi sends of a header, less the header's name; it leaves out a longer one without a word. */
+/** mod_proxy_fcgi silently leaves out a header of more than 16 KiB with its name. */
 const MAX_HEADER = 15 * 1024;
 
-/** Files before the application, which else would have them all. */
+/** Excepts the folders from `ProxyPass`, which comes before every `Alias`. */
 function folders(site: Site): ConfigLines[] {
   const inside = site.folders.filter(({ url }) => url.startsWith(`${site.mount}/`));
   return [...inside.map(({ url }) => at("VirtualHost", `ProxyPass ${url} !`)), ...folderLines(site)];
 }
 
-/** Where requests go: an address, or a balancer of several. */
+/** Sends requests to the address, or to a balancer of several. */
 function files(site: Site, places: Places): ConfigFile[] {
   const { addresses, mount } = site;
   const name = hostName(site);
@@ -31,7 +31,7 @@ function files(site: Site, places: Places): ConfigFile[] {
   const words = places("ProxyPass");
   const [address, ...more] = addresses;
   const location = places("Location");
-  // By default one that has been restarted has no requests for a minute.
+  // By default, an address that has failed gets no requests for a minute.
   const members = addresses.map((address, index) =>
     ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words, "retry=1"].join(" ")
   );
@@ -52,6 +52,7 @@ function modules({ addresses, proxies }: Site): string[] {
   return ["proxy_fcgi", ...balancing, ...proxies.length > 0 ? ["remoteip"] : []];
 }
 
+/** Apache with mod_proxy_fcgi. */
 export const apache: Dialect = {
   needs: {
     ...anyApache,

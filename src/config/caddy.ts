@@ -11,13 +11,13 @@ function upstream(address: SiteAddress): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** The site's address, which says whether Caddy gets a certificate for it. */
+/** The site's address: for a name alone, Caddy gets a certificate. */
 function siteAddress({ host, port, proxies }: Site): string {
   if (host === undefined) return `:${port}`;
   return port === 80 && proxies.length === 0 ? host : `http://${host}${port === 80 ? "" : `:${port}`}`;
 }
 
-/** A request of which a trusted proxy says that it came over TLS. */
+/** Only a trusted proxy is believed. */
 function https({ proxies }: Site): ConfigLines[] {
   return [
     at("site", braces("@https", [`remote_ip ${proxies.join(" ")}`, "header X-Forwarded-Proto https"], TAB)),
@@ -26,6 +26,7 @@ function https({ proxies }: Site): ConfigLines[] {
   ];
 }
 
+/** The last address is the one that the trusted proxy has seen itself. */
 function clientAddress({ proxies }: Site): ConfigLines[] {
   const lines = [`remote_ip ${proxies.join(" ")}`, "header_regexp client X-Forwarded-For ([^,\\s]+)\\s*$"];
   return [
@@ -67,6 +68,7 @@ function frame(site: Site, places: Places): string {
   );
 }
 
+/** Caddy. */
 export const caddy: Dialect = {
   needs: {
     address: [],

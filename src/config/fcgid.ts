@@ -16,7 +16,7 @@ function script({ command }: Site): { folder: string; name: string; path: string
   return { folder, name, path };
 }
 
-/** The application has its URLs after the folders of files, of which the first one counts. */
+/** The first `Alias` that fits counts, so the application's comes last. */
 function files(site: Site, places: Places): ConfigFile[] {
   const { folder, name, path } = script(site);
   const { mount } = site;
@@ -35,6 +35,7 @@ function unbuffered(): ConfigLines[] {
   return [at("VirtualHost", "# Without it streams and events arrive at their end.", "FcgidOutputBufferSize 0")];
 }
 
+/** Apache with mod_fcgid. */
 export const fcgid: Dialect = {
   needs: {
     ...anyApache,

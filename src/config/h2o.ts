@@ -37,6 +37,7 @@ function frame(site: Site, places: Places): string {
   ].join("\n");
 }
 
+/** h2o. */
 export const h2o: Dialect = {
   needs: {
     address,

@@ -3,7 +3,7 @@
 import { at, type Dialect, indent, type Places } from "./dialect.ts";
 import { hostPort, type Site, type SiteAddress } from "./site.ts";
 
-/** What HAProxy's own headers and rewriting take of its buffer. */
+/** The buffer holds the whole head, and HAProxy's own reserve. */
 const BUFFER_RESERVE = 8 * 1024;
 
 function section(head: string, lines: readonly string[]): string {
@@ -23,7 +23,7 @@ function trusted({ proxies }: Site): string {
   return `{ src ${proxies.join(" ")} }`;
 }
 
-/** The line that sends requests to the application: those of a path, and of the host if there is one. */
+/** Sends the requests of a path to the application; of one host, if there is one. */
 function use({ name, host }: Site, path: string): string {
   const conditions = [
     ...path === "" ? [] : [path],
@@ -56,6 +56,7 @@ function frame(site: Site, places: Places): string {
   ].join("\n\n");
 }
 
+/** HAProxy. */
 export const haproxy: Dialect = {
   needs: {
     address: [],

@@ -50,6 +50,7 @@ function frame(site: Site, places: Places): string {
   );
 }
 
+/** lighttpd. */
 export const lighttpd: Dialect = {
   needs: {
     address: ({ mount }) => mount === "" ? [at("fastcgi.server", '"fix-root-scriptname" => "enable"')] : [],

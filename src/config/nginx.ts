@@ -5,19 +5,19 @@ import { hostPort, type Site, sized } from "./site.ts";
 
 const UNITS = ["", "k", "m", "g"];
 
-/** An upstream even for one address: only there connections can be kept. */
+/** Writes an upstream even for one address, because connections are kept only there. */
 function address({ name, addresses }: Site): ConfigLines[] {
   const several = addresses.length > 1;
   const lines = [
     ...several ? ["least_conn;"] : [],
-    // By default one that has been restarted has no requests for ten seconds.
+    // By default, an address that has failed gets no requests for ten seconds.
     ...addresses.map((address) => `server ${hostPort(address)}${several ? " fail_timeout=1s" : ""};`),
     "keepalive 8;",
   ];
   return [at("http", braces(`upstream ${name}`, lines)), at("location", `fastcgi_pass ${name};`)];
 }
 
-/** Only what a trusted proxy says of TLS is believed. Variables are all servers' own: each site has its names. */
+/** Only a trusted proxy is believed. nginx has one set of variables for all sites, hence their names. */
 function https({ name, proxies }: Site): ConfigLines[] {
   const trusted = proxies.map((network) => `${network} on;`);
   const header = "$http_x_forwarded_proto";
@@ -30,7 +30,7 @@ function https({ name, proxies }: Site): ConfigLines[] {
   ];
 }
 
-/** Without it, a sub-request has the URL, method and length of the page that makes it. */
+/** By default, a sub-request has the URL, method and length of the page that makes it. */
 function subrequest({ auth }: Site): ConfigLines[] {
   return [
     ...auth === undefined ? [] : [at("location", `auth_request ${auth};`)],
@@ -61,6 +61,7 @@ function frame(site: Site, places: Places): string {
   return spaced([...places("http"), braces("server", spaced(server))]).join("\n");
 }
 
+/** nginx. */
 export const nginx: Dialect = {
   needs: {
     address,

@@ -86,11 +86,14 @@ export function readSite(options: WebServerConfigOptions): Site {
   const mount = urlPath("mount", options.mount ?? "");
   const [host, port] = readHost(options.host);
   const words = [host ?? "", mount].join("").split(/\W+/).filter((word) => word !== "");
+  const listen = list(options.listen ?? "127.0.0.1:9000");
+  if (listen.length === 0) throw refuse("listen", listen, "write at least one address");
   const workers = options.workers === undefined ? undefined : whole("workers", options.workers, 1, 1024);
   const { header, upload, timeoutSeconds } = options;
   return {
-    name: words.join("_") || "app",
-    addresses: list(options.listen ?? "127.0.0.1:9000").flatMap((text) => readAddresses(text, workers)),
+    // Some names must not begin with a digit.
+    name: words.join("_").replace(/^(?=\d)/, "app_") || "app",
+    addresses: listen.flatMap((text) => readAddresses(text, workers)),
     mount,
     folders: readFolders(options.static ?? [], mount),
     host,

@@ -3,7 +3,7 @@
 import type { ConfigFiles } from "./config_file.ts";
 import { hostPort, refuse, type Site } from "./site.ts";
 
-/** A unit's words for a part of its own: `%` and `$` mean something to systemd. */
+/** Escapes the sign that systemd expands. */
 function words(command: readonly string[]): string {
   return command.map((word) => word.replaceAll("%", "%%")).join(" ");
 }
@@ -12,12 +12,14 @@ function unit(sections: Readonly<Record<string, readonly string[]>>): string {
   return Object.entries(sections).map(([name, lines]) => [`[${name}]`, ...lines].join("\n")).join("\n\n");
 }
 
-/** A folder below `/run` for sockets that the application itself makes. */
-function runtimeDirectory({ addresses }: Site): string[] {
+/** Lets the application make sockets itself: in a folder below `/run`, for the web server's group. */
+function forOwnSockets({ addresses }: Site): string[] {
   const folders = addresses.flatMap((address) =>
     "path" in address ? [/^\/run\/(.+)\/[^/]+$/.exec(address.path)?.[1]] : []
   );
-  return [...new Set(folders)].flatMap((folder) => folder === undefined ? [] : [`RuntimeDirectory=${folder}`]);
+  if (folders.length === 0) return [];
+  const made = [...new Set(folders)].flatMap((folder) => folder === undefined ? [] : [`RuntimeDirectory=${folder}`]);
+  return ["SupplementaryGroups=www-data", ...made];
 }
 
 /**
@@ -29,6 +31,8 @@ export function systemd(site: Site): ConfigFiles {
   if (command.length === 0) {
     throw refuse("command", "", "write what starts the application, as in /usr/bin/node app.js");
   }
+  // The longest name of a user.
+  const user = name.slice(0, 31);
   const ownSockets = address === undefined || more.length > 0;
   const service = unit({
     Unit: [
@@ -41,9 +45,9 @@ export function systemd(site: Site): ConfigFiles {
       `WorkingDirectory=/srv/${name}`,
       "# A user for as long as the service runs, unless there is one of that name.",
       "DynamicUser=yes",
-      `User=${name}`,
-      `Group=${name}`,
-      ...ownSockets ? runtimeDirectory(site) : [],
+      `User=${user}`,
+      `Group=${user}`,
+      ...ownSockets ? forOwnSockets(site) : [],
       "Restart=on-failure",
       "TimeoutStopSec=15",
       "",

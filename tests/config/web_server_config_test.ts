@@ -173,6 +173,9 @@ Deno.test("webServerConfig lets systemd make the socket, unless the application 
   assertEquals(more.files.map(({ path }) => path), ["/etc/systemd/system/app.service"]);
   assertStringIncludes(more.text, "\nRuntimeDirectory=workers\n");
   assertStringIncludes(more.text, "\nRestart=on-failure\n");
+  // A user's name begins with a letter and has at most 31 of them.
+  const long = webServerConfig("systemd", { host: `192.0.2.1`, mount: `/${"a".repeat(40)}`, command });
+  assertStringIncludes(long.text, `\nUser=app_192_0_2_1_${"a".repeat(17)}\n`);
 });
 
 Deno.test("webServerConfig starts the application in a container without a shell", () => {
@@ -202,6 +205,7 @@ const refused: [what: string, target: ConfigTarget, options: WebServerConfigOpti
   ["systemd has nothing to start", "systemd", {}, "what starts the application"],
   ["a container has another runtime", "container", { command: "python app.py" }, "node, bun or deno"],
   ["the target is unknown", "iis" as ConfigTarget, {}, "write one of nginx, apache"],
+  ["there is no address", "nginx", { listen: [] }, "at least one"],
   ["the address is a descriptor", "nginx", { listen: "fd:3" }, "can connect to"],
   ["the address has port 0", "nginx", { listen: "127.0.0.1:0" }, "can connect to"],
   ["the socket's path is relative", "nginx", { listen: "./app.sock" }, "written in full"],
