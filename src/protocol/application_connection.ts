@@ -327,6 +327,7 @@ export class ApplicationConnection<Context> {
     // As in `endAfterInput`: nothing is known yet of the web server that sends this request.
     if (keepConn && this.#requests.size === 1) this.#requests.letEnd(request, endBody(0, refusal), this.#nowMs);
     else this.#endRequest(request, endBody(0, refusal));
+    this.#events.onRefused?.(requestId, role, refusal);
   }
 
   #abort(request: ActiveRequest<Context>): void {
