@@ -4,6 +4,7 @@ import { listen } from "./listen.ts";
 import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
+import { onEndSignal, residentBytes, runtimeText } from "./runtime/this_process.ts";
 import type { NetAddr, UnixAddr } from "./runtime/transport.ts";
 import { patchGlobals, patchResponse } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
@@ -17,8 +18,11 @@ import {
   resolveConnectionSettings,
   resolveSettings,
   type ServeOptions,
+  type Settings,
   type UnixServeOptions,
 } from "./server/server_options.ts";
+import { serverValues } from "./server/server_values.ts";
+import { VERSION } from "./version.ts";
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
@@ -62,12 +66,12 @@ export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler
 /** As `serve`, by another clock. */
 export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
-  const settings = resolveSettings(options);
+  const settings: Settings = { ...resolveSettings(options), values: () => valuesOf(server, clock) };
   const place = resolvePlace(options);
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());
   if (settings.fastResponse) releases.push(patchResponse());
-  return new FastCgiServer(
+  const server = new FastCgiServer(
     settings,
     handlers,
     options.signal,
@@ -75,6 +79,13 @@ export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Ha
     clock,
     () => releases.forEach((release) => release()),
   );
+  if (settings.signals) releases.push(onEndSignal(() => void server.shutdown()));
+  return server;
+}
+
+function valuesOf(server: Server, clock: Clock): ReturnType<typeof serverValues> {
+  const facts = { version: VERSION, runtime: runtimeText(), memoryBytes: residentBytes() };
+  return serverValues(server.stats(), clock.now(), facts);
 }
 
 /**

@@ -143,6 +143,7 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
     this.#listener = listener;
     if (this.#unreffed) listener.unref();
     if (this.#ending !== undefined) this.#stop();
+    listener.done?.then(() => void this.shutdown());
   }
 
   async #stop(): Promise<void> {

@@ -159,6 +159,13 @@ export interface ServeOptions extends ConnectionOptions {
   /** Shuts the server down gracefully when it is aborted. */
   signal?: AbortSignal;
   /**
+   * Shuts the server down gracefully at SIGTERM, which systemd and Docker send, and at SIGINT (Ctrl+C). A second signal does
+   * what it does by default: it ends the process.
+   *
+   * @default {false}
+   */
+  signals?: boolean;
+  /**
    * Makes `fetch(request)`, `new Request(request)` and the like work with a lazy request, by wrapping these globals until
    * the last server that asked for it has finished.
    *
@@ -225,7 +232,7 @@ const SERVER_NUMBERS = {
 } as const;
 
 const CONNECTION_FLAGS = { stripMount: false } as const;
-const SERVER_FLAGS = { patchGlobals: true, fastResponse: false, quiet: false } as const;
+const SERVER_FLAGS = { patchGlobals: true, fastResponse: false, quiet: false, signals: false } as const;
 
 const HANDLERS = ["fetch", "authorizer", "filter"] as const;
 const CONNECTION_NAMES = [
