@@ -40,8 +40,11 @@ class CgiRequest implements WebServerEvents {
   readonly #protocol = new WebServerConnection(this);
   readonly #output: Uint8Array[] = [];
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Bytes of the body that have not been read, and the read that is under way. */
   #unreadBytes: number;
+  #reading: Promise<Uint8Array | undefined> | undefined;
   #ended = false;
+  #closing: Promise<void> | undefined;
   #finish!: () => void;
 
   constructor(params: readonly string[], streams: StandardStreams) {
@@ -89,17 +92,18 @@ class CgiRequest implements WebServerEvents {
 
   async #sendBody(): Promise<void> {
     if (this.#unreadBytes === 0) return;
-    const chunk = await this.#streams.read();
+    const bytes = await (this.#reading = this.#readBody());
     if (this.#ended) return;
-    if (chunk === undefined) {
-      this.#unreadBytes = 0;
-    } else {
-      const bytes = chunk.subarray(0, this.#unreadBytes);
-      this.#unreadBytes -= bytes.length;
-      this.#protocol.stdin(REQUEST_ID, bytes);
-    }
+    if (bytes !== undefined) this.#protocol.stdin(REQUEST_ID, bytes);
     if (this.#unreadBytes === 0) this.#protocol.stdinEnd(REQUEST_ID);
     this.#flush();
+  }
+
+  /** The next bytes of the body; undefined at its end. */
+  async #readBody(): Promise<Uint8Array | undefined> {
+    const bytes = (await this.#streams.read())?.subarray(0, this.#unreadBytes);
+    this.#unreadBytes = bytes === undefined ? 0 : this.#unreadBytes - bytes.length;
+    return bytes;
   }
 
   #flush(): void {
@@ -125,13 +129,24 @@ class CgiRequest implements WebServerEvents {
 
   #end(): void {
     this.#ended = true;
-    this.#streams.close();
     try {
       this.#controller.close();
     } catch {
       // It is closed, or the application has cancelled it.
     }
-    this.#finish();
+    this.#closing ??= this.#drain().catch(() => {}).then(() => {
+      this.#streams.close();
+      this.#finish();
+    });
+  }
+
+  /**
+   * Reads what is left of the body. Web servers send all of it before they read the response, and Apache's mod_cgid by a
+   * socket: left unread, it would be reset, and the response lost.
+   */
+  async #drain(): Promise<void> {
+    await this.#reading?.catch(() => {});
+    while (this.#unreadBytes > 0) await this.#readBody();
   }
 }
 

@@ -4,7 +4,7 @@ import { formatAddress } from "./runtime/address.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 import { readVariable } from "./runtime/environment.ts";
 import { isCgi, mayBeCgi } from "./runtime/cgi_variables.ts";
-import { mayMissSystemd, systemdFd } from "./runtime/inherited_fd.ts";
+import { mayBeConnected, mayMissSystemd, systemdFd } from "./runtime/inherited_fd.ts";
 import type { Accept, Addr, Listener, ListenOptions, Runtime, TransportSink } from "./runtime/transport.ts";
 import { isLoopback, PeerList } from "./server/peer_list.ts";
 import type { Place } from "./server/listen_options.ts";
@@ -31,7 +31,7 @@ export async function listen(
   accept: Accept,
 ): Promise<Listener> {
   const runtime = await detectRuntime();
-  if (!named && isCgi() && runtime.inheritedFd() === undefined) {
+  if (!named && isCgi() && (runtime.inheritedFd() === undefined || mayBeConnected())) {
     // Nothing may be written to standard output but the response.
     return (await import("./cgi_process.ts")).serveCgiRequest(accept);
   }

@@ -3,6 +3,8 @@
 import process from "node:process";
 import { plainBytes } from "./plain_bytes.ts";
 
+const READ_BYTES = 65_536;
+
 /** What a CGI process reads and writes. */
 export interface StandardStreams {
   /** The next bytes of standard input; undefined at its end. */
@@ -19,14 +21,10 @@ export interface StandardStreams {
 
 /** Takes the standard streams of this process. */
 export function standardStreams(): StandardStreams {
-  let input: AsyncIterator<Uint8Array> | undefined;
+  const input = denoInput() ?? nodeInput();
   let output: typeof process.stdout | undefined;
   return {
-    async read() {
-      input ??= (process.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-      const { done, value } = await input.next();
-      return done === true ? undefined : plainBytes(value);
-    },
+    read: input.read,
     write: (bytes) =>
       new Promise((resolve, reject) => {
         // A web server that has left is an error of the write, and an event that would end the process.
@@ -34,9 +32,43 @@ export function standardStreams(): StandardStreams {
         output.write(bytes, (error) => error ? reject(error) : resolve());
       }),
     log: (bytes) => void process.stderr.write(bytes),
-    close() {
-      if (input !== undefined) process.stdin.destroy();
-    },
+    close: input.close,
     fail: () => void (process.exitCode = 1),
+  };
+}
+
+type Input = Pick<StandardStreams, "read" | "close">;
+
+/** Of Deno, whose `process.stdin` reads ahead and keeps the process alive. */
+function denoInput(): Input | undefined {
+  const { Deno } = globalThis as {
+    readonly Deno?: {
+      readonly version?: { readonly deno?: unknown };
+      readonly stdin: { read(into: Uint8Array): Promise<number | null> };
+    };
+  };
+  if (typeof Deno?.version?.deno !== "string") return undefined;
+  const { stdin } = Deno;
+  return {
+    async read() {
+      const buffer = new Uint8Array(READ_BYTES);
+      const length = await stdin.read(buffer);
+      return length === null ? undefined : buffer.subarray(0, length);
+    },
+    close() {},
+  };
+}
+
+function nodeInput(): Input {
+  let chunks: AsyncIterator<Uint8Array> | undefined;
+  return {
+    async read() {
+      chunks ??= (process.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      const { done, value } = await chunks.next();
+      return done === true ? undefined : plainBytes(value);
+    },
+    close() {
+      if (chunks !== undefined) process.stdin.destroy();
+    },
   };
 }
