@@ -189,6 +189,8 @@ Deno.test("serve has the defaults that its documentation gives", () => {
     quiet: false,
     allowedPeers: undefined,
     onError: undefined,
+    onFinish: undefined,
+    signals: false,
   });
 });
 
