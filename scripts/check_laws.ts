@@ -10,6 +10,7 @@
  */
 const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/errors.ts": [],
+  "src/options.ts": [],
   "src/protocol/": ["src/errors.ts"],
   "src/cgi/": ["src/errors.ts"],
   "src/streams/": ["src/protocol/", "src/errors.ts"],
@@ -28,6 +29,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
   "src/client/": [
@@ -37,18 +39,22 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
-  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/errors.ts"],
+  "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",
     "src/fetch/",
+    "src/listen.ts",
     "src/runtime/",
     "src/runtime/transport.ts",
-    "src/runtime/address.ts",
+    "src/runtime/clock.ts",
+    "src/options.ts",
     "src/errors.ts",
   ],
+  "src/listen.ts": ["src/server/", "src/runtime/", "src/runtime/transport.ts", "src/runtime/address.ts"],
   "src/client.ts": [
     "src/client/",
     "src/runtime/",

@@ -97,10 +97,11 @@ export type LimitName =
   | "idleTimeoutMs"
   | "maxBodyBytes"
   | "maxBufferedBodyBytes"
+  | "maxBufferedBytes"
   | "maxConnections"
   | "maxHeadBytes"
   | "maxParamsBytes"
-  | "maxQueued"
+  | "maxQueuedRequests"
   | "queueTimeoutMs"
   | "requestTimeoutMs"
   | "writeTimeoutMs";

@@ -1,13 +1,30 @@
-/** Puts the parts together: picks the runtime's sockets, and serves what comes over them. */
+/** Serves FastCGI: puts options, handlers, sockets and the server together. */
 
-import { detectRuntime, wantsNativeResponses } from "./runtime/detect.ts";
+import { listen } from "./listen.ts";
+import { show } from "./options.ts";
+import { type Clock, systemClock } from "./runtime/clock.ts";
+import { wantsNativeResponses } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
-import type { Accept, Addr, Listener, ListenOptions, Runtime, Transport, TransportSink } from "./runtime/transport.ts";
+import type { NetAddr, UnixAddr } from "./runtime/transport.ts";
 import { adoptFastResponse, adoptGlobals } from "./fetch/patch_globals.ts";
+import { ConnectionSet } from "./server/connection_set.ts";
 import type { Handler } from "./server/handler.ts";
+import { resolvePlace } from "./server/listen_options.ts";
 import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
-import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./server/server_options.ts";
+import {
+  type ConnectionOptions,
+  resolveConnectionSettings,
+  resolveSettings,
+  type ServeOptions,
+} from "./server/server_options.ts";
+
+/** {@linkcode ServeOptions} that name a TCP address. */
+export type NetOptions = ServeOptions & ({ port: number } | { hostname: string });
+/** {@linkcode ServeOptions} that name a unix socket. */
+export type UnixOptions = ServeOptions & { path: string };
+/** The handlers of other roles than the Responder's. */
+type OtherHandlers = Partial<Handlers>;
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
@@ -15,48 +32,59 @@ import { type ConnectionOptions, resolveSettings, type ServeOptions } from "./se
  * Without an address it listens on the socket that it was started with, if there is one (descriptor 0 under spawn-fcgi,
  * mod_fcgid or lighttpd; systemd's socket activation), else on 127.0.0.1:9000.
  *
- * @throws {TypeError|RangeError} If an option cannot be. What goes wrong later rejects `server.ready`.
+ * @throws {TypeError|RangeError} If an option is invalid or unknown, or there is no handler. What goes wrong later rejects
+ * `server.ready`.
  *
  * @example
  * ```ts
  * import { serve } from "@webfcgi/webfcgi";
+ * import { assert } from "@std/assert";
  *
- * await using server = serve({ port: 0, onListen: () => {} }, (request, info) => {
+ * await using server = serve({ port: 0, quiet: true }, (request, info) => {
  *   info.log(`asked for ${request.url}`);
  *   return new Response("Hello");
  * });
  * await server.ready;
+ * assert(server.addr.port > 0);
  * ```
  */
 export function serve(handler: Handler): Server;
+/** As above, with options that name a TCP address. */
+export function serve(options: NetOptions & OtherHandlers, handler: Handler): Server<NetAddr>;
+/** As above, with options that name a unix socket. */
+export function serve(options: UnixOptions & OtherHandlers, handler: Handler): Server<UnixAddr>;
 /** As above, with options. */
-export function serve(options: ServeOptions, handler: Handler): Server;
+export function serve(options: ServeOptions & OtherHandlers, handler: Handler): Server;
 /** As above, with the handlers among the options, as in `Bun.serve`. */
+export function serve(options: NetOptions & Handlers): Server<NetAddr>;
+/** As above, with options that name a unix socket. */
+export function serve(options: UnixOptions & Handlers): Server<UnixAddr>;
+/** As above, with other options. */
 export function serve(options: ServeOptions & Handlers): Server;
-export function serve(first: Handler | ServeOptions | ServeOptions & Handlers, handler?: Handler): Server {
-  const options: ServeOptions & Partial<Handlers> = typeof first === "function" ? { fetch: first } : first;
-  const handlers: Partial<Handlers> = handler === undefined ? options : { fetch: handler };
-  const where = listenOptions(options);
-  const { onListen = announce } = options;
-  return makeServer(options, handlers, async (server) => {
-    const runtime = await detectRuntime();
-    const accept = (transport: Transport): TransportSink => server.accept(transport);
-    const listener =
-      await (where === undefined ? listenAnywhere(runtime, options, accept) : runtime.listen(where, accept));
-    try {
-      onListen(listener.addr);
-    } catch (error) {
-      await listener.close();
-      throw error;
-    }
-    return listener;
-  });
+export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler?: Handler): Server {
+  return serveBy(systemClock, first, handler);
+}
+
+/** As `serve`, by another clock. */
+export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
+  const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
+  const settings = resolveSettings(options);
+  const place = resolvePlace(options);
+  if (settings.patchGlobals) adoptGlobals();
+  if (settings.fastResponse) adoptFastResponse(wantsNativeResponses());
+  return new FastCgiServer(
+    settings,
+    handlers,
+    options.signal,
+    (accept) => listen(place, settings, options.onListen, accept),
+    clock,
+  );
 }
 
 /**
  * Serves one connection over any pair of Web Streams; resolves when it is closed. Errors go to `onError`.
  *
- * @throws {TypeError|RangeError} If an option cannot be.
+ * @throws {TypeError|RangeError} If an option is invalid or unknown, or there is no handler.
  *
  * @example
  * ```ts
@@ -73,79 +101,54 @@ export function serve(first: Handler | ServeOptions | ServeOptions & Handlers, h
  * await served;
  * ```
  */
+export function serveConnection(streams: DuplexStreams, handler: Handler): Promise<void>;
+/** As above, with options. */
 export function serveConnection(
   streams: DuplexStreams,
-  handler: Handler | Handlers,
-  options: ConnectionOptions = {},
+  options: ConnectionOptions & OtherHandlers,
+  handler: Handler,
+): Promise<void>;
+/** As above, with the handlers among the options. */
+export function serveConnection(streams: DuplexStreams, options: ConnectionOptions & Handlers): Promise<void>;
+export function serveConnection(
+  streams: DuplexStreams,
+  first: Handler | ConnectionOptions & Partial<Handlers>,
+  second?: Handler,
 ): Promise<void> {
-  const server = makeServer(options, typeof handler === "function" ? { fetch: handler } : handler, (server) => {
-    openStreams(streams, (transport) => {
-      const sink = server.accept(transport);
-      return {
-        received: (chunk, lent) => sink.received(chunk, lent),
-        ended: () => sink.ended(),
-        drained: () => sink.drained(),
-        closed: (error) => {
-          sink.closed(error);
-          server.close();
-        },
-      };
-    });
-    return Promise.resolve(NO_LISTENER);
+  const what = "Cannot serve connection";
+  const { options, handlers } = readArguments<ConnectionOptions>(what, "serveConnection", first, second);
+  const settings = resolveConnectionSettings(options);
+  return new Promise((resolve) => {
+    const connections = new ConnectionSet(settings, handlers, systemClock, resolve);
+    openStreams(streams, (transport) => connections.accept(transport));
   });
-  return server.finished;
 }
 
-function makeServer(
-  options: ServeOptions,
-  handlers: Partial<Handlers>,
-  listen: (server: FastCgiServer) => Promise<Listener>,
-): FastCgiServer {
-  const byRole = handlersByRole(handlers);
-  const settings = resolveSettings(options);
-  if (!settings.nativeRequest) adoptGlobals();
-  if (options.fastResponse) adoptFastResponse(wantsNativeResponses());
-  return new FastCgiServer(settings, byRole, options.signal, listen);
-}
-
-/** Where the options say to listen; undefined if they do not. @throws {TypeError} If they say two things at once. */
-function listenOptions(options: ServeOptions): ListenOptions | undefined {
-  const { hostname, port, path, fd, mode = 0o660, takeOver, backlog = 511, reusePort = false } = options;
-  const given = [hostname ?? port, path, fd].filter((value) => value !== undefined).length;
-  if (given > 1) throw new TypeError("Cannot serve: give one of port, path and fd, not several");
-  if (path !== undefined) return { path, mode, takeOver, backlog };
-  if (fd !== undefined) return { fd };
-  if (given === 1) return { hostname: hostname ?? "127.0.0.1", port: port ?? 9000, backlog, reusePort };
-}
-
-/** Listens on the socket that the process was started with, else on 127.0.0.1:9000. */
-async function listenAnywhere(runtime: Runtime, options: ServeOptions, accept: Accept): Promise<Listener> {
-  const { backlog = 511, reusePort = false } = options;
-  const fd = runtime.inheritedFd();
-  if (fd !== undefined) {
-    try {
-      return await runtime.listen({ fd }, accept);
-    } catch (error) {
-      // Deno without the permission to read /proc cannot tell a parent's pipe on descriptor 0 from a listening socket.
-      if (fd !== 0) throw error;
-    }
+/** Takes options and handlers apart, wherever they stand. @throws {TypeError} If the arguments cannot be understood. */
+function readArguments<O extends object>(
+  what: string,
+  name: string,
+  first: unknown,
+  second: unknown,
+): { options: O; handlers: ReadonlyMap<number, Handler> } {
+  const [given, handler]: [unknown, unknown] = typeof first === "function" && second === undefined
+    ? [{}, first]
+    : [first, second];
+  const write = (form: string): string => `write ${name}(${form})`;
+  if (given === undefined) throw new TypeError(`${what}: there is no handler; ${write("handler")}`);
+  if (typeof given === "function") throw new TypeError(`${what}: the handler comes last; ${write("options, handler")}`);
+  if (typeof given !== "object" || given === null) {
+    const meant = typeof given === "number" ? "port" : "address";
+    throw new TypeError(`${what}: the options are ${show(given)}; ${write(`{ ${meant}: ${show(given)} }, handler`)}`);
   }
-  return runtime.listen({ hostname: "127.0.0.1", port: 9000, backlog, reusePort }, accept);
+  const options = given as O & Partial<Handlers>;
+  const prototype = Object.getPrototypeOf(options);
+  if (options.fetch !== undefined && prototype !== null && prototype.constructor !== Object) {
+    throw new TypeError(`${what}: the options are an application; ${write("{ fetch: app.fetch }")}`);
+  }
+  if (handler === undefined) return { options, handlers: handlersByRole(options) };
+  if (options.fetch !== undefined) {
+    throw new TypeError(`${what}: the handler is given twice, as fetch and as an argument`);
+  }
+  return { options, handlers: handlersByRole({ ...options, fetch: handler as Handler }) };
 }
-
-function announce(addr: Addr): void {
-  const where = addr.transport === "tcp"
-    ? `${addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname}:${addr.port}`
-    : addr.transport === "unix"
-    ? addr.path
-    : `file descriptor ${addr.fd}`;
-  console.log(`Listening for FastCGI on ${where}`);
-}
-
-/** Stands in for the listener of a connection that is there already. */
-const NO_LISTENER: Listener = {
-  addr: { transport: "unix", path: "" },
-  close: () => Promise.resolve(),
-  ref: () => {},
-  unref: () => {},
-};

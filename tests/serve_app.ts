@@ -1,5 +1,5 @@
 // Starts the contract handler in a process of its own: `serve_app.ts [--port N | --path FILE [--take-over] | --fd N]
-// [--shutdown-timeout MS] [--drain-timeout MS]`. With no address it calls serve(handler) alone, so that an inherited socket is found. Prints
+// [--shutdown-timeout MS]`. With no address it calls serve(handler) alone, so that an inherited socket is found. Prints
 // "ready {addr}"; SIGTERM shuts it down.
 
 import process from "node:process";
@@ -14,14 +14,12 @@ const { values } = parseArgs({
     "fd": { type: "string" },
     "take-over": { type: "boolean", default: false },
     "shutdown-timeout": { type: "string", default: "10000" },
-    "drain-timeout": { type: "string", default: "2000" },
   },
 });
 const { port, path, fd } = values;
 const options = {
   onListen: (addr: unknown): void => console.log(`ready ${JSON.stringify(addr)}`),
   shutdownTimeoutMs: Number(values["shutdown-timeout"]),
-  drainTimeoutMs: Number(values["drain-timeout"]),
 };
 const app = createApp();
 const server = port !== undefined

@@ -1,19 +1,30 @@
 /**
  * The client: requests in, responses out.
  *
- * Owns the pool, and what the application has told of itself. Makes the parameters of a request and sends it once more
- * where that is safe; knows nothing of sockets.
+ * Owns the clock, the pool and the bodies being collected. Makes the parameters of a request and sends it once more where
+ * that is safe; knows nothing of sockets.
  */
 
-import { requestParams, type Site } from "../cgi/request_params.ts";
+import { requestParams } from "../cgi/request_params.ts";
+import { CoarseClock } from "../connection/coarse_clock.ts";
 import { LimitError, RequestAbortedError } from "../errors.ts";
+import { show } from "../options.ts";
 import { FCGI_AUTHORIZER, FCGI_CANT_MPX_CONN, FCGI_FILTER, FCGI_RESPONDER } from "../protocol/constants.ts";
-import { type ApplicationCapabilities, askCapabilities } from "./capabilities.ts";
-import { ClientExchange } from "./client_exchange.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
+import { BodyCollector, needsCollecting } from "./body_collector.ts";
+import { type ApplicationCapabilities, fetchCapabilities } from "./capabilities.ts";
+import { type Call, ClientExchange } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
 import { type Connect, ConnectionPool } from "./connection_pool.ts";
-import { type FastCgiRequestInit, type OutgoingRequest, readRequest } from "./outgoing_request.ts";
-import { findScript } from "../bridge/script_path.ts";
+import {
+  checkInit,
+  type FastCgiRequestInit,
+  headerFields,
+  NOTHING,
+  type OutgoingBody,
+  type OutgoingRequest,
+  readRequest,
+} from "./outgoing_request.ts";
 
 /** What a client has done and is doing. */
 export interface ClientStats {
@@ -23,7 +34,7 @@ export interface ClientStats {
   readonly idleConnections: number;
   /** Requests under way now. */
   readonly activeRequests: number;
-  /** Requests that wait for a connection now. */
+  /** Requests that wait now, for a connection or for their own bodies. */
   readonly queuedRequests: number;
   /** Requests since the start. */
   readonly requests: number;
@@ -49,7 +60,7 @@ export interface ClientStats {
  * await server.ready;
  * const { port } = server.addr as { port: number };
  *
- * await using client = createClient({ port, keepConn: true });
+ * await using client = createClient({ port, keepAlive: true });
  * assertEquals((await client.capabilities()).multiplex, true);
  * assertEquals(authorizerVariables(await client.fetch("/a", { role: "authorizer" })), { REMOTE_USER: "anna" });
  * assertEquals(await (await client.fetch("/a", { signal: AbortSignal.timeout(5000) })).text(), "Hello");
@@ -98,53 +109,65 @@ const MAX_SHARED = 64;
 export class FastCgiClient implements Client {
   readonly #settings: ClientSettings;
   readonly #connect: Connect;
+  readonly #clock: CoarseClock;
   readonly #pool: ConnectionPool;
+  readonly #collector: BodyCollector;
   readonly #closing = new AbortController();
+  readonly #counts = { requests: 0, retries: 0 };
   /** FCGI_GET_VALUES has been asked, to know whether requests may share a connection. */
   #asked = false;
-  #requests = 0;
-  #retries = 0;
 
-  constructor(settings: ClientSettings, connect: Connect) {
+  constructor(settings: ClientSettings, connect: Connect, clock: Clock = systemClock) {
+    const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, idleTimeoutMs } =
+      settings;
+    const timeoutsMs = [
+      connectTimeoutMs,
+      queueTimeoutMs,
+      headTimeoutMs,
+      bodyTimeoutMs,
+      requestTimeoutMs,
+      idleTimeoutMs,
+    ];
     this.#settings = settings;
     this.#connect = connect;
-    this.#pool = new ConnectionPool(settings, connect);
+    this.#clock = new CoarseClock(clock, timeoutsMs, () => this.#tick());
+    this.#pool = new ConnectionPool(settings, connect, this.#clock);
+    this.#collector = new BodyCollector(settings, this.#clock);
   }
 
   async fetch(input: string | URL | Request, init: FastCgiRequestInit = {}): Promise<Response> {
     this.#checkOpen("fetch");
-    const startedMs = performance.now();
-    this.#requests++;
+    checkInit(init);
     const role = ROLES[init.role ?? "responder"];
-    if (role === undefined) throw new TypeError(`Cannot fetch: role is ${JSON.stringify(init.role)}`);
-    const request = await readRequest(input, init, this.#settings);
-    const params = await this.#params(request, init, role);
-    if (this.#settings.multiplex && !this.#asked) this.#ask();
-    for (let fresh = false;; fresh = true) {
-      request.signal?.throwIfAborted();
-      const { onEnd } = init;
-      const parts = { settings: this.#settings, request, params, role, onEnd, startedMs };
-      const exchange = new ClientExchange(parts, this.#pool);
-      this.#pool.run(exchange, fresh);
-      try {
-        return await exchange.response;
-      } catch (error) {
-        if (fresh || !exchange.retriable) throw error;
-        this.#retries++;
-        if ((error as { protocolStatus?: number }).protocolStatus === FCGI_CANT_MPX_CONN) this.#pool.maxShared = 1;
-      }
+    if (role === undefined) throw new TypeError(`Cannot fetch: role is ${show(init.role)}`);
+    this.#clock.hold();
+    this.#counts.requests++;
+    try {
+      const startedMs = this.#clock.nowMs;
+      const request = await readRequest(input, init);
+      return await this.#send(request, init, role, startedMs);
+    } finally {
+      this.#clock.release();
     }
   }
 
   async capabilities(): Promise<ApplicationCapabilities> {
     this.#checkOpen("ask for capabilities");
-    return askCapabilities(this.#connect, this.#settings.headTimeoutMs, this.#closing.signal);
+    this.#clock.hold();
+    try {
+      return await fetchCapabilities(this.#connect, this.#settings.headTimeoutMs, this.#clock, this.#closing.signal);
+    } finally {
+      this.#clock.release();
+    }
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     const { signal } = this.#closing;
     if (!signal.aborted) this.#closing.abort(new RequestAbortedError("The client was closed"));
-    return this.#pool.close(signal.reason);
+    this.#collector.close(signal.reason);
+    const closed = this.#pool.close(signal.reason);
+    this.#clock.stop();
+    await closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -157,9 +180,8 @@ export class FastCgiClient implements Client {
       connections,
       idleConnections: idle,
       activeRequests: active,
-      queuedRequests: queued,
-      requests: this.#requests,
-      retries: this.#retries,
+      queuedRequests: queued + this.#collector.active,
+      ...this.#counts,
     };
   }
 
@@ -167,43 +189,69 @@ export class FastCgiClient implements Client {
     if (this.#closing.signal.aborted) throw new TypeError(`Cannot ${what}: the client is closed`);
   }
 
+  #tick(): void {
+    this.#collector.tick();
+    this.#pool.tick();
+    if (this.#pool.resting && !this.#clock.isHeld) this.#clock.stop();
+  }
+
+  /** Sends a request once its bodies have been collected, as far as that is needed. */
+  async #send(given: OutgoingRequest, init: FastCgiRequestInit, role: number, startedMs: number): Promise<Response> {
+    const { signal } = given;
+    let { body, data } = given;
+    try {
+      if (role === FCGI_AUTHORIZER) body = NOTHING;
+      if (needsCollecting(body, this.#settings.unknownLengthBodies === "buffer")) {
+        body = await this.#collector.collect(body, signal, startedMs);
+      }
+      if (needsCollecting(data, true)) data = await this.#collector.collect(data, signal, startedMs);
+      const request = { ...given, body, data };
+      const params = this.#params(request, init, role);
+      if (this.#settings.multiplex && !this.#asked) this.#askCapabilities();
+      const { onEnd } = init;
+      return await this.#run({ settings: this.#settings, clock: this.#clock, request, params, role, onEnd, startedMs });
+    } catch (error) {
+      given.body.source?.cancel(error);
+      given.data.source?.cancel(error);
+      throw error;
+    } finally {
+      if (body !== given.body) this.#collector.release(body);
+      if (data !== given.data) this.#collector.release(data);
+    }
+  }
+
+  /** Sends a request, and once more if it is certain that the application has not begun to work on it. */
+  async #run(call: Call): Promise<Response> {
+    for (let onNew = false;; onNew = true) {
+      call.request.signal?.throwIfAborted();
+      const exchange = new ClientExchange(call, this.#pool);
+      this.#pool.run(exchange, onNew);
+      try {
+        return await exchange.response;
+      } catch (error) {
+        if (onNew || !exchange.retriable) throw error;
+        this.#counts.retries++;
+        if ((error as { protocolStatus?: number }).protocolStatus === FCGI_CANT_MPX_CONN) this.#pool.maxShared = 1;
+      }
+    }
+  }
+
   /** Finds out whether requests may share connections; until it is known they do not. */
-  #ask(): void {
+  #askCapabilities(): void {
     this.#asked = true;
     this.capabilities().then(({ multiplex, maxRequests = MAX_SHARED }) => {
       if (multiplex) this.#pool.maxShared = Math.max(1, Math.min(maxRequests, MAX_SHARED));
     }, () => {});
   }
 
-  async #params(request: OutgoingRequest, init: FastCgiRequestInit, role: number): Promise<string[]> {
-    const { site: ofClient, scripts, maxParamsBytes } = this.#settings;
-    const { method, headers } = request;
-    const url = new URL(request.url);
-    const documentRoot = init.documentRoot ?? ofClient.documentRoot;
-    const extra: Record<string, string> = {};
-    let site: Site = { ...ofClient, ...init };
-    const scriptFilename = init.scriptFilename ?? ofClient.scriptFilename;
-    if (documentRoot !== undefined && scriptFilename === undefined) {
-      const script = await findScript(url.pathname, documentRoot, scripts);
-      if (script === undefined) throw new TypeError(`Cannot fetch: no script answers ${JSON.stringify(url.pathname)}`);
-      if (script.pathInfo !== "") extra.PATH_TRANSLATED = withoutSlash(documentRoot) + script.pathInfo;
-      site = { ...site, ...script };
-    } else if (scriptFilename !== undefined) {
-      const below = documentRoot !== undefined && scriptFilename.startsWith(withoutSlash(documentRoot) + "/");
-      const scriptName = below ? scriptFilename.slice(withoutSlash(documentRoot).length) : "";
-      site = { scriptName, pathInfo: "", ...site };
-    }
-    if (role === FCGI_FILTER) {
-      extra.FCGI_DATA_LENGTH = String(request.data.length ?? 0);
-      const { dataLastModified } = init;
-      if (dataLastModified !== undefined) {
-        extra.FCGI_DATA_LAST_MOD = String(Math.floor(dataLastModified.getTime() / 1000));
-      }
-    }
-    const params = requestParams(
-      { method, url, headers },
-      { ...site, params: { ...extra, ...ofClient.params, ...init.params } },
-    );
+  #params(request: OutgoingRequest, init: FastCgiRequestInit, role: number): string[] {
+    const { variables, maxParamsBytes } = this.#settings;
+    const { method, url, body } = request;
+    const params = requestParams({ method, url, headers: headerFields(request, body.length) }, {
+      ...variables,
+      ...init,
+      params: { ...filterParams(request.data, init, role), ...variables.params, ...init.params },
+    });
     const sent = role === FCGI_AUTHORIZER ? withoutForbidden(params) : params;
     const bytes = sent.reduce((sum, text) => sum + text.length, 0);
     if (bytes <= maxParamsBytes) return sent;
@@ -213,8 +261,16 @@ export class FastCgiClient implements Client {
   }
 }
 
-function withoutSlash(folder: string): string {
-  return folder.replace(/\/+$/, "");
+/** The variables of the file that a Filter is to filter (§6.4). */
+function filterParams(
+  data: OutgoingBody,
+  { dataLastModified }: FastCgiRequestInit,
+  role: number,
+): Record<string, string> {
+  if (role !== FCGI_FILTER) return {};
+  const length = { FCGI_DATA_LENGTH: String(data.length ?? 0) };
+  if (dataLastModified === undefined) return length;
+  return { ...length, FCGI_DATA_LAST_MOD: String(Math.floor(dataLastModified.getTime() / 1000)) };
 }
 
 function withoutForbidden(params: readonly string[]): string[] {

@@ -5,7 +5,7 @@
  * fit). The runtime owns the memory in which writes are gathered: a write is done with it when it returns.
  */
 import { unixFiles } from "./unix_files.ts";
-import { inheritedFd } from "./inherited_fd.ts";
+import { inheritedFd, requireListening } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -97,6 +97,7 @@ export function bunRuntime(): Runtime {
       BunTransport.open(socket, addr?.transport === "tcp" ? netAddr(socket) : UNNAMED, scratch, accept);
     });
     try {
+      if (fd !== undefined) requireListening(fd);
       const listener = bun.listen({ ...where, allowHalfOpen: true, socket: handlers });
       addr = listenAddr(listener, options);
       return new BunTransportListener(listener, addr);

@@ -1,4 +1,27 @@
-/** A clock that keeps no process alive. */
+/** Time, such that a test can turn it. */
+
+/** A clock. */
+export interface Clock {
+  /** Milliseconds since some moment; never goes back. */
+  now(): number;
+  /** Calls `tick` every `periodMs` milliseconds until the function returned is called. Keeps no process alive. */
+  every(periodMs: number, tick: () => void): () => void;
+  /** Keeps the process alive until the function returned is called. */
+  keepAlive(): () => void;
+}
+
+/** Longest period of a timer, in milliseconds; beyond it runtimes fire at once. */
+const MAX_PERIOD_MS = 2_147_483_647;
+
+/** The runtime's own clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  every: (periodMs, tick) => startClock(tick, periodMs),
+  keepAlive() {
+    const timer = setInterval(() => {}, MAX_PERIOD_MS);
+    return () => clearInterval(timer);
+  },
+};
 
 /** Calls `tick` every `periodMs` milliseconds until the function returned is called. */
 export function startClock(tick: () => void, periodMs: number): () => void {

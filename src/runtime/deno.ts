@@ -49,10 +49,20 @@ interface DenoApi {
   listen(options: Where): DenoListener;
   connect(options: Where): Promise<DenoConn>;
   readonly permissions: { querySync(permission: { name: "net"; host: string }): { readonly state: string } };
-  lstatSync(path: string): { readonly dev: number; readonly ino: number | null; readonly isSocket: boolean | null };
+  lstatSync(path: string): {
+    readonly dev: number;
+    readonly ino: number | null;
+    readonly isSocket: boolean | null;
+    readonly mode: number | null;
+    readonly uid: number | null;
+    readonly gid: number | null;
+  };
+  mkdirSync(path: string, options: { mode: number }): void;
+  chownSync(path: string, uid: number, gid: number): void;
   chmodSync(path: string, mode: number): void;
   renameSync(from: string, to: string): void;
   removeSync(path: string): void;
+  readTextFileSync(path: string): string;
   readonly errors: { readonly NotFound: new (message: string) => Error };
 }
 
@@ -368,22 +378,26 @@ function plainAddr(addr: DenoAddr): Addr {
 function requireNet(deno: DenoApi, options: ListenOptions): void {
   const host = addressText(options);
   if (deno.permissions.querySync({ name: "net", host }).state === "granted") return;
-  throw listenError(options, new Error(`Requires net access to "${host}", run again with the --allow-net flag`));
+  throw listenError(options, Object.assign(new Error(`net access to ${host} is not granted`), { name: "NotCapable" }));
 }
 
 function denoFiles(deno: DenoApi): UnixFiles {
   return {
     lstat(path) {
       try {
-        const { dev, ino, isSocket } = deno.lstatSync(path);
-        return { dev, ino, isSocket: isSocket === true };
+        const { dev, ino, isSocket, mode, uid, gid } = deno.lstatSync(path);
+        return { dev, ino, isSocket: isSocket === true, mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0 };
       } catch (error) {
         if (error instanceof deno.errors.NotFound) return undefined;
         throw error;
       }
     },
+    makeFolder: (path, mode) => deno.mkdirSync(path, { mode }),
+    chown: (path, uid, gid) => deno.chownSync(path, uid, gid),
     chmod: (path, mode) => deno.chmodSync(path, mode),
     rename: (from, to) => deno.renameSync(from, to),
     remove: (path) => deno.removeSync(path),
+    removeFolder: (path) => deno.removeSync(path),
+    readText: (path) => deno.readTextFileSync(path),
   };
 }

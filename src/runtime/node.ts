@@ -7,7 +7,7 @@
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
 import { plainBytes } from "./plain_bytes.ts";
-import { inheritedFd } from "./inherited_fd.ts";
+import { inheritedFd, requireListening } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -52,6 +52,7 @@ export function nodeRuntime(onNode = false): Runtime {
     });
     const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
     try {
+      if (fd !== undefined) requireListening(fd);
       server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
     } catch (error) {
       reject(listenError(options, error));

@@ -1,23 +1,34 @@
 /** Sentences for people about addresses that cannot be used. */
+import { formatAddress } from "./address.ts";
 import type { Addr, ListenOptions } from "./transport.ts";
 
 /** An error of the system, as all three runtimes shape it. */
 export interface SocketError extends Error {
   /** The system's name of the error, such as `"EADDRINUSE"`, where there is one. */
-  code?: string;
+  code?: string | undefined;
 }
 
-const LISTEN_HINTS: Readonly<Record<string, string>> = {
+type Hints = Readonly<Record<string, string>>;
+
+const LISTEN_HINTS: Hints = {
   EADDRINUSE: "another process listens there; stop it, or choose another address",
   EADDRNOTAVAIL: "this machine has no such address",
-  // Node says so of a folder that does not exist too.
-  EACCES: "permission denied; choose a port above 1023 or a folder that exists and that this user may write to",
-  ENOENT: "the folder does not exist; create it first",
+  EACCES: "permission denied; ports below 1024 are for root: choose one above 1023",
+  ENOTFOUND: "there is no machine of that name",
   EINVAL: "this is no address or descriptor that can listen",
   ENOTSOCK: "the descriptor is no socket",
 };
 
-const CONNECT_HINTS: Readonly<Record<string, string>> = {
+function folderHints(folder: string): Hints {
+  return {
+    ENOENT: `the folder ${folder} does not exist; create it first`,
+    ENOTDIR: `${folder} is no folder`,
+    EACCES: `permission denied; give this user the right to write to the folder ${folder}`,
+    EROFS: `the folder ${folder} is on a file system that is read-only`,
+  };
+}
+
+const CONNECT_HINTS: Hints = {
   ECONNREFUSED: "nothing listens there",
   ENOENT: "nothing is there; is the application running?",
   EAGAIN: "too many connections wait there to be accepted; the application is too busy",
@@ -26,26 +37,51 @@ const CONNECT_HINTS: Readonly<Record<string, string>> = {
 
 /** Writes an address as people do. */
 export function addressText(addr: Addr | ListenOptions): string {
-  if ("path" in addr && addr.path !== undefined) return `unix:${addr.path.replace("\0", "@")}`;
+  if ("path" in addr && addr.path !== undefined) return formatAddress({ path: addr.path });
   if ("fd" in addr && addr.fd !== undefined) return `descriptor ${addr.fd}`;
   const { hostname = "0.0.0.0", port = 0 } = addr as { hostname?: string; port?: number };
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return formatAddress({ hostname, port });
+}
+
+/** The folder of a path. */
+export function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /** Makes the error of a failed listen, with the system's `code` and the runtime's error as `cause`. */
 export function listenError(options: ListenOptions, cause: unknown): SocketError {
-  return socketError(`Cannot listen on ${addressText(options)}`, LISTEN_HINTS, cause);
+  const { path } = options;
+  const hints = path === undefined ? LISTEN_HINTS : { ...LISTEN_HINTS, ...folderHints(folderOf(path)) };
+  const flags = path === undefined
+    ? `--allow-net=${addressText(options)}`
+    : `--allow-net --allow-read=${folderOf(path)} --allow-write=${folderOf(path)}`;
+  return socketError(`Cannot listen on ${addressText(options)}`, hints, flags, cause);
 }
 
 /** Makes the error of a failed connect, with the system's `code` and the runtime's error as `cause`. */
 export function connectError(addr: Addr, cause: unknown): SocketError {
-  return socketError(`Cannot connect to ${addressText(addr)}`, CONNECT_HINTS, cause);
+  const flags = addr.transport === "unix"
+    ? `--allow-net --allow-read=${addr.path} --allow-write=${addr.path}`
+    : `--allow-net=${addressText(addr)}`;
+  return socketError(`Cannot connect to ${addressText(addr)}`, CONNECT_HINTS, flags, cause);
 }
 
-function socketError(what: string, hints: Readonly<Record<string, string>>, cause: unknown): SocketError {
-  const { code, message } = cause as SocketError;
-  const hint = code === undefined ? undefined : hints[code];
-  const error: SocketError = new Error(`${what}: ${hint === undefined ? message : `${hint} (${code})`}`, { cause });
+/** An error of our own that says already what happened and what to do. */
+export class ExplainedError extends Error implements SocketError {
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+function socketError(what: string, hints: Hints, flags: string, cause: unknown): SocketError {
+  const { name, code, message } = cause as SocketError;
+  const hint = code === undefined || cause instanceof ExplainedError ? undefined : hints[code];
+  const why = name === "NotCapable" ? `Deno needs ${flags}` : hint === undefined ? message : `${hint} (${code})`;
+  const error: SocketError = new Error(`${what}: ${why}`, cause instanceof ExplainedError ? {} : { cause });
   if (code !== undefined) error.code = code;
   return error;
 }

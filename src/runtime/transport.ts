@@ -43,6 +43,8 @@ export interface ListenOptions {
   readonly path?: string | undefined;
   /** File mode of the unix socket, set before anyone can connect. */
   readonly mode?: number | undefined;
+  /** Group of the unix socket, by name or number, set before anyone can connect. */
+  readonly group?: string | number | undefined;
   /** Whether to take the path over from another process that listens there. */
   readonly takeOver?: boolean | undefined;
   /** File descriptor of an inherited listening socket. */
@@ -123,6 +125,8 @@ export type Accept = (transport: Transport) => TransportSink;
 export interface Listener {
   /** Where it listens, with the port that the system chose. */
   readonly addr: Addr;
+  /** Who may connect to its unix socket, for people. */
+  readonly access?: string;
   /**
    * Stops accepting, and removes the unix socket's file if it is still this listener's. Who has connected to a unix
    * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called again.

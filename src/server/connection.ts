@@ -32,17 +32,30 @@ export interface ConnectionHost {
   /** The server's clock, which ticks about once a second, in milliseconds. */
   readonly nowMs: number;
   /** Whether the server has room for one more request; counts it if so. */
-  admit(): boolean;
-  /** A request that was admitted has ended. */
-  release(): void;
+  tryBeginRequest(): boolean;
+  /** A request that was counted has ended. */
+  endRequest(): void;
   /** Has a graceful shutdown wait. */
   waitUntil(promise: Promise<unknown>): void;
   /** Tells of an error; resolves to a response for it, if there is one. Never rejects. */
-  report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+  reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
   /** The connection's socket is gone. */
   closed(connection: Connection): void;
 }
 
+/** Requests served at a time on one connection; one more is answered 503 with Retry-After. */
+export const MAX_REQUESTS_PER_CONNECTION = 256;
+/** Requests on one connection whose parameters have not come whole; one more is refused with FCGI_OVERLOADED. */
+export const MAX_UNFINISHED_REQUESTS = 128;
+/** Parameters of a request; a request with more is answered 431. */
+export const MAX_PARAMS = 1024;
+/** Bytes of bodies that wait on one connection until handlers read them; above it nothing more is read. */
+export const MAX_UNREAD_BYTES = 1_048_576;
+/**
+ * How long what a web server still sends after our last word is read and dropped, in milliseconds, so that the response is
+ * not lost to a reset.
+ */
+export const DRAIN_TIMEOUT_MS = 2000;
 /** How long a handler may still answer to a web server that has ended its side, in milliseconds. */
 const HALF_CLOSED_MS = 10_000;
 /** What no web server can take for a record: the way to tell it that a response has broken off. */
@@ -82,13 +95,13 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.settings = host.settings;
     this.peerAddr = transport.remoteAddr;
     this.#sinceMs = host.nowMs;
-    const { maxConnections, maxRequests, maxParamsBytes, maxUnfinishedRequests, multiplex } = this.settings;
-    this.#flow = new FlowControl(transport, host, this.settings.maxUnreadBytes);
+    const { maxConnections, maxRequests, maxParamsBytes } = this.settings;
+    this.#flow = new FlowControl(transport, host, MAX_UNREAD_BYTES);
     this.#protocol = new ApplicationConnection<Exchange>(this, {
       roles: [...host.handlers.keys()],
-      capabilities: { maxConnections, maxRequests, multiplex },
+      capabilities: { maxConnections, maxRequests, multiplex: true },
       maxParamsBytes,
-      maxUnfinished: maxUnfinishedRequests,
+      maxUnfinished: MAX_UNFINISHED_REQUESTS,
       memory: host.memory,
     });
     this.writer = this.#protocol.writer;
@@ -139,7 +152,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   /** Ends what has waited for too long; called about once a second. */
   tick(): void {
-    const { drainTimeoutMs, headTimeoutMs, idleTimeoutMs, requestTimeoutMs, writeTimeoutMs } = this.settings;
+    const { headTimeoutMs, idleTimeoutMs, requestTimeoutMs, writeTimeoutMs } = this.settings;
     const { nowMs } = this.#host;
     const waitedMs = nowMs - this.#sinceMs;
     if (writeTimeoutMs > 0 && this.#flow.blockedForMs >= writeTimeoutMs) {
@@ -147,7 +160,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
       return this.#break(new LimitError("writeTimeoutMs", writeTimeoutMs, `${what} in ${writeTimeoutMs} ms`));
     }
     if (this.#shutDown) {
-      if ((this.#closing || !this.#flow.blocked) && waitedMs >= drainTimeoutMs) this.#flow.drop();
+      if ((this.#closing || !this.#flow.blocked) && waitedMs >= DRAIN_TIMEOUT_MS) this.#flow.drop();
       return;
     }
     for (const exchange of this.#exchanges) {
@@ -250,11 +263,10 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     const exchange = new Exchange(this, requestId, role, params, this.#host.nowMs);
     this.#exchanges.add(exchange);
     this.#fresh = false;
-    const { maxParams, maxRequestsPerConnection } = this.settings;
-    const admitted = this.#host.admit();
-    if (params.size > maxParams) {
+    const admitted = this.#host.tryBeginRequest();
+    if (params.size > MAX_PARAMS) {
       exchange.refuse(431);
-    } else if (!admitted || this.#exchanges.size > maxRequestsPerConnection || this.#shutDown) {
+    } else if (!admitted || this.#exchanges.size > MAX_REQUESTS_PER_CONNECTION || this.#shutDown) {
       exchange.refuse(503);
     } else {
       const url = requestUrl(params);
@@ -344,12 +356,12 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
   }
 
   report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
-    return this.#host.report(error, request, info);
+    return this.#host.reportError(error, request, info);
   }
 
   /** This peer cannot be followed any more; only its own connection suffers. */
   #break(error: unknown): void {
-    this.#host.report(error);
+    this.#host.reportError(error);
     this.#abortAll(new RequestAbortedError("The web server broke the protocol", { cause: error }));
     this.#flow.drop();
   }
@@ -364,7 +376,7 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   #forget(exchange: Exchange): void {
     this.#sinceMs = this.#host.nowMs;
-    if (this.#exchanges.delete(exchange)) this.#host.release();
+    if (this.#exchanges.delete(exchange)) this.#host.endRequest();
   }
 
   /** Sends what has been written, and closes if that was all. */

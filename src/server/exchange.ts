@@ -135,7 +135,7 @@ export class Exchange implements RequestSource {
     this.#info = new ExchangeInfo(this);
     let response: Response | Promise<Response>;
     try {
-      this.#request = this.host.settings.nativeRequest ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
+      this.#request = this.host.settings.request === "native" ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
       response = handler(this.#request, this.#info);
     } catch (error) {
       return void this.#fail(error);

@@ -3,6 +3,7 @@
 import { variableHeaders } from "../cgi/response_head.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "../protocol/constants.ts";
 import { FastResponse } from "../fetch/fast_response.ts";
+import { show } from "../options.ts";
 import type { Handler } from "./handler.ts";
 
 /** The handlers of an application, by role (§6). A role without a handler is refused with FCGI_UNKNOWN_ROLE. */
@@ -20,10 +21,10 @@ export function handlersByRole({ fetch, authorizer, filter }: Partial<Handlers>)
   const handlers = new Map<number, Handler>();
   for (const [role, play] of [[FCGI_RESPONDER, fetch], [FCGI_AUTHORIZER, authorizer], [FCGI_FILTER, filter]] as const) {
     if (play === undefined) continue;
-    if (typeof play !== "function") throw new TypeError(`Cannot serve: a handler is ${typeof play}, not a function`);
+    if (typeof play !== "function") throw new TypeError(`Cannot serve: a handler is ${show(play)}; write a function`);
     handlers.set(role, play);
   }
-  if (handlers.size === 0) throw new TypeError("Cannot serve: there is no handler");
+  if (handlers.size === 0) throw new TypeError("Cannot serve: there is no handler; write serve(options, handler)");
   return handlers;
 }
 

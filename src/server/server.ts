@@ -1,40 +1,28 @@
 /**
- * The server: who listens, the connections, and the end of both.
+ * The server: a listener, its connections, and the end of both.
  *
- * Owns the listener, the set of connections, the count of requests under way, the clock, and what a graceful shutdown
- * waits for. Knows nothing of records, requests or responses.
+ * Owns the listener and the order of a shutdown. Knows nothing of records, requests or responses.
  */
 
 import { RequestAbortedError } from "../errors.ts";
-import { RecordMemory } from "../protocol/record_writer.ts";
-import { startClock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Addr, Listener, Transport, TransportSink } from "../runtime/transport.ts";
-import { Connection, type ConnectionHost } from "./connection.ts";
-import type { Handler, HandlerInfo } from "./handler.ts";
+import { ConnectionSet, type ServerStats } from "./connection_set.ts";
+import type { Handler } from "./handler.ts";
 import type { Settings } from "./server_options.ts";
 
-/** What a server has done and is doing. */
-export interface ServerStats {
-  /** Connections open now. */
-  readonly connections: number;
-  /** Requests under way now. */
-  readonly activeRequests: number;
-  /** Requests served since the start, refused and aborted ones included. */
-  readonly requests: number;
-  /** Errors reported since the start. */
-  readonly errors: number;
-}
+export type { ServerStats } from "./connection_set.ts";
 
 /** A running server, in the shape of `Deno.HttpServer`. */
-export interface Server extends AsyncDisposable {
+export interface Server<A extends Addr = Addr> extends AsyncDisposable {
   /** Where it listens. @throws {TypeError} Before `ready` has resolved. */
-  readonly addr: Addr;
+  readonly addr: A;
   /** Resolves once it listens; rejects if it cannot. */
   readonly ready: Promise<void>;
   /** Resolves once it has been shut down or closed and all connections are gone; rejects if it could not listen. */
   readonly finished: Promise<void>;
   /**
-   * Ends gracefully: accepts no more connections, answers the requests that have been sent, waits for what was handed
+   * Ends gracefully: accepts no more connections, answers the requests that have been sent, waits for the promises given
    * to `waitUntil`, and aborts what still runs after `shutdownTimeoutMs`.
    */
   shutdown(): Promise<void>;
@@ -48,46 +36,36 @@ export interface Server extends AsyncDisposable {
   stats(): ServerStats;
 }
 
-/** Greatest time between two ticks of the clock, in milliseconds; less where a time-out asks for it. */
-const MAX_TICK_MS = 1000;
 /** A timer of more milliseconds goes off at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long a kept connection waits for one more request at a shutdown before it is closed, in milliseconds. */
 const LAST_REQUEST_MS = 100;
 
 /** A server under way. */
-export class FastCgiServer implements Server, ConnectionHost {
-  readonly settings: Settings;
-  readonly memory: RecordMemory = new RecordMemory();
-  readonly handlers: ReadonlyMap<number, Handler>;
-  nowMs = 0;
+export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
+  readonly #connections: ConnectionSet;
+  readonly #clock: Clock;
+  readonly #shutdownTimeoutMs: number;
   readonly #ready: Promise<void>;
   readonly #finished: Promise<void>;
   #finish!: () => void;
   #listener: Listener | undefined;
-  readonly #connections = new Set<Connection>();
-  /** Connections beyond `maxConnections`, unread until others end, in the order in which they came. */
-  readonly #held = new Set<Connection>();
-  readonly #pending = new Set<Promise<unknown>>();
-  #stopClock: (() => void) | undefined;
   #ending: Promise<void> | undefined;
   /** The listener is closed: no new connection can come. */
   #stopped = false;
-  #closed = false;
   #unreffed = false;
-  #activeRequests = 0;
-  #requests = 0;
-  #errors = 0;
 
   /** Makes a server that listens as soon as `listen` has resolved, and shuts down when `signal` is aborted. */
   constructor(
     settings: Settings,
     handlers: ReadonlyMap<number, Handler>,
     signal: AbortSignal | undefined,
-    listen: (server: FastCgiServer) => Promise<Listener>,
+    listen: (accept: (transport: Transport) => TransportSink) => Promise<Listener>,
+    clock: Clock,
   ) {
-    this.settings = settings;
-    this.handlers = handlers;
+    this.#connections = new ConnectionSet(settings, handlers, clock, () => this.#endIfDone());
+    this.#clock = clock;
+    this.#shutdownTimeoutMs = settings.shutdownTimeoutMs;
     const onAbort = (): void => void this.shutdown();
     const finished = new Promise<void>((resolve) => {
       this.#finish = () => {
@@ -95,20 +73,20 @@ export class FastCgiServer implements Server, ConnectionHost {
         resolve();
       };
     });
-    this.#ready = listen(this).then((listener) => this.#listening(listener));
+    this.#ready = listen((transport) => this.#connections.accept(transport)).then((it) => this.#listening(it));
     this.#finished = this.#ready.then(() => finished);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
   }
 
-  get addr(): Addr {
+  get addr(): A {
     if (this.#listener === undefined) {
       throw new TypeError("Cannot read addr: the server does not listen yet; await ready");
     }
-    return this.#listener.addr;
+    return this.#listener.addr as A;
   }
 
-  // A server that cannot listen must not fail in silence, nor twice: who has read either promise is told by that one.
+  // A server that cannot listen must neither fail in silence nor twice: the promise that has been read is the one to tell.
   get ready(): Promise<void> {
     this.#finished.catch(() => {});
     return this.#ready;
@@ -120,24 +98,19 @@ export class FastCgiServer implements Server, ConnectionHost {
   }
 
   stats(): ServerStats {
-    return {
-      connections: this.#connections.size,
-      activeRequests: this.#activeRequests,
-      requests: this.#requests,
-      errors: this.#errors,
-    };
+    return this.#connections.stats();
   }
 
   ref(): void {
     this.#unreffed = false;
     this.#listener?.ref();
-    for (const connection of this.#connections) connection.ref();
+    this.#connections.ref();
   }
 
   unref(): void {
     this.#unreffed = true;
     this.#listener?.unref();
-    for (const connection of this.#connections) connection.unref();
+    this.#connections.unref();
   }
 
   shutdown(): Promise<void> {
@@ -155,59 +128,6 @@ export class FastCgiServer implements Server, ConnectionHost {
     return this.shutdown();
   }
 
-  /** Takes a new connection. */
-  accept(transport: Transport): TransportSink {
-    const connection = new Connection(transport, this);
-    this.#stopClock ??= this.#startClock();
-    if (this.#connections.size - this.#held.size >= this.settings.maxConnections) {
-      this.#held.add(connection);
-      connection.hold();
-    }
-    this.#connections.add(connection);
-    if (this.#unreffed) connection.unref();
-    if (this.#closed) connection.close(new RequestAbortedError("The server was closed"));
-    return connection;
-  }
-
-  closed(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#held.delete(connection);
-    for (const held of this.#held) {
-      if (this.#connections.size - this.#held.size >= this.settings.maxConnections) break;
-      this.#held.delete(held);
-      held.unhold();
-    }
-    this.#endIfDone();
-  }
-
-  admit(): boolean {
-    this.#requests++;
-    return ++this.#activeRequests <= this.settings.maxRequests;
-  }
-
-  release(): void {
-    this.#activeRequests--;
-  }
-
-  waitUntil(promise: Promise<unknown>): void {
-    const settled = promise.then(() => {}, (error) => void this.report(error)).then(() => {
-      this.#pending.delete(settled);
-      this.#endIfDone();
-    });
-    this.#pending.add(settled);
-  }
-
-  async report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
-    this.#errors++;
-    const { onError } = this.settings;
-    if (onError === undefined) return writeError("webfcgi:", error);
-    try {
-      return await onError(error, request, info) ?? undefined;
-    } catch (thrown) {
-      writeError("webfcgi: onError failed:", thrown);
-    }
-  }
-
   #listening(listener: Listener): void {
     this.#listener = listener;
     if (this.#unreffed) listener.unref();
@@ -221,56 +141,41 @@ export class FastCgiServer implements Server, ConnectionHost {
   }
 
   async #shutdown(): Promise<void> {
-    const deadline = startClock(
-      () => this.#close(new RequestAbortedError("The server was shut down")),
-      Math.min(MAX_TIMER_MS, Math.max(1, this.settings.shutdownTimeoutMs)),
-    );
-    this.#finished.then(deadline, deadline);
+    const abort = (): void => this.#close(new RequestAbortedError("The server was shut down"));
+    if (this.#shutdownTimeoutMs === 0) return abort();
+    if (this.#shutdownTimeoutMs < Infinity) {
+      const stopTimer = this.#clock.every(Math.min(MAX_TIMER_MS, this.#shutdownTimeoutMs), abort);
+      this.#finished.then(stopTimer, stopTimer);
+    }
     await this.#listener?.close();
-    for (const connection of this.#connections) connection.drain();
-    // A web server may send a request on a kept connection before it hears that we close it, and the request is lost. Of
-    // a connection in use that is likely, so that one is closed with an answer; of one that is not, hardly.
-    if (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, LAST_REQUEST_MS));
+    this.#connections.drain();
+    // A web server may send a request on a kept connection before it notices that we close it, and the request is lost. On
+    // a connection in use that is likely, so that one is closed with an answer; on one that is not, hardly.
+    if (this.#connections.connected) await this.#wait(LAST_REQUEST_MS);
     await this.#stop();
-    for (const connection of this.#connections) connection.endIdle();
+    this.#connections.endIdle();
+  }
+
+  /** Resolves after a while, or sooner once the server has finished. */
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        stopTimer();
+        letGo();
+        resolve();
+      };
+      const stopTimer = this.#clock.every(ms, end);
+      const letGo = this.#clock.keepAlive();
+      this.#finished.then(end, end);
+    });
   }
 
   #close(reason: RequestAbortedError): void {
-    this.#closed = true;
-    this.#pending.clear();
-    for (const connection of this.#connections) connection.close(reason);
+    this.#connections.close(reason);
     this.#stop();
   }
 
   #endIfDone(): void {
-    if (this.#connections.size > 0) return;
-    this.#stopClock?.();
-    this.#stopClock = undefined;
-    if (this.#ending !== undefined && this.#stopped && this.#pending.size === 0) this.#finish();
-  }
-
-  #startClock(): () => void {
-    let lastMs = performance.now();
-    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs } =
-      this.settings;
-    const timeOuts = [headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, drainTimeoutMs, idleTimeoutMs, requestTimeoutMs];
-    const shortest = Math.min(...timeOuts.filter((ms) => ms > 0));
-    const periodMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / 4));
-    return startClock(() => {
-      const timeMs = performance.now();
-      // While a handler kept the processor to itself nothing was read: that is no one's delay but ours.
-      this.nowMs += Math.min(timeMs - lastMs, 2 * periodMs);
-      lastMs = timeMs;
-      for (const connection of this.#connections) connection.tick();
-    }, periodMs);
-  }
-}
-
-/** Writes to the console what a handler has thrown, which may be something that no console can write. */
-function writeError(what: string, error: unknown): undefined {
-  try {
-    console.error(what, error);
-  } catch {
-    console.error(what, "an error that cannot be written");
+    if (this.#ending !== undefined && this.#stopped && this.#connections.idle) this.#finish();
   }
 }

@@ -1,11 +1,13 @@
 /** The options of a server: what they mean, their defaults, and what is refused. */
 
+import { checkFunction, checkNames, resolveFlags, resolveNumbers, show } from "../options.ts";
 import type { Addr } from "../runtime/transport.ts";
 import type { ErrorHandler } from "./handler.ts";
+import { PeerList } from "./peer_list.ts";
 
-/** How requests are served, whatever they come over. */
+/** How requests are served, whatever they come over. Where a limit is a number, `Infinity` is none. */
 export interface ConnectionOptions {
-  /** Where the application is mounted, as in `"/app"`, for web servers that do not tell rightly. */
+  /** Where the application is mounted, as in `"/app"`, for web servers that report it wrongly; `""` for the root. */
   mount?: string;
   /**
    * Cuts the mount off the path of `request.url`, so that an application routes as it would at the root.
@@ -14,11 +16,12 @@ export interface ConnectionOptions {
    */
   stripMount?: boolean;
   /**
-   * Whether several requests may be under way on a connection at a time. Only HAProxy makes use of it.
+   * Which Request handlers get: `"lazy"`, one that makes its parts when they are read, or `"native"`, the runtime's own.
+   * `fetch(request)` and `new Request(request)` work with a lazy one only where `serve` patches these globals.
    *
-   * @default {true}
+   * @default `"lazy"`; `"native"` where `patchGlobals` is false, and in `serveConnection`
    */
-  multiplex?: boolean;
+  request?: "lazy" | "native";
   /**
    * Requests served at a time; one more is answered 503 with Retry-After.
    *
@@ -26,29 +29,11 @@ export interface ConnectionOptions {
    */
   maxRequests?: number;
   /**
-   * Requests served at a time on one connection; one more is answered 503 with Retry-After.
-   *
-   * @default {256}
-   */
-  maxRequestsPerConnection?: number;
-  /**
-   * Requests on one connection whose parameters have not come whole; one more is refused with FCGI_OVERLOADED.
-   *
-   * @default {128}
-   */
-  maxUnfinishedRequests?: number;
-  /**
    * Greatest size of a request's parameters, in bytes; a larger request is answered 431.
    *
    * @default {262144}
    */
   maxParamsBytes?: number;
-  /**
-   * Greatest number of a request's parameters; a request with more is answered 431.
-   *
-   * @default {1024}
-   */
-  maxParams?: number;
   /**
    * Greatest size of a request's body, in bytes; a larger one is answered 413.
    *
@@ -56,88 +41,39 @@ export interface ConnectionOptions {
    */
   maxBodyBytes?: number;
   /**
-   * Bytes of bodies that wait on one connection until handlers read them; above it nothing more is read. While only one
-   * request is under way it is never more than 65,536.
-   *
-   * @default {1048576}
-   */
-  maxUnreadBytes?: number;
-  /**
    * How long the parameters of a request may take to come, and the first request on a new connection, in milliseconds;
-   * then the connection is closed. No time passes while unread bodies keep the connection from being read. 0: for ever.
+   * then the connection is closed. No time passes while unread bodies keep the connection from being read.
    *
    * @default {30000}
    */
   headTimeoutMs?: number;
   /**
-   * How long a kept connection may be idle, in milliseconds. 0: for ever, because it is the web server's to close: one
-   * that the application closes first can make a 502.
+   * How long a kept connection may be idle, in milliseconds. Such a connection is the web server's to close: one that
+   * the application closes first can make a 502.
    *
-   * @default {0}
+   * @default {Infinity}
    */
   idleTimeoutMs?: number;
   /**
    * How long the next 1,024 bytes of a body, or its end, may take to come, in milliseconds; then reading it fails, which
-   * is a 408 unless the handler says otherwise. No time passes while what has come waits to be read. 0: for ever, for
-   * applications that converse in single bytes.
+   * is a 408 unless the handler says otherwise. No time passes while what has come waits to be read. Applications that
+   * converse in single bytes want `Infinity`.
    *
    * @default {60000}
    */
   bodyTimeoutMs?: number;
   /**
    * How long a web server may take for the next 256 KiB of what is sent, in milliseconds; then the connection is closed.
-   * 0: for ever.
    *
    * @default {120000}
    */
   writeTimeoutMs?: number;
   /**
-   * How long what a web server still sends after our last word is read and dropped, in milliseconds, so that the
-   * response is not lost to a reset.
+   * How long a request may take, in milliseconds; then it is aborted.
    *
-   * @default {2000}
-   */
-  drainTimeoutMs?: number;
-  /**
-   * How long a request may take, in milliseconds; then it is aborted. 0: for ever.
-   *
-   * @default {0}
+   * @default {Infinity}
    */
   requestTimeoutMs?: number;
-  /**
-   * How long a graceful shutdown may take, in milliseconds; then what still runs is aborted.
-   *
-   * @default {10000}
-   */
-  shutdownTimeoutMs?: number;
-  /**
-   * Gives handlers the runtime's own Request instead of one that makes its parts when they are read, and leaves the
-   * globals `Request`, `Response` and `fetch` as they are.
-   *
-   * @default {false}
-   */
-  nativeRequest?: boolean;
-  /**
-   * Has the global `Response` make responses that are sent as fast as {@linkcode FastResponse}, from now on and in the
-   * whole process: for frameworks that make responses themselves, as Hono's `c.text()` does.
-   *
-   * It stays what it was in every other way, and what the runtime's own functions take is still theirs.
-   *
-   * @default {false}
-   *
-   * @example
-   * ```ts
-   * import { serve } from "@webfcgi/webfcgi";
-   * import { assert } from "@std/assert";
-   * import { Hono } from "hono";
-   *
-   * const app = new Hono().get("/", (context) => context.text("Hello"));
-   * await using server = serve({ port: 0, onListen: () => {}, fastResponse: true, fetch: app.fetch });
-   * await server.ready;
-   * assert(new Response("Hello") instanceof Response);
-   * ```
-   */
-  fastResponse?: boolean;
   /** Makes a response of an error. Without it the error is written to the console, and a plain 500 is sent. */
   onError?: ErrorHandler;
 }
@@ -145,10 +81,15 @@ export interface ConnectionOptions {
 /** Options of {@linkcode serve}: where to listen, and how to serve. */
 export interface ServeOptions extends ConnectionOptions {
   /**
+   * Where to listen, as text: `"9000"`, `"127.0.0.1:9000"`, `"[::1]:9000"`, `"unix:/run/app.sock"` or `"fd:0"`. Give this,
+   * or `hostname` and `port`, or `path`, or `fd`.
+   */
+  address?: string;
+  /**
    * IP address or name to listen on.
    *
-   * The default is the loopback address on purpose: what speaks FastCGI to an application is trusted to tell it the
-   * client's address and user.
+   * The default is the loopback address on purpose: whoever speaks FastCGI to an application is believed what it says of
+   * the client's address and user.
    *
    * @default {"127.0.0.1"}
    */
@@ -167,6 +108,8 @@ export interface ServeOptions extends ConnectionOptions {
    * @default {0o660}
    */
   mode?: number;
+  /** Group of the unix socket, by name or number: the web server's, unless both run as the same user. */
+  group?: string | number;
   /**
    * Takes the path over from a process that still listens there, for a restart without a gap: the old one goes on with
    * the connections that it has.
@@ -189,73 +132,177 @@ export interface ServeOptions extends ConnectionOptions {
    */
   reusePort?: boolean;
   /**
+   * The web servers that may connect, by IP address or range (`"10.0.0.7"`, `"10.0.0.0/8"`, `"fd00::/8"`); the connections
+   * of others are closed at once. The addresses in the environment variable FCGI_WEB_SERVER_ADDRS (§3.2) restrict further.
+   *
+   * @default Everybody who reaches the address
+   */
+  allowedPeers?: readonly string[];
+  /**
    * Connections served at a time; the ones beyond wait, unread, until another ends, or are closed after `headTimeoutMs`.
    *
    * @default {1024}
    */
   maxConnections?: number;
+  /**
+   * How long a graceful shutdown may take, in milliseconds; then what still runs is aborted. 0: at once.
+   *
+   * @default {10000}
+   */
+  shutdownTimeoutMs?: number;
   /** Shuts the server down gracefully when it is aborted. */
   signal?: AbortSignal;
-  /** Called once the server listens. Without it a line is written to the console. */
+  /**
+   * Makes `fetch(request)`, `new Request(request)` and the like work with a lazy request, by wrapping these globals until
+   * the last server that asked for it has finished.
+   *
+   * @default {true}
+   */
+  patchGlobals?: boolean;
+  /**
+   * Makes `new Response(…)` in the whole process make responses that are sent as fast as {@linkcode FastResponse}: for
+   * frameworks that make responses themselves, as Hono's `c.text()` does.
+   *
+   * It stays what it was in every other way, and what the runtime's own functions take is still theirs.
+   *
+   * @default {false}
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@webfcgi/webfcgi";
+   * import { assert } from "@std/assert";
+   * import { Hono } from "hono";
+   *
+   * const app = new Hono().get("/", (context) => context.text("Hello"));
+   * await using server = serve({ port: 0, quiet: true, fastResponse: true, fetch: app.fetch });
+   * await server.ready;
+   * assert(new Response("Hello") instanceof Response);
+   * ```
+   */
+  fastResponse?: boolean;
+  /**
+   * Called once the server listens, in place of a line on the console.
+   *
+   * @default A line on the console, unless `quiet`
+   */
   onListen?: (addr: Addr) => void;
+  /**
+   * Writes no line to the console when the server listens.
+   *
+   * @default {false}
+   */
+  quiet?: boolean;
 }
 
-/** {@linkcode ConnectionOptions} with nothing left out. */
-export interface Settings {
-  readonly mount: string | undefined;
-  readonly stripMount: boolean;
-  readonly multiplex: boolean;
-  readonly maxConnections: number;
-  readonly maxRequests: number;
-  readonly maxRequestsPerConnection: number;
-  readonly maxUnfinishedRequests: number;
-  readonly maxParamsBytes: number;
-  readonly maxParams: number;
-  readonly maxBodyBytes: number;
-  readonly maxUnreadBytes: number;
-  readonly headTimeoutMs: number;
-  readonly bodyTimeoutMs: number;
-  readonly writeTimeoutMs: number;
-  readonly drainTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly shutdownTimeoutMs: number;
-  readonly nativeRequest: boolean;
-  readonly onError: ErrorHandler | undefined;
-}
+/** Of how requests are served: the least value, and the default unless it is Infinity. */
+const CONNECTION_NUMBERS = {
+  maxRequests: [1, 1024],
+  maxParamsBytes: [1, 262_144],
+  maxBodyBytes: [0],
+  headTimeoutMs: [1, 30_000],
+  bodyTimeoutMs: [1, 60_000],
+  writeTimeoutMs: [1, 120_000],
+  requestTimeoutMs: [1],
+  idleTimeoutMs: [1],
+} as const;
 
-/** Fills in the defaults. @throws {TypeError|RangeError} If an option cannot be. */
+/** Of the server. */
+const SERVER_NUMBERS = {
+  maxConnections: [1, 1024],
+  shutdownTimeoutMs: [0, 10_000],
+} as const;
+
+const CONNECTION_FLAGS = { stripMount: false } as const;
+const SERVER_FLAGS = { patchGlobals: true, fastResponse: false, quiet: false } as const;
+
+const HANDLERS = ["fetch", "authorizer", "filter"] as const;
+const CONNECTION_NAMES = [
+  ...Object.keys({ ...CONNECTION_NUMBERS, ...CONNECTION_FLAGS }),
+  ...HANDLERS,
+  "mount",
+  "request",
+  "onError",
+];
+const SERVER_NAMES = [
+  ...CONNECTION_NAMES,
+  ...Object.keys({ ...SERVER_NUMBERS, ...SERVER_FLAGS }),
+  ...["address", "hostname", "port", "path", "mode", "group", "takeOver", "fd", "backlog", "reusePort"],
+  ...["allowedPeers", "signal", "onListen"],
+];
+
+/** What these options are called elsewhere. */
+const OTHER_NAMES = {
+  host: "hostname",
+  listen: "address",
+  socket: "path",
+  unix: "path",
+  socketPath: "path",
+  umask: "mode",
+  permissions: "mode",
+  handler: "fetch",
+  error: "onError",
+  silent: "quiet",
+  timeout: "requestTimeoutMs",
+  maxHeaderSize: "maxParamsBytes",
+  maxRequestBodySize: "maxBodyBytes",
+  nativeRequest: 'request: "native"',
+  overrideGlobalObjects: "patchGlobals",
+  allowedHosts: "allowedPeers",
+  basePath: "mount",
+} as const;
+
+type Numbers = typeof CONNECTION_NUMBERS & typeof SERVER_NUMBERS;
+type Flags = typeof CONNECTION_FLAGS & typeof SERVER_FLAGS;
+
+/** What a server goes by: its options with nothing left out. */
+export type Settings =
+  & { readonly [Name in keyof Numbers]: number }
+  & { readonly [Name in keyof Flags]: boolean }
+  & {
+    readonly mount: string | undefined;
+    readonly request: "lazy" | "native";
+    readonly onError: ErrorHandler | undefined;
+    readonly allowedPeers: PeerList | undefined;
+  };
+
+/** Fills in the defaults of `serve`. @throws {TypeError|RangeError} If an option is invalid. */
 export function resolveSettings(options: ServeOptions): Settings {
-  const { mount, onError } = options;
-  if (mount !== undefined && mount !== "" && (!mount.startsWith("/") || mount.endsWith("/"))) {
-    throw new TypeError(`Cannot serve: mount is ${JSON.stringify(mount)}, not "" or a path like "/app"`);
+  checkNames("Cannot serve", options, SERVER_NAMES, OTHER_NAMES);
+  const { allowedPeers, onListen, signal } = options;
+  checkFunction("Cannot serve", "onListen", onListen);
+  if (signal !== undefined && typeof signal?.aborted !== "boolean") {
+    throw new TypeError(`Cannot serve: signal is ${show(signal)}; write an AbortSignal`);
   }
+  return fillIn(options, allowedPeers === undefined ? undefined : PeerList.parse("allowedPeers", allowedPeers));
+}
+
+/** Fills in the defaults of `serveConnection`. @throws {TypeError|RangeError} If an option is invalid. */
+export function resolveConnectionSettings(options: ConnectionOptions): Settings {
+  checkNames("Cannot serve connection", options, CONNECTION_NAMES, OTHER_NAMES);
+  return fillIn({ ...options, patchGlobals: false }, undefined);
+}
+
+function fillIn(options: ServeOptions, allowedPeers: PeerList | undefined): Settings {
+  const flags = resolveFlags("Cannot serve", { ...CONNECTION_FLAGS, ...SERVER_FLAGS }, options);
+  const { mount, onError, request = flags.patchGlobals ? "lazy" : "native" } = options;
+  checkMount(mount);
+  if (request !== "lazy" && request !== "native") {
+    throw new TypeError(`Cannot serve: request is ${show(request)}; write "lazy" or "native"`);
+  }
+  checkFunction("Cannot serve", "onError", onError);
   return {
     mount,
+    request,
     onError,
-    stripMount: options.stripMount ?? false,
-    multiplex: options.multiplex ?? true,
-    maxConnections: atLeast("maxConnections", options.maxConnections, 1, 1024),
-    maxRequests: atLeast("maxRequests", options.maxRequests, 1, 1024),
-    maxRequestsPerConnection: atLeast("maxRequestsPerConnection", options.maxRequestsPerConnection, 1, 256),
-    maxUnfinishedRequests: atLeast("maxUnfinishedRequests", options.maxUnfinishedRequests, 1, 128),
-    maxParamsBytes: atLeast("maxParamsBytes", options.maxParamsBytes, 1, 262_144),
-    maxParams: atLeast("maxParams", options.maxParams, 1, 1024),
-    maxBodyBytes: atLeast("maxBodyBytes", options.maxBodyBytes, 0, Infinity),
-    maxUnreadBytes: atLeast("maxUnreadBytes", options.maxUnreadBytes, 1, 1_048_576),
-    bodyTimeoutMs: atLeast("bodyTimeoutMs", options.bodyTimeoutMs, 0, 60_000),
-    writeTimeoutMs: atLeast("writeTimeoutMs", options.writeTimeoutMs, 0, 120_000),
-    drainTimeoutMs: atLeast("drainTimeoutMs", options.drainTimeoutMs, 0, 2000),
-    headTimeoutMs: atLeast("headTimeoutMs", options.headTimeoutMs, 0, 30_000),
-    idleTimeoutMs: atLeast("idleTimeoutMs", options.idleTimeoutMs, 0, 0),
-    requestTimeoutMs: atLeast("requestTimeoutMs", options.requestTimeoutMs, 0, 0),
-    shutdownTimeoutMs: atLeast("shutdownTimeoutMs", options.shutdownTimeoutMs, 0, 10_000),
-    nativeRequest: options.nativeRequest ?? false,
+    allowedPeers,
+    ...resolveNumbers("Cannot serve", { ...CONNECTION_NUMBERS, ...SERVER_NUMBERS }, options),
+    ...flags,
   };
 }
 
-function atLeast(name: string, value: number | undefined, least: number, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (!(value >= least)) throw new RangeError(`Cannot serve: ${name} is ${value}, less than ${least}`);
-  return value;
+function checkMount(mount: unknown): void {
+  if (mount === undefined || mount === "") return;
+  if (typeof mount !== "string" || !mount.startsWith("/") || mount.endsWith("/")) {
+    throw new TypeError(`Cannot serve: mount is ${show(mount)}; write "" or a path like "/app"`);
+  }
 }

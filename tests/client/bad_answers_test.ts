@@ -101,7 +101,7 @@ for (const spoils of [false, true]) {
       const random = new Random(seed);
       const { records, body } = rightAnswer(random);
       const sent = !spoils ? bytesOf(records) : random.once(2) ? spoil(records, random) : disorder(records, random);
-      const settings = resolveClient({ keepConn: random.once(2), maxHeadBytes: 1000, onStderr: () => {} });
+      const settings = resolveClient({ keepAlive: random.once(2), maxHeadBytes: 1000, onStderr: () => {} });
       const client = new FastCgiClient(settings, answering(sent, random));
       const response = await bounded(client.fetch("/").catch((error) => error as Error), `a response, seed ${seed}`);
       const result = response instanceof Error ? response : await textOrError(response);

@@ -86,7 +86,7 @@ for (const [parts, length] of [[20, 60_000], [60, 4000], [200, 1]] as const) {
     const where = multiplex ? "requests share a connection" : "connections take turns";
     Deno.test(`fetch gives bodies in parts of ${length} bytes that last when ${where}`, async () => {
       const application = new LetterApplication();
-      const options = { multiplex, keepConn: multiplex };
+      const options = { multiplex, keepAlive: multiplex };
       await inClientScene(options, (connection) => application.serve(connection), async ({ client, connections }) => {
         // After the first answer, and another to a question, the client knows what can be shared.
         await client.fetch("/");

@@ -64,7 +64,7 @@ const echo: Handlers = {
 
 const modes: readonly [string, ClientOptions][] = [
   ["each on a connection of its own", {}],
-  ["on kept connections", { keepConn: true }],
+  ["on kept connections", { keepAlive: true }],
   ["on shared connections", { multiplex: true, maxConnections: 2 }],
 ];
 
@@ -202,7 +202,7 @@ Deno.test("fetch asks an Authorizer", () =>
 
 for (const size of [3, 200_000]) {
   Deno.test(`fetch gives a Filter its body and a file of ${size} bytes`, () =>
-    between({ keepConn: true }, {
+    between({ keepAlive: true }, {
       ...echo,
       filter: async (request, info) => {
         const data = new Uint8Array(await new Response(info.data).arrayBuffer());
@@ -225,6 +225,6 @@ for (const size of [3, 200_000]) {
 }
 
 Deno.test("Client.capabilities tells what our server says", () =>
-  between({}, { ...echo, maxConnections: 5, maxRequests: 6, multiplex: false }, async (client) => {
-    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: false });
+  between({}, { ...echo, maxConnections: 5, maxRequests: 6 }, async (client) => {
+    assertEquals(await client.capabilities(), { maxConnections: 5, maxRequests: 6, multiplex: true });
   }));

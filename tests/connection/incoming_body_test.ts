@@ -19,8 +19,8 @@ function readTest(
   { notBunsOwn = false } = {},
 ): void {
   for (const nativeRequest of notBunsOwn && isBun() ? [false] : [false, true]) {
-    serveTest(`${name}${nativeRequest ? " (nativeRequest)" : ""}`, {
-      nativeRequest,
+    serveTest(`${name}${nativeRequest ? " (native)" : ""}`, {
+      request: nativeRequest ? "native" : "lazy",
       fetch: async (request) => new Response(JSON.stringify(await fetch(request))),
     }, async ({ connect }) => {
       const web = await connect();
@@ -312,8 +312,11 @@ for (
   ] as const
 ) {
   for (const nativeRequest of [false, true]) {
-    const options: SceneOptions = { nativeRequest, fetch: async (request) => new Response(await read(request)) };
-    const suffix = nativeRequest ? " (nativeRequest)" : "";
+    const options: SceneOptions = {
+      request: nativeRequest ? "native" : "lazy",
+      fetch: async (request) => new Response(await read(request)),
+    };
+    const suffix = nativeRequest ? " (native)" : "";
 
     serveTest(
       `reading the body as ${how} fails when it is shorter than CONTENT_LENGTH${suffix}`,

@@ -22,8 +22,8 @@ function requestTest(
   options: AskOptions = { method: "POST", uri: "/a?b", body: "hello", params: { HTTP_X_A: "1", CONTENT_TYPE: "a/b" } },
 ): void {
   for (const nativeRequest of [false, true]) {
-    serveTest(`${name}${nativeRequest ? " (nativeRequest)" : ""}`, {
-      nativeRequest,
+    serveTest(`${name}${nativeRequest ? " (native)" : ""}`, {
+      request: nativeRequest ? "native" : "lazy",
       async fetch(request) {
         await use(request, nativeRequest);
         return new Response("done");
@@ -228,9 +228,12 @@ function proxyTest(
   check: (scene: Scene, host: string) => Promise<void>,
 ): void {
   for (const nativeRequest of [false, true]) {
-    const title = `${name}${nativeRequest ? " (nativeRequest)" : ""}`;
+    const title = `${name}${nativeRequest ? " (native)" : ""}`;
     let origin = "";
-    const options: SceneOptions = { nativeRequest, fetch: (request) => pass(request, origin) };
+    const options: SceneOptions = {
+      request: nativeRequest ? "native" : "lazy",
+      fetch: (request) => pass(request, origin),
+    };
     serveTest(title, options, (scene) =>
       withHttpServer(async (of) => {
         origin = of;

@@ -304,7 +304,7 @@ async function outcomesOf(uses: Record<string, Use>, nativeRequest: boolean): Pr
   let use: Use = () => {};
   let last = "";
   await inScene({
-    nativeRequest,
+    request: nativeRequest ? "native" : "lazy",
     async fetch(request) {
       last = await outcome(use, request);
       return new Response();

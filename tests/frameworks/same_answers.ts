@@ -105,7 +105,7 @@ export function frameworkTest(framework: string, makeApp: (surroundings: Surroun
     console.error = () => {};
     const backend = await startBackend();
     try {
-      const native = await answersOf(makeApp, backend.origin, { nativeRequest: true });
+      const native = await answersOf(makeApp, backend.origin, { request: "native" });
       const own = await answersOf(makeApp, backend.origin, {});
       for (const [i, answered] of native.entries()) assertEquals(own[i], answered);
       const fast = await answersOf(makeApp, backend.origin, { fastResponse: true });

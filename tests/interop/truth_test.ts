@@ -250,7 +250,7 @@ async function serveHere(folder: string, options: ServeOptions = {}): Promise<Ap
 
 /** Serves in a process of its own. */
 async function serveOn(runtime: InstalledRuntime, addr: AppAddress): Promise<App> {
-  const options = ["--shutdown-timeout", "300", "--drain-timeout", "100"];
+  const options = ["--shutdown-timeout", "300"];
   const { addr: found, stop } = await startApp(runtime, addr, options);
   return { addrs: [found], stop };
 }

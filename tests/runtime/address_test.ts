@@ -69,12 +69,17 @@ for (
 }
 
 Deno.test("parseAddress refuses what is no string", () => {
-  assertThrows(() => parseAddress(9000 as never), TypeError, "Cannot read address: it is number; write ");
+  assertThrows(() => parseAddress(9000 as never), TypeError, "Cannot read address: it is no string; write ");
 });
 
 Deno.test("parseAddress refuses a port above 65535", () => {
   assertThrows(() => parseAddress("65536"), RangeError, "Cannot read address: port is 65536, not 0 to 65535");
   assertThrows(() => parseAddress("host:99999"), RangeError, "port is 99999");
+});
+
+Deno.test("parseAddress refuses a path that no unix socket can have", () => {
+  assertEquals(parseAddress(`unix:/${"x".repeat(106)}`), { path: `/${"x".repeat(106)}` });
+  assertThrows(() => parseAddress(`/${"ü".repeat(60)}`), RangeError, "the path has 121 bytes; choose one of 1 to 107");
 });
 
 Deno.test("formatAddress takes the address of a server", () => {

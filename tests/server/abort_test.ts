@@ -42,10 +42,10 @@ function abortTest(
 ): void {
   for (const nativeRequest of nativeToo ? [false, true] : [false]) {
     for (const [name, giveUp] of ways) {
-      const suffix = nativeRequest ? " (nativeRequest)" : "";
+      const suffix = nativeRequest ? " (native)" : "";
       Deno.test(`request.signal fires once when the web server ${name} ${phase}${suffix}`, async () => {
         const watch = new Watch();
-        await inScene({ nativeRequest, ...make(watch) }, async (scene) => {
+        await inScene({ request: nativeRequest ? "native" : "lazy", ...make(watch) }, async (scene) => {
           const { server, connect, ask, errors } = scene;
           const web = await connect({ node: true });
           await reach(scene, watch, web);

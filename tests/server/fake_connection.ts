@@ -23,10 +23,10 @@ export class FakeConnection {
       settings: resolveSettings(options),
       handlers: new Map([[1, options.fetch!]]),
       nowMs: 0,
-      admit: () => true,
-      release: nothing,
+      tryBeginRequest: () => true,
+      endRequest: nothing,
       waitUntil: nothing,
-      report: (error) => {
+      reportError: (error) => {
         this.errors.push(error);
         return Promise.resolve(undefined);
       },

@@ -1,9 +1,16 @@
-import { LimitError, serve, type ServeOptions } from "@webfcgi/webfcgi";
+import { LimitError } from "@webfcgi/webfcgi";
 import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
-import { assertEquals, assertInstanceOf, assertThrows } from "../std/assert.ts";
+import {
+  MAX_PARAMS,
+  MAX_REQUESTS_PER_CONNECTION,
+  MAX_UNFINISHED_REQUESTS,
+  MAX_UNREAD_BYTES,
+} from "../../src/server/connection.ts";
+import { assertEquals, assertInstanceOf } from "../std/assert.ts";
+import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { type Asked, concat, encode, recordBytes, requestPairs, type WebServer } from "./web_server.ts";
+import { type Asked, concat, encode, recordBytes, type WebServer } from "./web_server.ts";
 
 /** Defines a test whose server must answer at once when all is over. */
 function limitTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -52,26 +59,24 @@ for (const [maxParamsBytes, options] of [[2000, { maxParamsBytes: 2000 }], [262_
   });
 }
 
-for (const [maxParams, options] of [[20, { maxParams: 20 }], [1024, {}]] as const) {
-  limitTest(`serve answers 431 when there are ${maxParams + 1} parameters, and no sooner`, {
-    ...options,
-    fetch: (_, { params }) => new Response(String(params.size)),
-  }, async ({ connect, server }) => {
-    const web = await connect();
-    for (const [more, status] of [[0, 200], [1, 431], [500, 431], [-1, 200]] as const) {
-      const pairs = [...least];
-      while (pairs.length < 2 * (maxParams + more)) pairs.push("", "");
-      assertEquals(await statusOf(web, pairs), status);
-    }
-    assertEquals(server.stats().activeRequests, 0);
-  });
-}
+limitTest("serve answers 431 when there are 1025 parameters, and no sooner", {
+  fetch: (_, { params }) => new Response(String(params.size)),
+}, async ({ connect, server }) => {
+  assertEquals(MAX_PARAMS, 1024);
+  const web = await connect();
+  for (const [more, status] of [[0, 200], [1, 431], [500, 431], [-1, 200]] as const) {
+    const pairs = [...least];
+    while (pairs.length < 2 * (MAX_PARAMS + more)) pairs.push("", "");
+    assertEquals(await statusOf(web, pairs), status);
+  }
+  assertEquals(server.stats().activeRequests, 0);
+});
 
 for (const how of ["text", "stream"] as const) {
   for (const nativeRequest of [false, true]) {
-    const suffix = nativeRequest ? ` as ${how} (nativeRequest)` : ` as ${how}`;
+    const suffix = nativeRequest ? ` as ${how} (native)` : ` as ${how}`;
     limitTest(`serve answers 413 when a body is one byte past maxBodyBytes, and no sooner, read${suffix}`, {
-      nativeRequest,
+      request: nativeRequest ? "native" : "lazy",
       maxBodyBytes: 100,
       fetch: async (request) => {
         asked++;
@@ -158,17 +163,19 @@ holdTest("serve answers 503 with Retry-After to the first request past maxReques
   assertEquals([server.stats().activeRequests, server.stats().requests], [0, 7]);
 });
 
-holdTest("serve answers 503 to the first request past maxRequestsPerConnection, and no sooner", {
-  maxRequestsPerConnection: 2,
+holdTest("serve answers 503 to the 257th request at a time on a connection, and no sooner", {
+  maxRequests: Infinity,
 }, async ({ connect, server }, open) => {
+  assertEquals(MAX_REQUESTS_PER_CONNECTION, 256);
   const [one, two] = [await connect(), await connect()];
-  const most = [one, two].flatMap((web) => [web.ask({ requestId: 1 }), web.ask({ requestId: 2 })]);
-  await until(() => server.stats().activeRequests === 4, "four requests");
-  const past = await one.ask({ requestId: 3 }).answer();
+  const ids = Array.from({ length: MAX_REQUESTS_PER_CONNECTION }, (_, i) => i + 1);
+  const most = [one, two].flatMap((web) => ids.map((requestId) => web.ask({ requestId })));
+  await until(() => server.stats().activeRequests === most.length, "the requests");
+  const past = await one.ask({ requestId: 999 }).answer();
   assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
   open();
-  assertEquals(await statuses(most), [200, 200, 200, 200]);
-  assertEquals((await one.ask({ requestId: 3 }).answer()).status, 200);
+  assertEquals(new Set(await statuses(most)), new Set([200]));
+  assertEquals((await one.ask({ requestId: 999 }).answer()).status, 200);
 });
 
 Deno.test("serve reads from maxConnections connections, and from the next when one has ended", async () => {
@@ -207,38 +214,32 @@ Deno.test("serve forgets a connection that leaves while it waits for maxConnecti
   });
 });
 
-for (const [maxUnfinishedRequests, options] of [[2, { maxUnfinishedRequests: 2 }], [128, {}]] as const) {
-  limitTest(`serve refuses a request with FCGI_OVERLOADED when ${maxUnfinishedRequests} have not sent all parameters`, {
-    ...options,
-    fetch: hello,
-  }, async ({ connect }) => {
-    const web = await connect();
-    const begun = Array.from({ length: maxUnfinishedRequests + 1 }, (_, i) => web.begin({ requestId: i + 1 }));
-    const records = concat(web.protocol.writer.take());
-    const each = records.length / begun.length;
-    // All but the record that ends the parameters.
-    await web.send(...begun.map((_, i) => records.slice(i * each, (i + 1) * each - 8)));
-    const past = begun.at(-1)!;
-    await web.until(() => past.end !== undefined, "the refusal");
-    assertEquals([past.end?.protocolStatus, past.length], [FCGI_OVERLOADED, 0]);
-    assertEquals(begun.filter(({ end }) => end !== undefined).length, 1);
-    // One that has all makes room for one more.
-    await web.send(recordBytes(FCGI_PARAMS, 1));
-    assertEquals((await begun[0]!.answer()).text, "hello");
-    assertEquals((await web.ask({ requestId: 1000 }).answer()).text, "hello");
-    for (const { requestId } of begun.slice(1, -1)) await web.send(recordBytes(FCGI_PARAMS, requestId));
-    for (const one of begun.slice(1, -1)) assertEquals((await one.answer()).text, "hello");
-  });
-}
-
-/** No tick of the clock, at which a paused connection is read from a little, comes amid the test. */
-const slowClock = { drainTimeoutMs: 60_000 };
+limitTest("serve refuses a request with FCGI_OVERLOADED when 128 have not sent all parameters", {
+  fetch: hello,
+}, async ({ connect }) => {
+  assertEquals(MAX_UNFINISHED_REQUESTS, 128);
+  const web = await connect();
+  const begun = Array.from({ length: MAX_UNFINISHED_REQUESTS + 1 }, (_, i) => web.begin({ requestId: i + 1 }));
+  const records = concat(web.protocol.writer.take());
+  const each = records.length / begun.length;
+  // All but the record that ends the parameters.
+  await web.send(...begun.map((_, i) => records.slice(i * each, (i + 1) * each - 8)));
+  const past = begun.at(-1)!;
+  await web.until(() => past.end !== undefined, "the refusal");
+  assertEquals([past.end?.protocolStatus, past.length], [FCGI_OVERLOADED, 0]);
+  assertEquals(begun.filter(({ end }) => end !== undefined).length, 1);
+  // One that has all makes room for one more.
+  await web.send(recordBytes(FCGI_PARAMS, 1));
+  assertEquals((await begun[0]!.answer()).text, "hello");
+  assertEquals((await web.ask({ requestId: 1000 }).answer()).text, "hello");
+  for (const { requestId } of begun.slice(1, -1)) await web.send(recordBytes(FCGI_PARAMS, requestId));
+  for (const one of begun.slice(1, -1)) assertEquals((await one.answer()).text, "hello");
+});
 
 for (
-  const [what, limit, siblings, options] of [
-    ["maxUnreadBytes with others on the connection", 100_000, 1, { maxUnreadBytes: 100_000 }],
-    ["64 KiB with none", 65_536, 0, {}],
-    ["maxUnreadBytes with none when that is less", 5000, 0, { maxUnreadBytes: 5000 }],
+  const [what, limit, siblings] of [
+    ["1 MiB with others on the connection", MAX_UNREAD_BYTES, 1],
+    ["64 KiB with none", 65_536, 0],
   ] as const
 ) {
   Deno.test(`serve reads no more from a connection when a body has one unread byte past ${what}`, async () => {
@@ -249,7 +250,8 @@ for (
       if (!request.url.endsWith("/next")) await held.promise;
       return new Response(String((await request.arrayBuffer()).byteLength));
     };
-    await inScene({ ...slowClock, ...options, fetch }, async ({ connect, ask }) => {
+    // No tick, at which a paused connection is read from a little, comes amid the test.
+    await inScene({ clock: new TurnedClock(), fetch }, async ({ connect, ask }) => {
       const webs = [await connect(), await connect()];
       const answers: [Asked, string][] = [];
       for (const [i, web] of webs.entries()) {
@@ -275,13 +277,10 @@ for (
   });
 }
 
-for (
-  const [siblings, options, limit] of [[1, {}, 1_048_576], [0, {}, 65_536], [0, { maxUnreadBytes: 9 }, 9]] as const
-) {
+for (const [siblings, limit] of [[1, 1_048_576], [0, 65_536]] as const) {
   Deno.test(`a connection is paused by the byte past ${limit}, with ${siblings} others on it`, async () => {
     const bodies: (ReadableStream | null)[] = [];
     const fake = new FakeConnection({
-      ...options,
       fetch(request) {
         bodies.push(request.body);
         return new Promise(() => {});
@@ -305,7 +304,7 @@ for (
   });
 }
 
-Deno.test("serve lets bodies under way share maxUnreadBytes", async () => {
+Deno.test("serve lets bodies under way share 1 MiB of unread bytes", async () => {
   const held = gate();
   let begun = 0;
   const fetch = async (request: Request): Promise<Response> => {
@@ -313,13 +312,14 @@ Deno.test("serve lets bodies under way share maxUnreadBytes", async () => {
     await held.promise;
     return new Response(String((await request.arrayBuffer()).byteLength));
   };
-  await inScene({ ...slowClock, maxUnreadBytes: 90_000, fetch }, async ({ connect }) => {
+  const third = Math.ceil(MAX_UNREAD_BYTES / 3);
+  await inScene({ clock: new TurnedClock(), fetch }, async ({ connect }) => {
     const web = await connect();
-    const params = { CONTENT_LENGTH: "30000" };
+    const params = { CONTENT_LENGTH: String(third) };
     const asked = [1, 2, 3, 4, 5].map((requestId) => web.begin({ requestId, method: "POST", params }));
     await web.flush();
     await until(() => begun === 5, "the handlers");
-    for (const { requestId } of asked.slice(0, 3)) await web.stdin(requestId, new Uint8Array(30_000));
+    for (const { requestId } of asked.slice(0, 3)) await web.stdin(requestId, new Uint8Array(third));
     await web.send(recordBytes(FCGI_STDIN, 4, "x"));
     await sleep(50);
     const sixth = web.ask({ requestId: 6, method: "POST", body: "x" });
@@ -327,61 +327,24 @@ Deno.test("serve lets bodies under way share maxUnreadBytes", async () => {
     assertEquals(begun, 5);
     held.open();
     assertEquals((await sixth.answer()).text, "1");
-    await web.stdin(4, new Uint8Array(29_999));
-    await web.stdin(5, new Uint8Array(30_000));
+    await web.stdin(4, new Uint8Array(third - 1));
+    await web.stdin(5, new Uint8Array(third));
     for (const { requestId } of asked) web.stdinEnd(requestId);
-    for (const one of asked) assertEquals((await one.answer()).text, "30000");
+    for (const one of asked) assertEquals((await one.answer()).text, String(third));
   });
-});
-
-Deno.test("serve refuses a limit that is none", () => {
-  const least: readonly (readonly [name: keyof ServeOptions, least: number])[] = [
-    ["maxConnections", 1],
-    ["maxRequests", 1],
-    ["maxRequestsPerConnection", 1],
-    ["maxUnfinishedRequests", 1],
-    ["maxParamsBytes", 1],
-    ["maxParams", 1],
-    ["maxBodyBytes", 0],
-    ["maxUnreadBytes", 1],
-    ["headTimeoutMs", 0],
-    ["bodyTimeoutMs", 0],
-    ["writeTimeoutMs", 0],
-    ["requestTimeoutMs", 0],
-    ["idleTimeoutMs", 0],
-    ["drainTimeoutMs", 0],
-    ["shutdownTimeoutMs", 0],
-  ];
-  for (const [name, value] of least) {
-    for (const wrong of [value - 1, NaN]) {
-      const error = assertThrows(() => serve({ port: 0, [name]: wrong }, hello), RangeError);
-      assertEquals(error.message, `Cannot serve: ${name} is ${wrong}, less than ${value}`);
-    }
-  }
 });
 
 Deno.test("serve works when every limit is the least that it can be", async () => {
   const options = {
     maxConnections: 1,
     maxRequests: 1,
-    maxRequestsPerConnection: 1,
-    maxUnfinishedRequests: 1,
-    maxUnreadBytes: 1,
     maxBodyBytes: 5,
-    drainTimeoutMs: 0,
   };
   const fetch = async (request: Request): Promise<Response> => new Response(await request.text());
-  await inScene({ ...options, fetch }, async ({ connect, server }) => {
+  await inScene({ ...options, fetch }, async ({ connect }) => {
     const web = await connect();
     for (let i = 0; i < 3; i++) {
       assertEquals((await web.ask({ method: "POST", body: "hello" }).answer()).text, "hello");
     }
-    await web.send(recordBytes(FCGI_BEGIN_REQUEST, 7, [0, 1, 1, 0, 0, 0, 0, 0]));
-    const second = web.ask({ requestId: 8 });
-    await web.until(() => second.end !== undefined, "the refusal");
-    assertEquals(second.end?.protocolStatus, FCGI_OVERLOADED);
-    await web.send(recordBytes(FCGI_PARAMS, 7, [...encodePairs(requestPairs({}))]), recordBytes(FCGI_PARAMS, 7));
-    await until(() => server.stats().requests === 4 && server.stats().activeRequests === 0, "the first");
-    assertEquals((await web.ask({ requestId: 9, method: "POST", body: "again" }).answer()).text, "again");
   });
 });

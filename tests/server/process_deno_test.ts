@@ -36,8 +36,8 @@ async function onEach(role: string, check: (ended: Ended, runtime: string) => vo
 
 const works = [true, true, true, "http://x/y", true, "Request", "Response", "fetch", 200, 302, true];
 
-Deno.test("serve leaves the globals alone when nativeRequest is set", () =>
-  onEach("nativeRequest", ({ stdout, stderr }, runtime) => {
+Deno.test("serve leaves the globals alone when patchGlobals is false", () =>
+  onEach("unpatched", ({ stdout, stderr }, runtime) => {
     assertEquals(stderr, "", runtime);
     assertEquals(JSON.parse(stdout), { text: "ok", isNative: true, changed: [], works }, runtime);
   }));

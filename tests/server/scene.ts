@@ -1,6 +1,8 @@
 /** A server for one test, and what the tests of servers have in common. */
 
-import { type Addr, type Handlers, serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
+import type { Addr, Handlers, ServeOptions, Server } from "@webfcgi/webfcgi";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { serveBy } from "../../src/serve.ts";
 import { isBun as runtimeIsBun } from "../helpers/this_runtime.ts";
 import { bounded } from "../helpers/waiting.ts";
 import { type Answer, type AskOptions, type ConnectOptions, WebServer } from "./web_server.ts";
@@ -19,8 +21,8 @@ export interface Scene {
   ask(options?: AskOptions): Promise<Answer>;
 }
 
-/** Options of a test's server; port 0 unless they name a place. */
-export type SceneOptions = ServeOptions & Partial<Handlers>;
+/** Options of a test's server, and its clock; port 0 unless they name a path. */
+export type SceneOptions = ServeOptions & Partial<Handlers> & { clock?: Clock };
 
 /** Defines a test that has a server. */
 export function serveTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -28,19 +30,20 @@ export function serveTest(name: string, options: SceneOptions, body: (scene: Sce
 }
 
 /** Runs `body` with a server, and ends both. */
-export async function inScene(options: SceneOptions, body: (scene: Scene) => Promise<void>): Promise<void> {
+export async function inScene(
+  { clock = systemClock, ...options }: SceneOptions,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
   const errors: unknown[] = [];
   const webs: WebServer[] = [];
   const where = options.path === undefined ? { port: 0 } : {};
-  const server = serve(
-    {
-      ...where,
-      onListen: () => {},
-      onError: (error) => void errors.push(error),
-      shutdownTimeoutMs: 1000,
-      ...options,
-    } as ServeOptions & Handlers,
-  );
+  const server = serveBy(clock, {
+    ...where,
+    quiet: true,
+    onError: (error) => void errors.push(error),
+    shutdownTimeoutMs: 1000,
+    ...options,
+  });
   await server.ready;
   const { addr } = server;
   const connect = async (how?: ConnectOptions): Promise<WebServer> => {

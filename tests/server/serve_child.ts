@@ -6,7 +6,7 @@ import process from "node:process";
 import { serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
 import { WebServer } from "./web_server.ts";
 
-const quiet = { port: 0, onListen: () => {} };
+const quiet = { port: 0, quiet: true };
 
 async function startServer(options: ServeOptions = quiet): Promise<Server> {
   const server = serve(options, () => new Response("ok"));
@@ -15,13 +15,13 @@ async function startServer(options: ServeOptions = quiet): Promise<Server> {
 }
 
 /** Prints what has become of the global classes, and of a request. */
-async function globals(nativeRequest: boolean): Promise<void> {
+async function globals(patchGlobals: boolean): Promise<void> {
   const names = ["Request", "Response", "fetch", "Headers", "AbortController", "ReadableStream"] as const;
   const before = names.map((name) => globalThis[name]);
   const BeforeRequest = Request;
   const BeforeResponse = Response;
   let isNative = false;
-  const server = serve({ ...quiet, nativeRequest }, (request) => {
+  const server = serve({ ...quiet, patchGlobals }, (request) => {
     isNative = Object.getPrototypeOf(request) === BeforeRequest.prototype;
     return new Response("ok");
   });
@@ -53,8 +53,8 @@ async function globals(nativeRequest: boolean): Promise<void> {
 }
 
 const roles: Readonly<Record<string, () => Promise<void>>> = {
-  ownRequest: () => globals(false),
-  nativeRequest: () => globals(true),
+  ownRequest: () => globals(true),
+  unpatched: () => globals(false),
 
   /** Ends by itself, though server and connections are open. */
   async unref() {

@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Addr, type Handler, type NetAddr, serve, type ServeOptions, type Server } from "@webfcgi/webfcgi";
+import { type Addr, type Handler, serve } from "@webfcgi/webfcgi";
+import { FCGI_AUTHORIZER } from "@webfcgi/webfcgi/codec";
 import {
   assert,
   assertEquals,
@@ -15,7 +16,7 @@ import { bounded, gate, inScene, serveTest, sleep, until } from "./scene.ts";
 import { WebServer } from "./web_server.ts";
 
 const hello: Handler = () => new Response("hello");
-const quiet = { port: 0, onListen: () => {} };
+const quiet = { port: 0, quiet: true };
 
 /** Asks a server once. */
 async function textOf(addr: Addr): Promise<string> {
@@ -41,64 +42,59 @@ Deno.test("serve takes handlers among the options", async () => {
   await bounded(server.shutdown(), "shutdown");
 });
 
-Deno.test("serve takes a handler alone and listens on port 9000 of the loopback address", async () => {
-  const { log } = console;
-  const lines: string[] = [];
-  console.log = (line: string) => void lines.push(line);
-  const server = serve(hello);
-  try {
-    await server.ready;
-    assertEquals(server.addr, { transport: "tcp", hostname: "127.0.0.1", port: 9000 });
-    assertEquals(lines, ["Listening for FastCGI on 127.0.0.1:9000"]);
-    assertEquals(await textOf(server.addr), "hello");
-  } catch (error) {
-    // Another program may have the port; then the error names it.
-    assertMatch(String(error), /127\.0\.0\.1:9000/);
-  } finally {
-    console.log = log;
-    await bounded(server.close().catch(() => {}), "close");
-  }
-});
-
-Deno.test("serve throws a TypeError when there is no handler", () => {
-  assertThrows(() => serve({ port: 0 } as never), TypeError, "Cannot serve: there is no handler");
-  assertThrows(() => serve({ port: 0, fetch: 5 } as never), TypeError, "a handler is number, not a function");
-  assertThrows(() => serve({ port: 0 }, "x" as never), TypeError, "a handler is string, not a function");
-});
-
-Deno.test("serve throws a TypeError when the options name two places", () => {
-  assertThrows(() => serve({ port: 0, path: "/x" }, hello), TypeError, "give one of port, path and fd");
-  assertThrows(() => serve({ path: "/x", fd: 0 }, hello), TypeError, "give one of port, path and fd");
-});
-
 for (
-  const [options, message] of [
-    [{ maxConnections: 0 }, "maxConnections is 0, less than 1"],
-    [{ maxRequests: -1 }, "maxRequests is -1, less than 1"],
-    [{ maxParamsBytes: NaN }, "maxParamsBytes is NaN"],
-    [{ maxBodyBytes: -1 }, "maxBodyBytes is -1, less than 0"],
-    [{ headTimeoutMs: -1 }, "headTimeoutMs is -1"],
-    [{ idleTimeoutMs: -1 }, "idleTimeoutMs is -1"],
-    [{ requestTimeoutMs: -1 }, "requestTimeoutMs is -1"],
-    [{ shutdownTimeoutMs: -1 }, "shutdownTimeoutMs is -1"],
+  const [what, options, expected] of [
+    ["where it listens", {}, /^webfcgi: listening on 127\.0\.0\.1:\d+$/],
+    ["nothing when quiet", { quiet: true }, undefined],
+    ["nothing when there is onListen", { onListen: () => {} }, undefined],
   ] as const
 ) {
-  Deno.test(`serve throws a RangeError when ${message}`, () => {
-    assertThrows(() => serve({ port: 0, ...options }, hello), RangeError, `Cannot serve: ${message}`);
+  Deno.test(`serve tells the console ${what}`, async () => {
+    const lines = await consoleOf(async () => {
+      const server = serve({ port: 0, ...options }, hello);
+      await server.ready;
+      await bounded(server.close(), "close");
+    });
+    assertEquals(lines.length, expected === undefined ? 0 : 1);
+    if (expected !== undefined) assertMatch(lines[0]!, expected);
   });
 }
 
-Deno.test("serve throws a TypeError when mount is no path", () => {
-  for (const mount of ["app", "/app/", "/"]) {
-    assertThrows(() => serve({ port: 0, mount }, hello), TypeError, `Cannot serve: mount is "${mount}"`);
+/** What the console is told while `body` runs. */
+async function consoleOf(body: () => Promise<void>): Promise<string[]> {
+  const { log, warn, error } = console;
+  const lines: string[] = [];
+  console.log = console.warn = console.error = (line: string) => void lines.push(line);
+  try {
+    await body();
+  } finally {
+    Object.assign(console, { log, warn, error });
   }
+  return lines;
+}
+
+Deno.test("serve takes handlers of other roles beside the handler", async () => {
+  const authorizer: Handler = () => new Response("authorizer");
+  await using server = serve({ ...quiet, authorizer }, hello);
+  await server.ready;
+  const web = await WebServer.connect(server.addr);
+  assertEquals((await web.ask().answer()).text, "hello");
+  assertEquals((await web.ask({ role: FCGI_AUTHORIZER }).answer()).text, "authorizer");
+  await web.close();
+});
+
+Deno.test("serve gives back an object that has the members of Server and no others", async () => {
+  await using server = serve(quiet, hello);
+  const members = Object.getOwnPropertyNames(Object.getPrototypeOf(server)).filter((name) => name !== "constructor");
+  assertEquals(Object.keys(server), []);
+  assertEquals(members.sort(), ["addr", "close", "finished", "ready", "ref", "shutdown", "stats", "unref"]);
 });
 
 Deno.test("Server.addr throws before ready and tells the chosen port after it", async () => {
   const server = serve(quiet, hello);
   assertThrows(() => server.addr, TypeError, "await ready");
   await server.ready;
-  const addr = server.addr as NetAddr;
+  const { addr } = server;
   assertEquals([addr.transport, addr.hostname], ["tcp", "127.0.0.1"]);
   assert(addr.port > 0);
   await bounded(server.close(), "close");
@@ -116,7 +112,7 @@ for (const promise of ["ready", "finished"] as const) {
   Deno.test(`Server.${promise} rejects when the port is taken`, async () => {
     const first = serve(quiet, hello);
     await first.ready;
-    const { port } = first.addr as NetAddr;
+    const { port } = first.addr;
     const second = serve({ ...quiet, port }, hello);
     const error = await assertRejects(() => bounded(second[promise], promise), Error);
     assertStringIncludes(error.message, `127.0.0.1:${port}`);
@@ -257,7 +253,7 @@ Deno.test("serve listens on a unix socket of the mode asked for, and removes it"
 Deno.test("serve refuses a unix socket that is in use", () =>
   withPath(async (path) => {
     await inScene({ path, fetch: hello }, async ({ ask }) => {
-      const second: Server = serve({ path, onListen: () => {} } satisfies ServeOptions, hello);
+      const second = serve({ path, quiet: true }, hello);
       const error = await assertRejects(() => bounded(second.ready, "ready"));
       assertInstanceOf(error, Error);
       assertStringIncludes(error.message, path);
@@ -265,7 +261,64 @@ Deno.test("serve refuses a unix socket that is in use", () =>
     });
   }));
 
-Deno.test("serve rejects ready when the path of the unix socket is too long", async () => {
-  const server = serve({ path: "/tmp/" + "x".repeat(103) }, hello);
-  await assertRejects(() => bounded(server.ready, "ready"), Error, "107");
+Deno.test("serve tells the console who may connect to a unix socket", () =>
+  withPath(async (path) => {
+    const [line, ...more] = await consoleOf(async () => {
+      await using server = serve({ path, mode: 0o600 }, hello);
+      await server.ready;
+      assertEquals(server.addr, { transport: "unix", path });
+    });
+    assertMatch(line!, /^webfcgi: listening on unix:\S+app\.sock \(mode 0600, owner \S+, group \S+\)$/);
+    assertEquals(more, []);
+  }));
+
+Deno.test("serve listens on an address that is text", () =>
+  withPath(async (path) => {
+    for (const address of [`unix:${path}`, path, "0", "127.0.0.1:0", "[::1]:0"]) {
+      await using server = serve({ address, quiet: true }, hello);
+      await server.ready;
+      assertEquals(await textOf(server.addr), "hello");
+    }
+  }));
+
+Deno.test("serve warns when other machines may connect and allowedPeers says nothing of it", async () => {
+  for (
+    const [options, expected] of [
+      [{ hostname: "0.0.0.0" }, 1],
+      [{ hostname: "::" }, 1],
+      [{ hostname: "0.0.0.0", allowedPeers: ["10.0.0.0/8"] }, 0],
+      [{ hostname: "127.0.0.1" }, 0],
+      [{ hostname: "localhost" }, 0],
+      [{ hostname: "::1" }, 0],
+    ] as const
+  ) {
+    const lines = await consoleOf(async () => {
+      await using server = serve({ ...quiet, ...options }, hello);
+      await server.ready;
+    });
+    assertEquals(lines.length, expected, JSON.stringify(options));
+    if (expected > 0) assertMatch(lines[0]!, /^webfcgi: on \S+ other machines may connect, .*allowedPeers$/);
+  }
+});
+
+Deno.test("serve closes the connections of peers that are not in allowedPeers at once, and says so once", async () => {
+  const lines = await consoleOf(async () => {
+    await using server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "::1"] }, hello);
+    await server.ready;
+    for (let i = 0; i < 3; i++) {
+      const web = await WebServer.connect(server.addr, { raw: true });
+      web.ask();
+      await web.untilEnded();
+      assertEquals(web.chunks, []);
+      await web.close();
+    }
+    assertEquals(server.stats(), { connections: 0, activeRequests: 0, requests: 0, errors: 0 });
+  });
+  assertEquals(lines, ["webfcgi: refused the connections of 127.0.0.1: it is not in allowedPeers"]);
+});
+
+Deno.test("serve serves the peers in allowedPeers", async () => {
+  await using server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "127.0.0.1"] }, hello);
+  await server.ready;
+  assertEquals(await textOf(server.addr), "hello");
 });

@@ -596,7 +596,6 @@ Deno.test("parameters are not late when the connection was not read while they w
   let body: ReadableStream | null = null;
   const fake = new FakeConnection({
     headTimeoutMs: 10_000,
-    maxUnreadBytes: 65_536,
     fetch(request) {
       body = request.body;
       return new Promise(() => {});

@@ -1,0 +1,181 @@
+/**
+ * The connections of a server, or the one of `serveConnection`.
+ *
+ * Owns the set of them, the requests and promises under way on all together, what has been counted, and the clock that
+ * ends what takes too long. Knows nothing of listening, records, requests or responses.
+ */
+
+import type { RequestAbortedError } from "../errors.ts";
+import { RecordMemory } from "../protocol/record_writer.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Transport, TransportSink } from "../runtime/transport.ts";
+import { Connection, type ConnectionHost, DRAIN_TIMEOUT_MS } from "./connection.ts";
+import type { Handler, HandlerInfo } from "./handler.ts";
+import type { Settings } from "./server_options.ts";
+
+/** What a server has done and is doing. */
+export interface ServerStats {
+  /** Connections open now. */
+  readonly connections: number;
+  /** Requests under way now. */
+  readonly activeRequests: number;
+  /** Requests received since the start, refused and aborted ones included. */
+  readonly requests: number;
+  /** Errors reported since the start. */
+  readonly errors: number;
+}
+
+/** Longest time between two ticks of the clock, in milliseconds; less where a time-out asks for it. */
+const MAX_TICK_MS = 1000;
+
+/** Connections under way, none at first. */
+export class ConnectionSet implements ConnectionHost {
+  readonly settings: Settings;
+  readonly memory: RecordMemory = new RecordMemory();
+  readonly handlers: ReadonlyMap<number, Handler>;
+  /** Coarse time, in milliseconds; stands still while there is no connection. */
+  nowMs = 0;
+  readonly #clock: Clock;
+  readonly #onIdle: () => void;
+  readonly #connections = new Set<Connection>();
+  /** Connections beyond `maxConnections`, unread until others end, in the order in which they came. */
+  readonly #waiting = new Set<Connection>();
+  readonly #promises = new Set<Promise<unknown>>();
+  readonly #counts = { activeRequests: 0, requests: 0, errors: 0 };
+  #stopClock: (() => void) | undefined;
+  #closedBy: RequestAbortedError | undefined;
+  #unreffed = false;
+
+  /** `onIdle` is called whenever the last connection or the last promise has ended and none of either is left. */
+  constructor(settings: Settings, handlers: ReadonlyMap<number, Handler>, clock: Clock, onIdle: () => void) {
+    this.settings = settings;
+    this.handlers = handlers;
+    this.#clock = clock;
+    this.#onIdle = onIdle;
+  }
+
+  /** Whether there is no connection, and no promise that a shutdown waits for. */
+  get idle(): boolean {
+    return this.#connections.size === 0 && this.#promises.size === 0;
+  }
+
+  /** Whether any connection is open. */
+  get connected(): boolean {
+    return this.#connections.size > 0;
+  }
+
+  stats(): ServerStats {
+    return { connections: this.#connections.size, ...this.#counts };
+  }
+
+  ref(): void {
+    this.#unreffed = false;
+    for (const connection of this.#connections) connection.ref();
+  }
+
+  unref(): void {
+    this.#unreffed = true;
+    for (const connection of this.#connections) connection.unref();
+  }
+
+  /** Adds a connection. */
+  accept(transport: Transport): TransportSink {
+    const connection = new Connection(transport, this);
+    this.#stopClock ??= this.#startClock();
+    if (this.#isFull) {
+      this.#waiting.add(connection);
+      connection.hold();
+    }
+    this.#connections.add(connection);
+    if (this.#unreffed) connection.unref();
+    if (this.#closedBy !== undefined) connection.close(this.#closedBy);
+    return connection;
+  }
+
+  /** Closes each connection once it has answered the requests under way, or one more. */
+  drain(): void {
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  /** Closes the connections without a request under way; after `drain`. */
+  endIdle(): void {
+    for (const connection of this.#connections) connection.endIdle();
+  }
+
+  /** Aborts all requests, closes all connections, later ones too, and forgets the promises. */
+  close(reason: RequestAbortedError): void {
+    this.#closedBy = reason;
+    this.#promises.clear();
+    for (const connection of this.#connections) connection.close(reason);
+  }
+
+  // ConnectionHost:
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#waiting.delete(connection);
+    for (const waiting of this.#waiting) {
+      if (this.#isFull) break;
+      this.#waiting.delete(waiting);
+      waiting.unhold();
+    }
+    if (this.#connections.size > 0) return;
+    this.#stopClock?.();
+    this.#stopClock = undefined;
+    if (this.idle) this.#onIdle();
+  }
+
+  tryBeginRequest(): boolean {
+    this.#counts.requests++;
+    return ++this.#counts.activeRequests <= this.settings.maxRequests;
+  }
+
+  endRequest(): void {
+    this.#counts.activeRequests--;
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    const settled = promise.then(() => {}, (error) => void this.reportError(error)).then(() => {
+      if (this.#promises.delete(settled) && this.idle) this.#onIdle();
+    });
+    this.#promises.add(settled);
+  }
+
+  async reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
+    this.#counts.errors++;
+    const { onError } = this.settings;
+    if (onError === undefined) return writeError("webfcgi:", error);
+    try {
+      return await onError(error, request, info) ?? undefined;
+    } catch (thrown) {
+      writeError("webfcgi: onError failed:", thrown);
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#connections.size - this.#waiting.size >= this.settings.maxConnections;
+  }
+
+  #startClock(): () => void {
+    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
+    const shortest = Math.min(headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs);
+    const periodMs = Math.min(MAX_TICK_MS, Math.max(1, Math.min(shortest, DRAIN_TIMEOUT_MS) / 4));
+    let lastMs = this.#clock.now();
+    return this.#clock.every(periodMs, () => {
+      const timeMs = this.#clock.now();
+      // While a handler kept the processor to itself nothing was read: that delay is nobody's but ours.
+      this.nowMs += Math.min(timeMs - lastMs, 2 * periodMs);
+      lastMs = timeMs;
+      for (const connection of this.#connections) connection.tick();
+    });
+  }
+}
+
+/** Writes to the console what a handler has thrown, which may be something that no console can write. */
+function writeError(what: string, error: unknown): undefined {
+  try {
+    console.error(what, error);
+  } catch {
+    console.error(what, "an error that cannot be written");
+  }
+}

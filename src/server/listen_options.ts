@@ -1,0 +1,107 @@
+/** Where the options of `serve` say to listen. */
+
+import { checkInteger, resolveFlags, show } from "../options.ts";
+import { type Address, isHostname, parseAddress, pathFault } from "../runtime/address.ts";
+import type { ListenOptions } from "../runtime/transport.ts";
+import type { ServeOptions } from "./server_options.ts";
+
+const WHAT = "Cannot serve";
+const MAX_INT = 2 ** 31 - 1;
+
+/** Options that mean something for some kinds of addresses only. */
+const ONLY_FOR = {
+  mode: ["path"],
+  group: ["path"],
+  takeOver: ["path"],
+  reusePort: ["port"],
+  backlog: ["port", "path"],
+} as const;
+
+/** Where a server listens. */
+export interface Place {
+  /** The address and how to listen on it. */
+  readonly where: ListenOptions;
+  /** Whether the options name the address; otherwise an inherited socket comes first. */
+  readonly named: boolean;
+}
+
+/**
+ * Where to listen.
+ *
+ * @throws {TypeError|RangeError} If an option is invalid, or they name several addresses.
+ */
+export function resolvePlace(options: ServeOptions): Place {
+  const { mode = 0o660, group, backlog = 511 } = options;
+  const named = namedAddress(options);
+  const address = named ?? { hostname: "127.0.0.1", port: 9000 };
+  checkKind(options, address);
+  const { takeOver, reusePort } = resolveFlags(WHAT, { takeOver: false, reusePort: false }, options);
+  checkInteger(WHAT, "backlog", backlog, 1, MAX_INT);
+  checkMode(mode);
+  checkGroup(group);
+  const where = "fd" in address
+    ? address
+    : "path" in address
+    ? { ...address, mode, group, takeOver, backlog }
+    : { ...address, backlog, reusePort };
+  return { where, named: named !== undefined };
+}
+
+function namedAddress({ address, hostname, port, path, fd }: ServeOptions): Address | undefined {
+  const given = Object.entries({ address, "hostname and port": hostname ?? port, path, fd })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+  if (given.length > 1) {
+    throw new TypeError(`${WHAT}: several addresses are given, by ${given.join(" and by ")}; give one`);
+  }
+  if (address !== undefined) return parseAddress(address);
+  if (path !== undefined) return { path: checkPath(path) };
+  if (fd !== undefined) {
+    checkInteger(WHAT, "fd", fd, 0, MAX_INT);
+    return { fd };
+  }
+  if (given.length === 0) return undefined;
+  if (port !== undefined) checkInteger(WHAT, "port", port, 0, 65_535);
+  if (hostname !== undefined && !(typeof hostname === "string" && isHostname(hostname))) {
+    const form = 'write an IP address or a name, such as "127.0.0.1" or "::1"; with a port, as address';
+    throw new TypeError(`${WHAT}: hostname is ${show(hostname)}; ${form}`);
+  }
+  return { hostname: hostname ?? "127.0.0.1", port: port ?? 9000 };
+}
+
+function checkPath(path: string): string {
+  if (typeof path !== "string") {
+    throw new TypeError(`${WHAT}: path is ${show(path)}; write a string, such as "/run/app.sock"`);
+  }
+  if (path.startsWith("unix:")) {
+    const meant = show(path.replace(/^unix:(\/\/(?=\/))?/, ""));
+    throw new TypeError(`${WHAT}: path is ${show(path)}; write path: ${meant}, or address: ${show(path)}`);
+  }
+  const fault = pathFault(path);
+  if (fault !== undefined) throw new RangeError(`${WHAT}: path is ${show(path)}; ${fault}`);
+  return path;
+}
+
+function checkKind(options: ServeOptions, address: Address): void {
+  const kind = "port" in address ? "port" : "path" in address ? "path" : "fd";
+  for (const [name, kinds] of Object.entries(ONLY_FOR)) {
+    const value = options[name as keyof typeof ONLY_FOR];
+    if (value === undefined || value === false || (kinds as readonly string[]).includes(kind)) continue;
+    const sockets = kinds.length > 1 ? "a port or a unix socket" : kinds[0] === "port" ? "a port" : "a unix socket";
+    throw new TypeError(`${WHAT}: ${name} is an option of ${sockets}, and none is given; leave it out`);
+  }
+}
+
+function checkMode(mode: number): void {
+  checkInteger(WHAT, "mode", mode, 0, MAX_INT);
+  if (mode <= 0o777) return;
+  // 660 is 0o1224.
+  const meant = /^[0-7]{3}$/.test(String(mode)) ? `0o${mode}` : "a mode of 0o777 at most";
+  throw new RangeError(`${WHAT}: mode is ${mode}, which is 0o${mode.toString(8)}; write ${meant}`);
+}
+
+function checkGroup(group: string | number | undefined): void {
+  if (typeof group === "number") return checkInteger(WHAT, "group", group, 0, 2 ** 32 - 2);
+  if (group === undefined || typeof group === "string" && /^[^\s:,]+$/.test(group)) return;
+  throw new TypeError(`${WHAT}: group is ${show(group)}; write the name or the number of a group`);
+}
