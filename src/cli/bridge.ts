@@ -1,0 +1,3 @@
+export function bridgeCommand(_: unknown): Promise<number> {
+  return Promise.resolve(0);
+}

@@ -1,0 +1,3 @@
+export function fetchCommand(_: unknown): Promise<number> {
+  return Promise.resolve(0);
+}

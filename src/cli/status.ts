@@ -1,0 +1,3 @@
+export function statusCommand(_: unknown): Promise<number> {
+  return Promise.resolve(0);
+}
