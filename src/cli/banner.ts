@@ -23,10 +23,14 @@ export function announce(entry: string, addrs: readonly Addr[]): void {
     ...addrs.filter(({ transport }) => transport !== "fd").map((addr) => ["nginx", nginxLine(addr)]),
     ["stop", "Ctrl+C"],
   ];
+  writeBanner(rows);
+}
+
+/** Writes a few lines for a person at a terminal: of each a name and a text. */
+export function writeBanner(rows: readonly (readonly string[])[]): void {
   const lines = rows.map(([name = "", text]) => `  ${coloured(name.padEnd(9), "dim", true)}  ${text}`);
-  process.stderr.write(
-    `\n  ${coloured(`webfcgi ${VERSION}`, "bold", true)}  ${runtimeText()}\n\n${lines.join("\n")}\n\n`,
-  );
+  const title = `  ${coloured(`webfcgi ${VERSION}`, "bold", true)}  ${runtimeText()}`;
+  process.stderr.write(`\n${title}\n\n${lines.join("\n")}\n\n`);
 }
 
 /** A path as it is short: below the working directory from there. */

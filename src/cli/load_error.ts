@@ -19,9 +19,9 @@ export function loadErrorText(error: unknown): string {
   if (typeof error !== "object" || error === null) return `it throws ${String(error)}`;
   const { name = "Error", code, message = "" } = error as ImportError;
   const [text, remedy] = explanation(code, plain(message));
-  const what = /^(?:\w*Error|Build|Resolve)/.test(text) || /^(?:Error|BuildMessage|ResolveMessage)$/.test(name)
-    ? text
-    : `${name}: ${text}`;
+  // Deno says TypeError of a module that is not found, and that of a syntax error too.
+  const isPlain = code === "ERR_MODULE_NOT_FOUND" || /^\w*Error: /.test(text);
+  const what = isPlain || /^(?:Error|BuildMessage|ResolveMessage)$/.test(name) ? text : `${name}: ${text}`;
   const where = placeOf(error as ImportError);
   if (where === undefined) {
     const check = name === "SyntaxError" && runtimeText().startsWith("Node") ? "node --check shows the line" : remedy;
@@ -43,8 +43,7 @@ function explanation(code: string | undefined, message: string): [text: string, 
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return [first, "leave it out, or run node with --experimental-transform-types, Deno or Bun"];
   }
-  // Deno says of a syntax error, too, that a module is not found.
-  return [first.replace(/^SyntaxError: (?=.*SyntaxError)/, ""), hint];
+  return [first, hint];
 }
 
 /** The first place of a file in an error: `/srv/app/server.ts:3:33`. */

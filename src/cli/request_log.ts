@@ -27,6 +27,11 @@ export interface RequestInfo {
 /** How lines are written: `auto` for people at a terminal, and not at all elsewhere. */
 export type LogFormat = "auto" | "text" | "json" | "none";
 
+/** The format that options ask for. */
+export function logFormat(values: { readonly "access-log": string | undefined; readonly quiet: boolean }): LogFormat {
+  return values["access-log"] as "text" | "json" | undefined ?? (values.quiet ? "none" : "auto");
+}
+
 /** What takes finished requests; `undefined`: nobody wants to know. */
 export function requestLogger(format: LogFormat): ((finished: FinishedRequest) => void) | undefined {
   if (format === "none" || format === "auto" && !outputIsTerminal()) return undefined;

@@ -17,7 +17,7 @@ import { findEntry, loadApplication } from "./entry.ts";
 import { EXIT, Failure, failureOf, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
-import { observe, requestLogger } from "./request_log.ts";
+import { logFormat, observe, requestLogger } from "./request_log.ts";
 import { serveOptions, type ServeValues, usage } from "./serve_options.ts";
 import { onSignals } from "./signals.ts";
 import { becomeUser, userToBecome } from "./user.ts";
@@ -118,8 +118,8 @@ function waiting(later: Promise<Partial<Handlers>>): Handlers {
 }
 
 /** The handlers, with a line for each request where one is wanted. */
-function logged(handlers: Partial<Handlers>, { "access-log": format, quiet }: ServeValues): Partial<Handlers> {
-  const log = requestLogger((format ?? (quiet ? "none" : "auto")) as Parameters<typeof requestLogger>[0]);
+function logged(handlers: Partial<Handlers>, values: ServeValues): Partial<Handlers> {
+  const log = requestLogger(logFormat(values));
   if (log === undefined) return handlers;
   return Object.fromEntries(
     Object.entries(handlers).map(([role, handler]) => [role, observe<HandlerInfo>(handler, log)]),
