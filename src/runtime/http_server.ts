@@ -59,9 +59,11 @@ export async function listenHttp(
       return { hostname, port: server.addr.port, shutdown: () => server.shutdown() };
     }
     if (typeof Bun?.version === "string") {
+      // Bun lets several processes share a port unless it is told otherwise, or is in development.
       const server = Bun.serve({
         ...where,
         development: false,
+        reusePort: false,
         error: fail,
         fetch: (request, server) => handler(request, bunInfo(request, server)),
       });
