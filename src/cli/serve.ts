@@ -2,7 +2,8 @@
 
 import { chownSync, lstatSync } from "node:fs";
 import process from "node:process";
-import { serve } from "../serve.ts";
+import { serveBy } from "../serve.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Handler, HandlerInfo } from "../server/handler.ts";
 import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
@@ -19,6 +20,7 @@ import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
 import { serveOptions, type ServeValues, usage } from "./serve_options.ts";
+import { statusOf } from "./served_status.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { becomeUser, userToBecome } from "./user.ts";
 
@@ -89,10 +91,16 @@ async function listen(
   stop: Stop,
 ): Promise<Server[]> {
   const servers: Server[] = [];
+  const extraValue = statusOf(servers);
   try {
     for (const each of options) {
       // TypeScript knows a fetch only as given; that there is one of the three is certain.
-      const server = serve({ ...each, signal: stop.drain, ...handlers as Handlers });
+      const server = serveBy(
+        systemClock,
+        { ...each, signal: stop.drain, ...handlers as Handlers },
+        undefined,
+        extraValue,
+      );
       servers.push(server);
       await server.ready;
     }
