@@ -3,68 +3,48 @@
  *
  * ```sh
  * deno task bench [--quick] [--seconds=2] [--only="part of a name, as a regular expression"]
+ * deno task bench --against=/path/to/another/checkout   # its library and this one's, in turn
  * ```
  *
- * A name is what a line of progress begins with: `hello, 16 kept connections: Node 24`. Every server runs alone, in a
- * process of its own, warmed up; what counts is the CPU time of its processes, so that the load generator may be as slow
- * as it likes. CPU time and memory are read from Linux's `/proc`: other systems leave them out. Compare figures of one
- * run only. A wrong response, or a server that fails, fails the benchmark.
+ * A name is what a line of progress begins with: `hello, 16 kept connections: Node 24`. What counts is the CPU time of a
+ * server's processes for a request, at its least in several short runs; all servers of a row are up at the same time
+ * and are loaded in turn. The load generator is C, which gcc builds: without it, or on another system than Linux, only
+ * the codec is measured. A wrong response, or a server that fails, fails the benchmark.
  */
 
-import { missingOf } from "../tests/helpers/programs.ts";
 import { freePort } from "../tests/interop/web_server.ts";
-import { runningDeno } from "../tests/runtimes.ts";
-import type { Job, Result } from "./bench/dialogue.ts";
-import { directLoads, httpLoad, type Load, phpLoad, responseRow, rows } from "./bench/loads.ts";
-import { type Address, type ServerProcess, startServer } from "./bench/server_process.ts";
-import { type BenchServer, findPeers, findRuntimePrograms, output, peersFolder } from "./bench/servers.ts";
-import { describe, Figures, tables } from "./bench/tables.ts";
+import { comparedLoads, type Load } from "./bench/loads.ts";
+import { type Contender, measure, type Plan, startServer } from "./bench/measure.ts";
+import {
+  buildGenerator,
+  bundleOther,
+  bundlePrograms,
+  findRuntimePrograms,
+  output,
+  peersFolder,
+  type RuntimePrograms,
+} from "./bench/servers.ts";
+import { comparison, describe, Figures } from "./bench/tables.ts";
 import { option } from "./option.ts";
-import { caddyCommand, nginxCommand } from "./bench/web_servers.ts";
 
-const unknown = Deno.args.find((arg) => !/^--(quick$|only=|seconds=)/.test(arg));
-if (unknown !== undefined) throw new TypeError(`Cannot understand ${unknown}: there are --quick, --seconds=, --only=`);
+const unknown = Deno.args.find((arg) => !/^--(quick$|only=|seconds=|against=)/.test(arg));
+if (unknown !== undefined) {
+  throw new TypeError(`Cannot understand ${unknown}: there are --quick, --seconds=, --only=, --against=`);
+}
 
 const isQuick = Deno.args.includes("--quick");
+const against = option("against");
 const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 2));
+const rounds = against !== undefined ? 6 : isQuick ? 3 : 4;
 const only = new RegExp(option("only") ?? "", "i");
-const generator = decodeURI(new URL("bench/load.ts", import.meta.url).pathname);
 const folder = await Deno.makeTempDir({ prefix: "webfcgi-bench-" });
 const figures = new Figures();
 let sockets = 0;
-let failed = 0;
+let failures = 0;
 
-/** Has a load generator load what listens at `addr`, and accounts for `processes`. */
-async function run(
-  row: string,
-  column: string,
-  load: Load,
-  addr: Address,
-  processes: readonly ServerProcess[],
-): Promise<string> {
-  const job: Job = {
-    ...load,
-    addr,
-    pids: processes.map(({ pid }) => pid),
-    script: `${peersFolder}/index.php`,
-    warmUpSeconds: 2 * seconds,
-    seconds,
-  };
-  const result: Result = JSON.parse(await output([...runningDeno().command, generator, JSON.stringify(job)]));
-  figures.put(row, column, result);
-  return describe(result);
-}
-
-/** Measures one cell of the tables, if it is wanted; what fails is told and counted. */
-async function measure(row: string, column: string, load: () => Promise<string>): Promise<void> {
-  const name = `${row}: ${column}`;
-  if (!only.test(name)) return;
-  try {
-    console.log(`${name}: ${await load()}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${name}: ${messages(error)}`);
-  }
+function failed(name: string, error: unknown): void {
+  failures++;
+  console.log(`FAILED ${name}: ${messages(error)}`);
 }
 
 /** A server that fails while it is stopped has mostly failed before, and says why. */
@@ -73,108 +53,67 @@ function messages(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Measures a server that speaks FastCGI, without a web server. */
-function measureDirect(row: string, load: Load & { socket: "unix" | "tcp" }, server: BenchServer): Promise<void> {
-  return measure(row, server.name, async () => {
-    const addr = load.socket === "tcp" ? freePort() : `${folder}/${sockets++}.sock`;
-    await using process = await startServer(server.command(addr), addr);
-    return await run(row, server.name, { ...load, keep: load.keep && server.keeps }, addr, [process]);
-  });
+const isWanted = (row: string, column: string): boolean => only.test(`${row}: ${column.replace(/^old /, "")}`);
+
+/** Our server on a runtime, as the bundled `program` has it. */
+function ours(column: string, runtime: RuntimePrograms, program: string, of: "FastResponse" | "Response"): Contender {
+  return {
+    column,
+    protocol: "fastcgi",
+    keeps: true,
+    start: async (stack, socket) => {
+      const addr = socket === "unix" ? `${folder}/${sockets++}.sock` : freePort();
+      const server = stack.use(await startServer(runtime.command(program, "fastcgi", of, addr), addr));
+      return { addr, processes: [server] };
+    },
+  };
 }
 
-/** Measures a server behind nginx. */
-function measureBehindNginx(row: string, protocol: "fastcgi" | "http", server: BenchServer): Promise<void> {
-  return measure(row, server.name, async () => {
-    const addr = freePort();
-    await using process = await startServer(server.command(addr), addr);
-    const port = freePort();
-    await using nginx = await startServer(nginxCommand(folder, port, protocol, addr), port);
-    return await run(row, server.name, httpLoad, port, [process, nginx]);
-  });
+/** Measures without sockets, each program in turn; of each figure the best counts. */
+async function measureCodec(programs: readonly (readonly [column: string, command: readonly string[]])[]): Promise<void> {
+  for (let round = 0; round < (against === undefined ? 1 : 3); round++) {
+    for (const [column, command] of programs.filter(([column]) => isWanted("codec, hello without a socket", column))) {
+      const printed: Record<string, number> = JSON.parse(await output(command));
+      const before = figures.codec.get(column) ?? {};
+      for (const [row, figure] of Object.entries(printed)) {
+        printed[row] = (row.endsWith("µs") ? Math.min : Math.max)(figure, before[row] ?? figure);
+      }
+      figures.codec.set(column, printed);
+    }
+  }
+  for (const [column] of programs) console.log(`codec, hello without a socket: ${column}: ${JSON.stringify(figures.codec.get(column))}`);
 }
 
-/** Measures an HTTP server that passes requests on to PHP-FPM. */
-function measureBeforePhp(
-  row: string,
-  column: string,
-  php: BenchServer,
-  command: (port: number, addr: Address) => readonly string[],
-): Promise<void> {
-  return measure(row, column, async () => {
-    const addr = `${folder}/${sockets++}.sock`;
-    await using fpm = await startServer(php.command(addr), addr);
-    const port = freePort();
-    await using front = await startServer(command(port, addr), port);
-    return await run(row, column, phpLoad, port, [front, fpm]);
-  });
+async function measureAll(plan: Plan, groups: readonly (readonly Load[])[], contenders: readonly Contender[]): Promise<void> {
+  for (const loads of groups) {
+    for (const cell of await measure(plan, loads, contenders, isWanted, failed)) {
+      figures.put(cell);
+      console.log(`${cell.row}: ${cell.column}: ${describe(cell)}`);
+    }
+  }
 }
 
 try {
   const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[026]/.test(name));
-  const isPeerWanted = (name: string): boolean =>
-    Object.values(rows).some((row) => only.test(`${row}: ${name}`)) || name === "PHP-FPM" && only.test(rows.client);
-  const peers = await findPeers(folder, runtimes.find(({ name }) => name.startsWith("Node")), isPeerWanted);
-  const has = { nginx: missingOf("nginx") === undefined, caddy: missingOf("caddy") === undefined };
-  for (const [name, isThere] of Object.entries(has)) if (!isThere) console.log(`skipped: ${name} (not installed)`);
-
-  for (const { name, command } of runtimes) {
-    await measure("codec", name, async () => {
-      const printed = await output(command("codec", Math.min(0.5, seconds)));
-      figures.codec.set(name, JSON.parse(printed));
-      return printed.trim();
-    });
-  }
-
-  const ours = (of: "FastResponse" | "Response"): BenchServer[] =>
-    runtimes.map(({ name, version, command }) => {
-      return { name, version, keeps: true, command: (addr) => command("app", "fastcgi", of, addr) };
-    });
-  const measureLoads = async (socket: "unix" | "tcp"): Promise<void> => {
-    for (const load of directLoads.filter((load) => load.socket === socket)) {
-      for (const server of ours("FastResponse")) await measureDirect(load.row, load, server);
-      for (const server of load.oursOnly ? [] : peers) {
-        if (server.keeps || load.row !== rows.kept && load.row !== rows.one) {
-          await measureDirect(load.row, load, server);
-        }
-      }
-      for (const server of load.withResponse ? ours("Response") : []) {
-        await measureDirect(responseRow(load.row), load, server);
-      }
-    }
-  };
-  await measureLoads("unix");
-
-  if (has.nginx) {
-    for (const server of [...ours("FastResponse"), ...peers.filter(({ name }) => name === "Go")]) {
-      await measureBehindNginx(rows.nginx, "fastcgi", server);
-    }
-    for (const server of ours("Response")) await measureBehindNginx(responseRow(rows.nginx), "fastcgi", server);
+  await bundlePrograms(folder);
+  const generator = await buildGenerator(folder);
+  const plan = { generator, folder, script: `${peersFolder}/index.php`, rounds, seconds: seconds / rounds };
+  if (against !== undefined) {
+    await bundleOther(folder, against);
     for (const runtime of runtimes) {
-      const own = { ...runtime, keeps: true };
-      await measureBehindNginx(rows.proxy, "http", { ...own, command: (port) => runtime.command("app", "http", port) });
-      if (!runtime.name.startsWith("Node")) continue;
-      await measureBehindNginx(rows.bare, "http", { ...own, command: (port) => runtime.command("app", "bare", port) });
+      await measureCodec(
+        ["old ", ""].map((of) => [of + runtime.name, runtime.command(`${of.trim()}codec`, Math.min(0.3, seconds))]),
+      );
     }
+    const contenders = runtimes.flatMap((runtime) =>
+      ["old ", ""].map((of) => ours(of + runtime.name, runtime, `${of.trim()}app`, "FastResponse"))
+    );
+    await measureAll(plan, comparedLoads, contenders);
+    console.log(`\n${comparison(figures, runtimes)}`);
   }
-
-  const php = peers.find(({ name }) => name === "PHP-FPM");
-  if (php !== undefined) {
-    for (const [row, keep] of [[rows.client, "close"], [rows.clientKept, "keep"]] as const) {
-      for (const { name, command } of runtimes) {
-        await measureBeforePhp(row, name, php, (port, addr) => command("app", "front", port, addr, keep, peersFolder));
-      }
-    }
-    if (has.caddy) {
-      await measureBeforePhp(rows.client, "Caddy", php, (port, addr) => caddyCommand(folder, port, addr, peersFolder));
-    }
-  }
-
-  // Last: for a minute after, the system has thousands of closed connections to see off, in whatever process is running.
-  await measureLoads("tcp");
-  console.log(`\n${tables(figures, runtimes, peers)}`);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-console.log(`${figures.count} measured, ${failed} failed`);
+console.log(`${figures.count} measured, ${failures} failed`);
 // A run that measures nothing is no success.
-Deno.exitCode = failed === 0 && figures.count > 0 ? 0 : 1;
+Deno.exitCode = failures === 0 && figures.count > 0 ? 0 : 1;
