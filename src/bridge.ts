@@ -1,12 +1,12 @@
 /**
- * A site in front of a FastCGI application: the files of a folder as they are, its scripts by FastCGI.
+ * A site in front of a FastCGI application: serves the files of a folder, and has its scripts executed by FastCGI.
  *
  * @example A PHP site behind any server of fetch handlers
  * ```ts
  * import { bridge } from "@webfcgi/webfcgi/bridge";
  * import { createClient } from "@webfcgi/webfcgi/client";
  *
- * const php = createClient("fcgi+unix:/run/php/php8.2-fpm.sock");
+ * const php = createClient("unix:/run/php/php8.2-fpm.sock");
  * export default { fetch: bridge(php, { root: "/srv/www" }) };
  * ```
  *
@@ -15,22 +15,23 @@
 
 import { Bridge } from "./bridge/bridge.ts";
 import type { BridgeOptions } from "./bridge/bridge_options.ts";
-import type { BridgeInfo } from "./bridge/client_address.ts";
+import type { BridgeInfo } from "./bridge/bridge_info.ts";
 import type { Client } from "./client/fast_cgi_client.ts";
 
 export type { BridgeOptions } from "./bridge/bridge_options.ts";
-export type { BridgeInfo } from "./bridge/client_address.ts";
+export type { BridgeInfo } from "./bridge/bridge_info.ts";
 
 /**
- * Makes a handler of a client, for `Deno.serve`, `Bun.serve`, Hono or whatever else takes one: it serves the files of a
- * site's folder, with types, ranges and conditional requests, executes its scripts by FastCGI, and has the front
- * controller answer the rest.
+ * Makes a handler for `Deno.serve`, `Bun.serve`, Hono or anything else that takes one: it serves the files of a site's
+ * folder, with types, ranges and conditional requests, has its scripts executed by FastCGI, and passes the rest to the
+ * front controller.
  *
- * Nothing is served outside of the folder, nothing with a dot before its name (but `/.well-known/`), and no script's
- * source. A path that names a folder gets its index: a script, or `index.html`.
+ * Nothing outside the folder is served, nothing with a dot before its name (except `/.well-known/`), and no script's
+ * source. A path that names a folder gets its index: a script, or `index.html`. Pass on what the HTTP server gives the
+ * handler besides the request: the client's address, whether it came by TLS, and Bun's time-out are known from there.
  *
- * @param client What asks the application.
- * @throws {TypeError} If an option cannot be.
+ * @param client Asks the application.
+ * @throws {TypeError} If an option is invalid.
  *
  * @example Files of a folder, and an application for the rest
  * ```ts
@@ -39,9 +40,9 @@ export type { BridgeInfo } from "./bridge/client_address.ts";
  * import { createClient } from "@webfcgi/webfcgi/client";
  * import { assertEquals } from "@std/assert";
  *
- * const application = serve({ port: 0, onListen: () => {} }, ({ url }) => new Response(`The application's: ${url}`));
+ * const application = serve({ port: 0, quiet: true }, ({ url }) => new Response(`The application's: ${url}`));
  * await application.ready;
- * const client = createClient({ port: (application.addr as { port: number }).port });
+ * const client = createClient({ port: application.addr.port });
  *
  * const handler = bridge(client, { root: ".", frontController: "" }); // PHP has a front controller, /index.php
  * const file = await handler(new Request("http://localhost/LICENSE"));
@@ -57,6 +58,6 @@ export function bridge(
   client: Pick<Client, "fetch">,
   options: BridgeOptions = {},
 ): (request: Request, info?: BridgeInfo) => Promise<Response> {
-  const site = new Bridge(client, options, async () => (await import("./runtime/site_files.ts")).siteFiles);
+  const site = new Bridge(client, options, async () => (await import("./runtime/site_files.ts")).createSiteFiles());
   return (request, info = {}) => site.answer(request, info);
 }

@@ -1,109 +1,117 @@
 /**
  * A site in front of an application: files as they are, everything else by FastCGI.
  *
- * Knows which request is for which, and what becomes of errors; files and sockets belong to others.
+ * Decides which request is for which, and the responses to errors; files and sockets belong to others.
  */
 
-import { isForbiddenMethod } from "../cgi/field.ts";
-import { isHostAndPort } from "../cgi/request_url.ts";
+import { isForbiddenMethod, printable } from "../cgi/field.ts";
 import type { Client } from "../client/fast_cgi_client.ts";
 import type { FastCgiRequestInit } from "../client/outgoing_request.ts";
 import type { Files } from "../runtime/files.ts";
-import type { BridgeOptions } from "./bridge_options.ts";
-import { type BridgeInfo, clientAddress } from "./client_address.ts";
-import { failureStatus } from "./failure_status.ts";
+import { allowSilence, type BridgeInfo, clientAddress } from "./bridge_info.ts";
+import { type BridgeOptions, type BridgeSettings, resolveBridge } from "./bridge_options.ts";
+import { fetchFailureStatus, fileFailureStatus } from "./failure_status.ts";
 import { fileResponse } from "./file_response.ts";
-import { plainResponse } from "./plain_response.ts";
+import { readHttps, readTarget } from "./request_target.ts";
 import { SiteFolder } from "./site_folder.ts";
+import { statusResponse } from "./status_response.ts";
 
-/** What the application is told of the site. */
-type Told = Omit<FastCgiRequestInit, keyof RequestInit>;
+/** What the application hears of the script and the connection. */
+type ScriptParams = Omit<FastCgiRequestInit, keyof RequestInit>;
 
-/** A bridge under way. */
+/** A bridge at work. */
 export class Bridge {
   readonly #client: Pick<Client, "fetch">;
-  readonly #options: BridgeOptions;
+  readonly #settings: BridgeSettings;
   readonly #loadFiles: () => Promise<Files>;
   #folder: Promise<SiteFolder> | undefined;
+  #hasWarned = false;
 
-  /** @throws {TypeError} If an option cannot be. */
+  /** @throws {TypeError} If an option is invalid. */
   constructor(client: Pick<Client, "fetch">, options: BridgeOptions, loadFiles: () => Promise<Files>) {
-    const { frontController } = options;
-    if (frontController && !frontController.startsWith("/")) {
-      throw new TypeError(
-        `Cannot make bridge: frontController is ${JSON.stringify(frontController)}, not a path like "/index.php"`,
-      );
-    }
+    this.#settings = resolveBridge(options);
     this.#client = client;
-    this.#options = options;
     this.#loadFiles = loadFiles;
   }
 
   /** Answers a request; rejects only if `onError` does. */
-  async answer(request: Request, info: BridgeInfo): Promise<Response> {
+  async answer(asked: Request, info: BridgeInfo): Promise<Response> {
     // Fetch has no such requests, and CONNECT is no business of a site.
-    if (isForbiddenMethod(request.method)) return plainResponse(501);
-    const host = request.headers.get("host");
-    if (host && !isHostAndPort(host) || !URL.canParse(request.url)) return plainResponse(400);
-    const address = clientAddress(request, info);
-    if (this.#options.root === undefined) return await this.#ask(request, address);
-    let found: Response | Told | undefined;
-    try {
-      found = await this.#find(request);
-    } catch (error) {
-      const isForbidden = (error as { readonly code?: unknown } | null)?.code === "EACCES";
-      return isForbidden ? plainResponse(403) : await this.#fail(error, 500, request);
+    if (isForbiddenMethod(asked.method)) return statusResponse(501);
+    const target = readTarget(asked, info);
+    if (target === undefined) return statusResponse(400);
+    const { url, request } = target;
+    const { https: option, site } = this.#settings;
+    const https = readHttps(url, info, option);
+    if (https === undefined) return this.#refuseHttps(url);
+    // A client has an option of its own, which stands where nothing is known.
+    const connection = { ...clientAddress(asked, info), ...(https || option !== undefined ? { https } : {}) };
+    let script: ScriptParams | undefined = {};
+    if (site !== undefined) {
+      let found: ScriptParams | Response | undefined;
+      try {
+        found = await this.#find(request, url);
+      } catch (error) {
+        const status = fileFailureStatus(error);
+        return status === 403 ? statusResponse(status) : await this.#fail(error, status, request);
+      }
+      if (found === undefined) return statusResponse(404);
+      if (found instanceof Response) return found;
+      script = found;
     }
-    if (found === undefined) return plainResponse(404);
-    return found instanceof Response ? found : await this.#ask(request, { ...found, ...address });
+    allowSilence(asked, info);
+    return await this.#forward(request, { ...script, ...connection });
   }
 
-  /** What the site's folder has for a request: a response, or what to ask the application; `undefined`: nothing. */
-  async #find(request: Request): Promise<Response | Told | undefined> {
-    const { index = "index.php", scriptExtensions = [".php"], followLinks = false } = this.#options;
-    const { frontController = "/index.php" } = this.#options;
-    const root = this.#options.root!;
-    this.#folder ??= this.#loadFiles().then((files) =>
-      new SiteFolder(files, { root, index, scriptExtensions, followLinks })
-    );
+  /** What the site's folder has for a request: a response, or the script to ask for; `undefined`: nothing. */
+  async #find(request: Request, url: URL): Promise<Response | ScriptParams | undefined> {
+    const { frontController } = this.#settings;
+    this.#folder ??= this.#loadFiles().then((files) => new SiteFolder(files, this.#settings.site!));
     const folder = await this.#folder;
-    const path = await folder.path();
-    const documentRoot = this.#options.documentRoot?.replace(/\/+$/, "") ?? path;
-    const { pathname, search } = new URL(request.url);
-    const found = await folder.find(pathname, path);
+    const root = await folder.path();
+    const documentRoot = this.#settings.documentRoot ?? root;
+    const found = await folder.find(url.pathname, root);
     if (found === undefined) {
       if (frontController === null) return undefined;
-      return frontController === "" ? { scriptName: "" } : script(documentRoot, frontController, "");
+      return frontController === "" ? { scriptName: "" } : scriptParams(documentRoot, frontController, "");
     }
-    if ("script" in found) return script(documentRoot, found.script.scriptName, found.script.pathInfo);
-    if ("folder" in found) {
-      // Two slashes at the start would make a host of the first name.
-      return plainResponse(308, { location: `/${pathname.replace(/^\/+/, "")}/${search}` });
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") return plainResponse(405, { allow: "GET, HEAD" });
-    return await fileResponse(request, folder.files, found.file);
+    if (found === "folder") return statusResponse(308, { location: `${url.pathname}/${url.search}` });
+    if ("file" in found) return await fileResponse(request, found.file, Date.now());
+    return scriptParams(documentRoot, found.scriptName, found.pathInfo);
   }
 
-  async #ask(request: Request, told: Told): Promise<Response> {
+  async #forward(request: Request, params: ScriptParams): Promise<Response> {
     try {
-      return await this.#client.fetch(request, told);
+      return await this.#client.fetch(request, params);
     } catch (error) {
-      return await this.#fail(error, failureStatus(error), request);
+      return await this.#fail(error, fetchFailureStatus(error), request);
     }
   }
 
   async #fail(error: unknown, status: number, request: Request): Promise<Response> {
-    // Who has left reads no answer, and his leaving is no fault.
+    // A client that has left reads no response, and its leaving is no fault.
     if (!request.signal.aborted) {
-      const { onError = toConsole } = this.#options;
-      const response = await onError(error, request);
+      const response = await (this.#settings.onError ?? logError)(error, request);
       if (response !== undefined) return response;
     }
-    return plainResponse(status, status === 503 ? { "retry-after": "1" } : {});
+    return statusResponse(status);
+  }
+
+  #refuseHttps({ host }: URL): Response {
+    if (!this.#hasWarned && this.#settings.https === undefined) {
+      this.#hasWarned = true;
+      console.error(
+        printable(
+          `webfcgi: A request for https://${host} got 400: the HTTP server does not say that it came by TLS; ` +
+            "if clients do, set the bridge's option https to true",
+        ),
+      );
+    }
+    return statusResponse(400);
   }
 }
 
-function script(documentRoot: string, scriptName: string, pathInfo: string): Told {
+function scriptParams(documentRoot: string, scriptName: string, pathInfo: string): ScriptParams {
   return {
     documentRoot,
     scriptName,
@@ -113,6 +121,11 @@ function script(documentRoot: string, scriptName: string, pathInfo: string): Tol
   };
 }
 
-function toConsole(error: unknown, { method, url }: Request): void {
-  console.error(`webfcgi: ${method} ${url}:`, error);
+/** One line: neither a browser's URL nor an application's words can forge a second. */
+function logError(error: unknown, { method, url }: Request): void {
+  const text = String(error);
+  const cause = error instanceof Error ? error.cause : undefined;
+  // Some messages end with their cause's.
+  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message);
+  console.error(printable(`webfcgi: ${method} ${url}: ${text}${isTold ? "" : ` (${cause})`}`));
 }

@@ -10,7 +10,7 @@ export interface ByteRange {
 
 /**
  * Reads a Range field for a file of `size` bytes. `"none"`: no byte is in it. `undefined`: the whole is to be sent,
- * because the field cannot be read, has another unit, or asks for several parts, which a server may leave (§14.2).
+ * because the field is invalid, has another unit, or asks for several parts, which a server may ignore (§14.2).
  */
 export function parseByteRange(field: string, size: number): ByteRange | "none" | undefined {
   const [, first, last] = /^bytes=[\t ]*(\d*)-(\d*)[\t ]*$/i.exec(field) ?? [];

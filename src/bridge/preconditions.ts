@@ -2,13 +2,13 @@
 
 /** What tells one state of a file from another. */
 export interface Validators {
-  /** The entity tag, with its quotes; a strong one. */
+  /** The entity tag, with its quotes; a weak one begins with `W/`. */
   readonly etag: string;
   /** When the file was last changed, a whole second, in milliseconds since 1970. */
   readonly lastModifiedMs: number;
 }
 
-/** What comes of the conditions of a GET or HEAD: send it, 304, or 412. */
+/** Judges the conditions of a GET or HEAD: send the file, answer 304, or 412. */
 export function checkPreconditions(
   headers: Headers,
   { etag, lastModifiedMs }: Validators,
@@ -17,28 +17,42 @@ export function checkPreconditions(
   const ifMatch = headers.get("if-match");
   const ifUnmodifiedSince = httpDate(headers.get("if-unmodified-since"));
   if (ifMatch !== null) {
-    if (!names(ifMatch, etag)) return "failed";
+    if (!hasStrong(ifMatch, etag)) return "failed";
   } else if (ifUnmodifiedSince !== undefined && lastModifiedMs > ifUnmodifiedSince) {
     return "failed";
   }
   const ifNoneMatch = headers.get("if-none-match");
-  if (ifNoneMatch !== null) return names(ifNoneMatch.replaceAll('W/"', '"'), etag) ? "not modified" : "send";
+  if (ifNoneMatch !== null) return hasWeak(ifNoneMatch, etag) ? "not modified" : "send";
   const ifModifiedSince = httpDate(headers.get("if-modified-since"));
   return ifModifiedSince !== undefined && lastModifiedMs <= ifModifiedSince ? "not modified" : "send";
 }
 
-/** Whether the Range field counts: not if the file has changed since the part that the client has (§13.1.5). */
-export function rangeCounts(headers: Headers, { etag, lastModifiedMs }: Validators, nowMs: number): boolean {
+/**
+ * Whether the Range field counts: only if the client's part is of this very state of the file (§13.1.5). No date says
+ * so, because a file may change twice in a second, or be given another's date; every response has a tag.
+ */
+export function rangeCounts(headers: Headers, etag: string): boolean {
   const ifRange = headers.get("if-range")?.trim();
-  if (ifRange === undefined) return true;
-  if (ifRange.endsWith('"')) return ifRange === etag;
-  // A file changed in this second may change again without another date (§8.8.2.2).
-  return httpDate(ifRange) === lastModifiedMs && nowMs - lastModifiedMs >= 1000;
+  return ifRange === undefined || isStrong(etag) && ifRange === etag;
 }
 
-/** Whether a list of tags has this very one; `*` has all. */
-function names(list: string, etag: string): boolean {
-  return list.trim() === "*" || list.match(/(?:W\/)?"[^"]*"/g)?.some((tag) => tag === etag) === true;
+function isStrong(etag: string): boolean {
+  return !etag.startsWith("W/");
+}
+
+/** Whether a list has a tag by the strong comparison (§8.8.3.2); `*` has all. */
+function hasStrong(list: string, etag: string): boolean {
+  return list.trim() === "*" || isStrong(etag) && tags(list).includes(etag);
+}
+
+/** The same by the weak comparison. */
+function hasWeak(list: string, etag: string): boolean {
+  const opaque = (tag: string): string => tag.replace(/^W\//, "");
+  return list.trim() === "*" || tags(list).some((tag) => opaque(tag) === opaque(etag));
+}
+
+function tags(list: string): string[] {
+  return list.match(/(?:W\/)?"[^"]*"/g) ?? [];
 }
 
 /** A date in one of the three forms (§5.6.7), in milliseconds since 1970; `undefined` if it is in none. */

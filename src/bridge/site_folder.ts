@@ -1,89 +1,142 @@
 /**
  * What a URL's path names in a site's folder: a script, a file, or a folder that has an index.
  *
- * Nothing is found outside the folder, nothing hidden, and no script's source, be it by the name in the URL or behind a
- * link.
+ * Nothing is found outside the folder, nothing hidden, and no script's source, whether by the name in the URL or behind
+ * a link. A file is judged again once it is open, by where it really lies.
  */
 
-import { findScript, safePath, type ScriptPath, type ScriptRules } from "./script_path.ts";
-import type { Files, FoundFile } from "../runtime/files.ts";
+import type { Files, FoundFile, OpenFile } from "../runtime/files.ts";
+import { fileFailureStatus } from "./failure_status.ts";
+import { isPlain, readSitePath, scriptNames, type SitePath } from "./site_path.ts";
 
 /** Which folder it is, and what may be served of it. */
-export interface SiteFolderRules extends Pick<ScriptRules, "index" | "scriptExtensions"> {
+export interface SiteRules {
   /** The site's folder. */
   readonly root: string | URL;
-  /** Whether links may lead out of it. */
+  /** The script of a folder. */
+  readonly index: string;
+  /** What the names of scripts end in, in lower case. */
+  readonly scriptExtensions: readonly string[];
+  /** Whether links may lead out of the folder. */
   readonly followLinks: boolean;
 }
 
 /** What a URL's path names. */
 export type Found =
-  | { readonly script: ScriptPath }
-  /** The file's path, without links. */
-  | { readonly file: string }
+  /** A script, by its decoded path in the URL space, and the rest of the URL's path. */
+  | { readonly scriptName: string; readonly pathInfo: string }
+  /** A file. */
+  | { readonly file: OpenFile }
   /** A folder with an index, though the URL does not end in `/`. */
-  | { readonly folder: string };
+  | "folder";
 
-/** The index of folders that have no script for one. */
+/** The index of folders that have no script as one. */
 const STATIC_INDEX = "index.html";
-/**
- * Names that PHP is known by, wherever a web server is set up for them: none is sent as it is, nor with something behind
- * it, as editors leave it (`x.php~`, `x.php.bak`) or file systems overlook it (`x.php.`, `x.php::$DATA`).
- */
-const PHP_NAME = /\.ph(?:p\d?|ps|t|tml|ar)(?![a-z\d])/i;
+/** A name with one of these anywhere is that of a PHP source or its copy: `x.php74`, `x.phpOLD`, `x.php~`, `x.php.bak`. */
+const SOURCES = [".php", ".phtml"];
+/** The same, unless small letters follow, as in `x.pharmacy`. */
+const SOURCE_EXTENSIONS = [".pht", ".phar", ".inc"];
 
 /** A site's folder. */
 export class SiteFolder {
-  readonly files: Files;
-  readonly #rules: SiteFolderRules;
+  readonly #files: Files;
+  readonly #rules: SiteRules;
+  readonly #source: RegExp;
 
-  constructor(files: Files, rules: SiteFolderRules) {
-    this.files = files;
+  constructor(files: Files, rules: SiteRules) {
+    this.#files = files;
     this.#rules = rules;
+    this.#source = sourcePattern(rules.scriptExtensions);
   }
 
-  /** The folder's path; looked up for each request, for it may be a link to the release of the day. */
+  /**
+   * The folder's path; looked up for each request, because it may be a link to the release of the day.
+   *
+   * @throws {Error} If there is no such folder, or it may not be looked at, which is never the fault of a request.
+   */
   async path(): Promise<string> {
     const { root } = this.#rules;
-    const found = await this.files.find(root);
+    const found = await this.#files.find(root).catch((error) => {
+      if (fileFailureStatus(error) !== 403) throw error;
+      throw new Error(`Cannot serve files: root, ${root}, may not be looked at: ${error.message}`, { cause: error });
+    });
     if (found?.kind !== "folder") throw new Error(`Cannot serve files: root, ${root}, is no folder`);
-    return found.path.replace(/\/+$/, "");
+    return withoutSlash(found.path);
   }
 
-  /** Finds what a percent-encoded path names below `root`; `undefined`: nothing that may be served. */
+  /** Finds what a percent-encoded path names below `root`; a file is open. `undefined`: nothing that may be served. */
   async find(pathname: string, root: string): Promise<Found | undefined> {
-    const path = safePath(pathname);
+    const path = readSitePath(pathname);
     if (path === undefined) return undefined;
-    const isFile = async (path: string): Promise<boolean> =>
-      (await this.#look(root, path.slice(root.length)))?.kind === "file";
-    const script = await findScript(pathname, root, { ...this.#rules, frontController: null, isFile });
-    if (script !== undefined) return { script };
-    const looked = await this.#look(root, path.endsWith("/") ? path + STATIC_INDEX : path);
-    if (looked?.kind === "file") return this.#isScriptName(looked.path) ? undefined : { file: looked.path };
-    if (looked?.kind !== "folder") return undefined;
-    const hasIndex = await isFile(`${root}${path}/${this.#rules.index}`) ||
-      await isFile(`${root}${path}/${STATIC_INDEX}`);
-    return hasIndex ? { folder: path } : undefined;
+    const script = await this.#findScript(path, root);
+    if (script !== undefined) return script === "none" ? undefined : script;
+    if (!isPlain(path)) return undefined;
+    const { text } = path;
+    const looked = await this.#look(root, text.endsWith("/") ? text + STATIC_INDEX : text);
+    if (looked?.kind === "file") return await this.#open(root, looked.path);
+    if (looked?.kind !== "folder" || text.endsWith("/")) return undefined;
+    for (const index of [this.#rules.index, STATIC_INDEX]) {
+      if ((await this.#look(root, `${text}/${index}`))?.kind === "file") return "folder";
+    }
+    return undefined;
+  }
+
+  /** `"none"`: a start of the path leads nowhere, so the whole names no file either. */
+  async #findScript(path: SitePath, root: string): Promise<Found | "none" | undefined> {
+    for (const scriptName of scriptNames(path, this.#rules.scriptExtensions)) {
+      const looked = await this.#look(root, scriptName);
+      if (looked?.kind === "file") return { scriptName, pathInfo: path.text.slice(scriptName.length) };
+      if (looked?.kind !== "folder") return "none";
+    }
+    if (!path.text.endsWith("/") || !isPlain(path)) return undefined;
+    const scriptName = path.text + this.#rules.index;
+    return (await this.#look(root, scriptName))?.kind === "file" ? { scriptName, pathInfo: "" } : undefined;
   }
 
   /** Looks at a path below the root, if it may be looked at. */
   async #look(root: string, path: string): Promise<FoundFile | undefined> {
     if (isHidden(path)) return undefined;
-    const found = await this.files.find(root + path);
-    if (found === undefined || found.path === root) return found;
-    if (!found.path.startsWith(`${root}/`)) return this.#rules.followLinks ? found : undefined;
-    return isHidden(found.path.slice(root.length)) ? undefined : found;
+    const found = await this.#files.find(root + path);
+    return found !== undefined && this.#isPublic(found.path, root) ? found : undefined;
   }
 
-  #isScriptName(path: string): boolean {
-    const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
-    const endsThere = (rest: string): boolean => !/^[a-z\d]/.test(rest);
-    return PHP_NAME.test(name) ||
-      this.#rules.scriptExtensions.some((end) => name.split(end.toLowerCase()).slice(1).some(endsThere));
+  async #open(root: string, path: string): Promise<Found | undefined> {
+    if (this.#isSource(path)) return undefined;
+    const file = await this.#files.open(path);
+    if (file === undefined) return undefined;
+    if (this.#isPublic(file.path, root) && !this.#isSource(file.path)) return { file };
+    await file.close();
+    return undefined;
   }
+
+  /** Whether a path without links may be known of. */
+  #isPublic(path: string, root: string): boolean {
+    if (path === root) return true;
+    if (path.startsWith(`${root}/`)) return !isHidden(path.slice(root.length));
+    return this.#rules.followLinks && !isHidden(path.slice(path.lastIndexOf("/")));
+  }
+
+  /** Whether a path's last name is that of a script, or nearly. */
+  #isSource(path: string): boolean {
+    return this.#source.test(path.slice(path.lastIndexOf("/") + 1));
+  }
+}
+
+/** Matches the names of sources and scripts, in any case. */
+function sourcePattern(scriptExtensions: readonly string[]): RegExp {
+  const anyOf = (texts: readonly string[]): string =>
+    texts.map((text) =>
+      text.replace(/[^a-z\d]/gi, "\\$&").replace(/[a-z]/gi, (it) => `[${it.toLowerCase()}${it.toUpperCase()}]`)
+    ).join("|");
+  return new RegExp(`${anyOf(SOURCES)}|(?:${anyOf([...SOURCE_EXTENSIONS, ...scriptExtensions])})(?![a-z])`);
+}
+
+/** A folder's path without slashes at its end. */
+export function withoutSlash(folder: string): string {
+  return folder.replace(/\/+$/, "");
 }
 
 /** Whether a path has a name with a dot before it, as `.env` and `.git`; `/.well-known/` is public (RFC 8615). */
 function isHidden(path: string): boolean {
-  return /\/\./.test(path.replace(/^\/+\.well-known(?=\/|$)/, ""));
+  return /\/\./.test(path.replace(/^\/\.well-known(?=\/|$)/, ""));
 }

@@ -1,13 +1,15 @@
 /** Asks an application what it can do (§4.1), on a connection of its own. */
 
-import { LimitError, ProtocolError } from "../errors.ts";
+import { parseLength } from "../cgi/field.ts";
+import type { CoarseClock } from "../connection/coarse_clock.ts";
+import { ProtocolError } from "../errors.ts";
 import { FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS } from "../protocol/constants.ts";
 import { WebServerConnection, type WebServerEvents } from "../protocol/web_server_connection.ts";
-import { startClock } from "../runtime/clock.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { Connect } from "./connection_pool.ts";
+import { upstreamFault, upstreamLimit } from "./request_errors.ts";
 
-/** What an application tells of itself; what it leaves out is `undefined`. */
+/** What an application says of itself; what it leaves out is `undefined`. */
 export interface ApplicationCapabilities {
   /** FCGI_MAX_CONNS: connections it accepts at a time. */
   readonly maxConnections: number | undefined;
@@ -17,43 +19,45 @@ export interface ApplicationCapabilities {
   readonly multiplex: boolean | undefined;
 }
 
-/** When the question is put a second time: libfcgi answers one only when more bytes come. */
+/** When the question is put a second time, in milliseconds: libfcgi answers one only when more bytes come. */
 const ASK_AGAIN_MS = 250;
 
 /**
- * Asks, and closes the connection; gives up when `signal` is aborted.
+ * Asks, and closes the connection; `signal` aborts it.
  *
  * @throws {LimitError} `headTimeoutMs`, if there is no answer.
  * @throws {ProtocolError} If the application closes the connection instead, or answers what cannot be read.
  */
-export async function askCapabilities(
+export async function fetchCapabilities(
   connect: Connect,
   headTimeoutMs: number,
+  clock: CoarseClock,
   signal: AbortSignal,
 ): Promise<ApplicationCapabilities> {
-  const question = new Question();
-  const onAbort = (): void => question.fail(signal.reason);
+  const probe = new GetValuesProbe();
+  const abandon = new AbortController();
+  const onAbort = (): void => probe.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
-  const startedMs = performance.now();
-  let asked = 1;
-  const stopClock = startClock(() => {
-    if (headTimeoutMs > 0 && performance.now() - startedMs >= headTimeoutMs) {
-      const message = `Cannot read capabilities: the answer took longer than headTimeoutMs, ${headTimeoutMs}`;
-      question.fail(new LimitError("headTimeoutMs", headTimeoutMs, message));
-    } else if (asked++ === 1) {
-      question.ask();
-    }
-  }, ASK_AGAIN_MS);
+  const stopAsking = clock.after(ASK_AGAIN_MS, () => probe.sendGetValues());
+  const stopWaiting = headTimeoutMs === Infinity ? undefined : clock.after(headTimeoutMs, () => {
+    const message = `Cannot read capabilities: the answer took longer than headTimeoutMs, ${headTimeoutMs}`;
+    probe.fail(upstreamLimit("headTimeoutMs", headTimeoutMs, message));
+  });
   try {
-    connect((transport) => question.open(transport)).then(() => question.ask(), (error) => question.fail(error));
-    return await question.answer;
+    connect((transport) => probe.open(transport), abandon.signal).then(
+      () => probe.sendGetValues(),
+      (error) => probe.fail(error),
+    );
+    return await probe.answer;
   } finally {
-    stopClock();
+    abandon.abort();
+    stopAsking();
+    stopWaiting?.();
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-class Question implements TransportSink, WebServerEvents {
+class GetValuesProbe implements TransportSink, WebServerEvents {
   readonly answer: Promise<ApplicationCapabilities>;
   #resolve!: (answer: ApplicationCapabilities) => void;
   #reject!: (error: unknown) => void;
@@ -74,7 +78,7 @@ class Question implements TransportSink, WebServerEvents {
     return this;
   }
 
-  ask(): void {
+  sendGetValues(): void {
     if (this.#over || this.#transport === undefined) return;
     this.#protocol.getValues([FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS]);
     this.#transport.write(this.#protocol.writer.take());
@@ -89,7 +93,7 @@ class Question implements TransportSink, WebServerEvents {
     try {
       if (!this.#over) this.#protocol.receive(chunk);
     } catch (error) {
-      this.fail(error);
+      this.fail(error instanceof ProtocolError ? upstreamFault(error.code, error.message, error) : error);
     }
   }
 
@@ -101,7 +105,7 @@ class Question implements TransportSink, WebServerEvents {
 
   closed(error?: Error): void {
     const message = "Cannot read capabilities: the application closed the connection";
-    this.fail(new ProtocolError("UNEXPECTED_END", message, error && { cause: error }));
+    this.fail(upstreamFault("UNEXPECTED_END", message, error));
   }
 
   onStdout(): void {}
@@ -115,8 +119,8 @@ class Question implements TransportSink, WebServerEvents {
     for (let at = 0; at < pairs.length; at += 2) values.set(pairs[at]!, pairs[at + 1]!);
     const multiplex = values.get(FCGI_MPXS_CONNS);
     this.#resolve({
-      maxConnections: wholeNumber(values.get(FCGI_MAX_CONNS)),
-      maxRequests: wholeNumber(values.get(FCGI_MAX_REQS)),
+      maxConnections: parseLength(values.get(FCGI_MAX_CONNS)),
+      maxRequests: parseLength(values.get(FCGI_MAX_REQS)),
       multiplex: multiplex === undefined ? undefined : multiplex === "1",
     });
     this.#end();
@@ -132,8 +136,4 @@ class Question implements TransportSink, WebServerEvents {
     this.#over = true;
     this.#transport?.close();
   }
-}
-
-function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

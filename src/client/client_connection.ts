@@ -1,82 +1,92 @@
 /**
  * One connection to an application.
  *
- * Owns the socket, and the requests under way on it: which ids they have, what waits to be written, and what of their
- * responses no one has read yet. Knows records only through the protocol's end of the connection.
+ * Owns which requests are under way on it, and under which ids. Knows records only through the protocol's end of the
+ * connection, and the socket only through its flow.
+ *
+ * | phase | meaning |
+ * |---|---|
+ * | `new` | no request has been sent over it |
+ * | `used` | it takes requests while connections are kept |
+ * | `retired` | it takes no further request, and ends with those under way |
+ * | `gone` | it is closed, or being closed |
  */
 
+import type { CoarseClock } from "../connection/coarse_clock.ts";
+import { FlowControl } from "../connection/flow_control.ts";
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { WebServerConnection, WebServerEvents } from "../protocol/web_server_connection.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
+import { upstreamFault } from "./request_errors.ts";
 import type { RequestOutput } from "./request_sender.ts";
 import { StrictConnection } from "./strict_connection.ts";
 
 /** What a connection needs of the pool that it belongs to. */
 export interface ClientConnectionHost {
   /** Whether connections are kept. */
-  readonly keepConn: boolean;
-  /** Whether one waits for the application to take it, so that others must be given back to be taken again. */
-  readonly crowded: boolean;
-  /** How long one may be idle, in milliseconds. 0: for ever. */
-  readonly idleTimeoutMs: number;
+  readonly keepAlive: boolean;
+  /** Whether several requests may share a connection. */
+  readonly shares: boolean;
+  /** Whether a connection seems to wait for a worker of the application: then idle ones are closed, to free theirs. */
+  readonly workersBusy: boolean;
+  /** The client's clock. */
+  readonly clock: CoarseClock;
   /** What all connections write to. */
   readonly memory: RecordMemory;
   /** The connection can take a request, or one more. */
-  freed(connection: ClientConnection): void;
-  /** The connection is of no use any more; its socket may still be closing. */
-  lost(connection: ClientConnection): void;
+  onIdle(connection: ClientConnection): void;
+  /** The connection takes no request any more; its socket may still be closing. */
+  onUnusable(connection: ClientConnection): void;
   /** The connection's socket is gone. */
-  closed(connection: ClientConnection): void;
+  onClosed(connection: ClientConnection): void;
 }
 
-/** Unread bytes of responses above which the socket is paused while one request is under way. */
-const UNREAD_HIGH_WATER = 65_536;
-/** The same while several are: one slow reader must not block the others at once. */
-const UNREAD_HIGH_WATER_MULTIPLEXED = 1_048_576;
-
-/** How long an application that has time takes to answer on a new connection, in milliseconds. */
-const CROWDED_MS = 100;
+/** Bytes of responses that may wait to be read while several requests share a connection. */
+const MAX_UNREAD_BYTES = 1_048_576;
+/** If nothing arrives on a connection for this long, in milliseconds, assume that no worker has accepted it yet. */
+const WORKER_ACCEPT_MS = 100;
+const MAX_REQUEST_ID = 65_535;
 
 /** A connection under way. */
 export class ClientConnection implements TransportSink, WebServerEvents, RequestOutput, ExchangeOwner {
   readonly protocol: WebServerConnection;
   readonly #host: ClientConnectionHost;
-  readonly #transport: Transport;
+  readonly #flow: FlowControl;
   readonly #exchanges = new Map<number, ClientExchange>();
-  /** Requests given up. Go ends one at once, and then goes on writing what its handler has to say. */
+  /** Ids of requests that were aborted. Go ends such a request at once, and then writes what its handler has to say. */
   readonly #abandoned = new Set<number>();
-  /** Exchanges whose response may be made once all that has come is taken in. */
+  /** Exchanges whose Response can be made once the whole chunk has been processed. */
   #answered: ClientExchange[] = [];
-  #used = false;
-  /** Something has come. */
+  #phase: "new" | "used" | "retired" | "gone" = "new";
+  #lastId = 0;
+  /** When it was opened, or became idle. */
+  #idleSinceMs: number;
+  /** Whether anything has arrived. */
   #heard = false;
-  #shared = false;
-  #receiving = false;
-  /** What is being received must be copied to last. */
-  #lent = false;
-  #blocked = false;
-  #waiting: (() => void)[] = [];
-  #unread = 0;
-  #paused = false;
-  #unreffed = false;
-  /** No request goes over it any more. */
-  #retired = false;
-  #gone = false;
-  #idleSinceMs: number = performance.now();
+  /** What is being received: if it is lent, what is to last must be copied. */
+  #receiving: "nothing" | "lent" | "owned" = "nothing";
+  /** It keeps the process alive although nothing is read from its socket. */
+  #holdsProcess = false;
 
   constructor(transport: Transport, host: ClientConnectionHost) {
-    this.#transport = transport;
     this.#host = host;
+    this.#flow = new FlowControl(transport, host.clock, MAX_UNREAD_BYTES);
+    this.#idleSinceMs = host.clock.nowMs;
     const isActive = (requestId: number): boolean => this.#exchanges.has(requestId) || this.#abandoned.has(requestId);
     this.protocol = new StrictConnection(this, host.memory, isActive);
   }
 
-  /** Whether it is of no use any more. */
+  /** Whether it is closed, or being closed. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#phase === "gone";
+  }
+
+  /** Whether no request has been sent over it yet. */
+  get isNew(): boolean {
+    return this.#phase === "new";
   }
 
   /** Requests under way. */
@@ -84,95 +94,98 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     return this.#exchanges.size;
   }
 
-  /** Whether a request can be sent over it; with `shared`, beside others. */
-  accepts(shared: boolean): boolean {
-    return !this.#retired && !this.#gone && (shared || this.protocol.idle);
+  /** Whether it can take a request while none is under way. */
+  get isIdle(): boolean {
+    return this.#takesRequests && this.protocol.idle;
   }
 
-  /** Whether no request has been sent over it yet. */
-  get fresh(): boolean {
-    return !this.#used;
+  /** Whether it can take a request besides others. */
+  get isShareable(): boolean {
+    // Nothing is added to what the application does not take.
+    return this.#takesRequests && !this.#flow.blocked;
   }
 
-  /** Whether nothing has come over it for so long that it may be one that no worker of the application has taken. */
+  get #takesRequests(): boolean {
+    return this.#phase === "new" || this.#phase === "used";
+  }
+
+  /** How long it has had nothing to do, in milliseconds. */
+  idleForMs(nowMs: number): number {
+    return this.#exchanges.size > 0 ? 0 : nowMs - this.#idleSinceMs;
+  }
+
+  /** Whether it waits for a worker of the application to accept it, as far as one can tell. */
   waitsForWorker(nowMs: number): boolean {
-    return !this.#heard && this.#exchanges.size > 0 && nowMs - this.#idleSinceMs >= CROWDED_MS;
+    return !this.#heard && this.#exchanges.size > 0 && nowMs - this.#idleSinceMs >= WORKER_ACCEPT_MS;
   }
 
-  /** Sends a request; with `shared`, others may be under way. */
-  start(exchange: ClientExchange, shared: boolean): void {
-    const { protocol } = this;
-    let requestId = 1;
-    while (this.#exchanges.has(requestId)) requestId++;
-    exchange.requestId = requestId;
+  /** Sends a request. */
+  send(exchange: ClientExchange): void {
+    const { role, params } = exchange.call;
+    const requestId = exchange.requestId = this.#nextId();
+    if (this.#exchanges.size === 0) this.#flow.ref();
     this.#exchanges.set(requestId, exchange);
-    this.#shared = shared;
-    if (this.#unreffed) this.#transport.ref();
-    this.#unreffed = false;
-    protocol.begin(requestId, exchange.role, this.#host.keepConn);
-    protocol.params(requestId, exchange.params);
-    exchange.send(this, this, this.#used);
-    this.#used = true;
+    this.protocol.begin(requestId, role, this.#host.keepAlive);
+    this.protocol.params(requestId, params);
+    exchange.send(this, this.#phase !== "new");
+    if (this.#phase === "new") this.#phase = "used";
     this.flush();
   }
 
   /** Ends all requests with `reason`, which there must be if there are any, and closes. */
   close(reason?: unknown): void {
     this.#lose(reason);
-    this.#transport.close();
+    this.#flow.close();
   }
 
   /** Ends what has waited for too long; called now and then. */
   tick(nowMs: number): void {
     for (const exchange of this.#exchanges.values()) exchange.checkTime(nowMs);
-    const { idleTimeoutMs } = this.#host;
-    if (this.#exchanges.size > 0 || this.#gone) return;
-    if (this.#retired || idleTimeoutMs > 0 && nowMs - this.#idleSinceMs >= idleTimeoutMs) this.close();
   }
 
-  // What the socket tells:
+  // TransportSink:
 
   received(chunk: Uint8Array, lent: boolean): void {
-    if (this.#gone) return;
-    this.#lent = lent;
+    if (this.#phase === "gone") return;
     this.#heard = true;
-    this.#receiving = true;
+    this.#receiving = lent ? "lent" : "owned";
     try {
       this.protocol.receive(chunk);
     } catch (error) {
-      this.#fail(error);
+      this.close(error instanceof ProtocolError ? upstreamFault(error.code, error.message, error) : error);
     }
-    this.#receiving = false;
+    this.#receiving = "nothing";
     const answered = this.#answered;
     this.#answered = [];
     for (const exchange of answered) exchange.respond();
-    this.#settle();
+    this.#flushOrClose();
   }
 
   ended(): void {
-    this.#fail(new ProtocolError("UNEXPECTED_END", "Cannot read response: the application closed the connection"));
+    this.close(upstreamFault("UNEXPECTED_END", "Cannot read response: the application closed the connection"));
   }
 
   drained(): void {
-    this.#blocked = false;
-    this.#goOn();
+    this.#flow.drained();
+    this.#updateReading();
+    if (this.#host.shares && this.#phase !== "gone") this.#host.onIdle(this);
   }
 
   closed(error?: Error): void {
-    if (!this.#gone) {
+    if (this.#phase !== "gone") {
       const message = "Cannot read response: the connection to the application broke";
-      this.#lose(new ProtocolError("UNEXPECTED_END", message, error && { cause: error }));
+      this.#lose(upstreamFault("UNEXPECTED_END", message, error));
     }
-    this.#host.closed(this);
+    this.#host.onClosed(this);
   }
 
-  // What the protocol tells:
+  // WebServerEvents:
 
   onStdout(requestId: number, content: Uint8Array): void {
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
     if (!exchange.responded) this.#answered.push(exchange);
-    exchange.onStdout(content, this.#lent);
+    exchange.onStdout(content, this.#receiving === "lent");
   }
 
   onStderr(requestId: number, content: Uint8Array): void {
@@ -183,7 +196,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
     // An application may still wait for what is left of a request that it answered early.
-    if (!exchange.sent) this.#retired = true;
+    if (!exchange.sent) this.#phase = "retired";
     exchange.end(end);
     this.#exchanges.delete(requestId);
   }
@@ -192,77 +205,71 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   onUnknownType(): void {}
 
-  // What exchanges tell:
+  // RequestOutput and ExchangeOwner:
 
   flush(): boolean {
-    if (!this.#gone && !this.protocol.writer.empty && !this.#transport.write(this.protocol.writer.take())) {
-      this.#blocked = true;
-    }
-    return !this.#blocked;
+    if (this.#phase !== "gone" && !this.protocol.writer.empty) this.#flow.write(this.protocol.writer.take());
+    return !this.#flow.blocked || this.#phase === "gone";
   }
 
   writable(): Promise<void> {
-    if (!this.#blocked || this.#gone) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#flow.writable();
   }
 
   buffered(delta: number): void {
-    this.#unread += delta;
-    this.#steer();
+    this.#flow.unread += delta;
+    this.#updateReading();
   }
 
-  giveUp(exchange: ClientExchange): void {
+  abandon(exchange: ClientExchange): void {
     const { requestId } = exchange;
     if (!this.#exchanges.delete(requestId)) return;
     this.protocol.abort(requestId);
     this.flush();
     this.#abandoned.add(requestId);
-    this.#retired = true;
-    if (this.#exchanges.size === 0) this.close();
-    else this.#steer();
+    if (this.#exchanges.size === 0) return this.close();
+    this.#phase = "retired";
+    this.#updateReading();
   }
 
-  /** This application cannot be followed any more. */
-  #fail(error: unknown): void {
-    this.#lose(error);
-    this.#transport.close();
+  /** The next free id, never the previous one: late records of that request could pass for the next one's. */
+  #nextId(): number {
+    do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (
+      this.#exchanges.has(this.#lastId) || this.#abandoned.has(this.#lastId)
+    );
+    return this.#lastId;
   }
 
   #lose(error: unknown): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.#host.lost(this);
-    for (const exchange of this.#exchanges.values()) exchange.lose(error);
+    if (this.#phase === "gone") return;
+    this.#phase = "gone";
+    this.#host.onUnusable(this);
+    for (const exchange of this.#exchanges.values()) exchange.connectionLost(error);
     this.#exchanges.clear();
-    this.#goOn();
+    this.#flow.drained();
+    this.#updateReading();
   }
 
   /** Gives the connection back, or closes it, once it has nothing more to do. */
-  #settle(): void {
-    if (this.#gone || this.#receiving) return;
+  #flushOrClose(): void {
+    if (this.#phase === "gone" || this.#receiving !== "nothing") return;
     if (this.#exchanges.size === 0) {
-      const kept = this.#host.keepConn && !this.#host.crowded && !this.#retired;
-      if (this.#used && !kept) return this.close();
-      this.#idleSinceMs = performance.now();
-      if (!this.#unreffed) this.#transport.unref();
-      this.#unreffed = true;
+      const isKept = this.#phase === "new" || this.#phase === "used" && this.#host.keepAlive && !this.#host.workersBusy;
+      if (!isKept) return this.close();
+      this.#idleSinceMs = this.#host.clock.nowMs;
+      this.#flow.unref();
     }
-    this.#steer();
-    if (this.#shared || this.#exchanges.size === 0) this.#host.freed(this);
+    this.#updateReading();
+    if (this.#host.shares || this.#exchanges.size === 0) this.#host.onIdle(this);
   }
 
-  #steer(): void {
-    const highWater = this.#exchanges.size > 1 ? UNREAD_HIGH_WATER_MULTIPLEXED : UNREAD_HIGH_WATER;
-    const full = this.#unread > highWater;
-    if (full === this.#paused || this.#gone) return;
-    this.#paused = full;
-    if (full) this.#transport.pause();
-    else this.#transport.resume();
-  }
-
-  #goOn(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+  #updateReading(): void {
+    if (this.#phase !== "gone") this.#flow.steer(this.#exchanges.size > 1, false);
+    // Node lets a process end whose sockets are paused, although one body may be waited for behind another one.
+    const holdsProcess = this.#phase !== "gone" && this.#flow.paused && this.#exchanges.size > 1;
+    if (holdsProcess === this.#holdsProcess) return;
+    this.#holdsProcess = holdsProcess;
+    if (holdsProcess) this.#host.clock.hold();
+    else this.#host.clock.release();
   }
 }

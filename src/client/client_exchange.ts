@@ -1,38 +1,40 @@
 /**
  * One request to an application, and its response.
  *
- * Owns how far they have come: the request's sender, the response's head and body, what came on FCGI_STDERR, and how it
- * ended. It ends exactly once: with END_REQUEST, by being given up, or with its connection.
+ * Owns how far they have come, and how they ended: exactly once, with END_REQUEST, by being aborted, or with the
+ * connection.
+ *
+ * | phase | meaning |
+ * |---|---|
+ * | `queued` | it waits for a connection |
+ * | `asked` | it has been given to a connection; nothing has come back |
+ * | `answered` | something has come back: the application has begun to work on it |
+ * | `over` | it has ended |
  */
 
-import {
-  AppStatusError,
-  FastCgiError,
-  LimitError,
-  type LimitName,
-  ProtocolError,
-  RequestRefusedError,
-} from "../errors.ts";
-import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
-import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
+import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { ClientSettings } from "./client_options.ts";
-import type { OutgoingRequest, RequestEnd } from "./outgoing_request.ts";
+import { scriptHint, splitPairHint } from "./hints.ts";
+import { IncomingResponse } from "./incoming_response.ts";
+import { type OutgoingRequest, type RequestEnd, SAFE_METHOD } from "./outgoing_request.ts";
+import { bodyTimeout, refusal, requestTimeout, upstreamFault, upstreamLimit, withNote } from "./request_errors.ts";
 import { type RequestOutput, RequestSender } from "./request_sender.ts";
-import { ResponseBody, type ResponseBodyHost } from "./response_body.ts";
-import { type ResponseHead, ResponseHeadReader } from "./response_head_reader.ts";
+import type { ResponseBodyHost } from "./response_body.ts";
+import { StderrLog } from "./stderr_log.ts";
 
 /** Who has an exchange: the queue, or a connection. */
 export interface ExchangeOwner {
-  /** The exchange is over without the application's doing. */
-  giveUp(exchange: ClientExchange): void;
+  /** The exchange has ended, but the application has not ended it. */
+  abandon(exchange: ClientExchange): void;
   /** Bytes of its body that wait to be read have become more, or fewer. */
   buffered(delta: number): void;
 }
 
-/** What an exchange is made of. */
-export interface ExchangeParts {
+/** What is asked of the application. */
+export interface Call {
   readonly settings: ClientSettings;
+  readonly clock: { readonly nowMs: number };
   readonly request: OutgoingRequest;
   /** `[name, value, …]` */
   readonly params: readonly string[];
@@ -42,56 +44,33 @@ export interface ExchangeParts {
   readonly startedMs: number;
 }
 
-/** Greatest length of a name and its value in bytes that one record surely holds. */
-const MAX_WHOLE_PAIR = MAX_STREAM_CONTENT - 8;
-/** Greatest amount of FCGI_STDERR that an error quotes, in characters. */
-const MAX_QUOTED = 4096;
-/** Methods that may be repeated without harm (RFC 9110 §9.2.1). */
-const SAFE_METHOD = /^(?:GET|HEAD|OPTIONS)$/;
-
 /** A request under way. */
 export class ClientExchange implements ResponseBodyHost {
-  readonly params: readonly string[];
-  readonly role: number;
-  readonly request: OutgoingRequest;
+  readonly call: Call;
   /** The response, once its head has come. */
   readonly response: Promise<Response>;
   requestId = 0;
-  #resolve!: (response: Response) => void;
-  #reject!: (error: unknown) => void;
-  readonly #settings: ClientSettings;
-  readonly #onEnd: ((end: RequestEnd) => void) | undefined;
-  readonly #startedMs: number;
-  readonly #headReader: ResponseHeadReader;
-  readonly #body: ResponseBody = new ResponseBody(this);
-  readonly #onAbort = (): void => this.abort(this.request.signal!.reason);
+  #settle!: { readonly resolve: (response: Response) => void; readonly reject: (error: unknown) => void };
+  readonly #incoming: IncomingResponse;
+  readonly #stderr: StderrLog;
+  readonly #onAbort = (): void => this.abort(this.call.request.signal!.reason);
   #owner: ExchangeOwner;
   #sender: RequestSender | undefined;
-  #head: ResponseHead | undefined;
-  #responded = false;
-  #received = 0;
-  #answered = false;
-  #stderr = "";
-  #stderrDecoder: InstanceType<typeof TextDecoder> | undefined;
-  #over = false;
+  #phase: "queued" | "asked" | "answered" | "over" = "queued";
+  /** Whether others have gone over its connection before. */
   #reused = false;
   #progressMs: number;
   #retriable = false;
 
-  constructor({ settings, request, params, role, onEnd, startedMs }: ExchangeParts, owner: ExchangeOwner) {
-    this.#settings = settings;
-    this.request = request;
-    this.params = params;
-    this.role = role;
-    this.#onEnd = onEnd;
-    this.#startedMs = startedMs;
-    this.#progressMs = performance.now();
+  constructor(call: Call, owner: ExchangeOwner) {
+    const { settings, clock, request } = call;
+    this.call = call;
     this.#owner = owner;
-    this.#headReader = new ResponseHeadReader(request.method, settings.maxHeadBytes);
-    this.response = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+    this.#progressMs = clock.nowMs;
+    this.#stderr = new StderrLog(settings.onStderr, request);
+    const note = (sentence: string): void => this.#stderr.note(sentence);
+    this.#incoming = new IncomingResponse(request.method, settings.maxHeadBytes, this, note);
+    this.response = new Promise((resolve, reject) => this.#settle = { resolve, reject });
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -100,14 +79,14 @@ export class ClientExchange implements ResponseBodyHost {
     return this.#retriable;
   }
 
-  /** Whether the response has been made. */
-  get responded(): boolean {
-    return this.#responded;
+  /** Whether it waits for a connection. */
+  get isQueued(): boolean {
+    return this.#phase === "queued";
   }
 
-  /** Whether it has ended, however. */
-  get over(): boolean {
-    return this.#over;
+  /** Whether the response has been made. */
+  get responded(): boolean {
+    return this.#incoming.made;
   }
 
   /** Whether the request has been sent whole. */
@@ -115,32 +94,30 @@ export class ClientExchange implements ResponseBodyHost {
     return this.#sender?.done ?? false;
   }
 
+  /** Whether it does no harm to send it twice (RFC 9110 §9.2.1). */
+  get isSafe(): boolean {
+    return SAFE_METHOD.test(this.call.request.method);
+  }
+
   /** Writes the request's streams; BEGIN_REQUEST and PARAMS have been written to a `reused` connection, or to a new one. */
-  send(output: RequestOutput, owner: ExchangeOwner, reused: boolean): void {
-    this.#owner = owner;
+  send(output: RequestOutput & ExchangeOwner, reused: boolean): void {
+    const { clock, role, request } = this.call;
+    this.#owner = output;
     this.#reused = reused;
-    this.#progressMs = performance.now();
-    this.#sender = new RequestSender(output, this.requestId, () => void (this.#progressMs = performance.now()));
-    this.#sender.send(this.role, this.request)?.catch((error) => {
+    this.#phase = "asked";
+    this.#progressMs = clock.nowMs;
+    this.#sender = new RequestSender(output, this.requestId, clock);
+    this.#sender.send(role, request)?.catch((error) => {
       this.abort(error ?? new TypeError("Cannot send request: its body's stream failed without a reason"));
     });
   }
 
   /** Takes a part of STDOUT; if it is `lent`, what is to last is copied. */
   onStdout(content: Uint8Array, lent: boolean): void {
-    if (this.#over) return;
-    this.#answered = true;
-    if (this.#head !== undefined) {
-      this.#progressMs = performance.now();
-      return this.#addBody(content, lent);
-    }
+    if (this.#phase === "over") return;
+    this.#phase = "answered";
     try {
-      const found = this.#headReader.push(content);
-      // Half a head is no progress, or one that trickles in would never be late.
-      if (found === undefined) return;
-      this.#head = found.head;
-      this.#progressMs = performance.now();
-      this.#addBody(content.subarray(found.bodyAt), lent);
+      if (this.#incoming.push(content, lent)) this.#progressMs = this.call.clock.nowMs;
     } catch (error) {
       this.abort(error);
     }
@@ -148,88 +125,70 @@ export class ClientExchange implements ResponseBodyHost {
 
   /** Takes a part of STDERR, which is lent. */
   onStderr(content: Uint8Array): void {
-    if (this.#over) return;
-    this.#answered = true;
-    this.#stderrDecoder ??= new TextDecoder();
-    const text = this.#stderrDecoder.decode(content, { stream: true });
-    this.#stderr = (this.#stderr + text).slice(-MAX_QUOTED);
+    if (this.#phase === "over") return;
+    this.#phase = "answered";
     try {
-      this.#settings.onStderr(text, this.request);
+      const hint = scriptHint(this.#stderr.add(content), this.call.params);
+      if (hint !== undefined) this.#stderr.note(hint);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  /** Makes the response if its head has come; called when all that came with it has been taken in. */
+  /** Makes the Response if its head has come; called once the whole chunk has been processed. */
   respond(): void {
-    if (this.#head === undefined || this.#responded) return;
-    this.#responded = true;
-    const { status, statusText, headers, hasBody } = this.#head;
+    if (!this.#incoming.hasHead || this.#incoming.made) return;
     try {
-      this.#resolve(new Response(hasBody ? this.#body.take() : null, { status, statusText, headers }));
+      this.#settle.resolve(this.#incoming.make());
     } catch (error) {
-      const failure = new ProtocolError("BAD_HEAD", "Cannot make a Response of the application's", { cause: error });
-      this.#reject(failure);
+      const failure = upstreamFault("BAD_HEAD", "Cannot make a Response of the application's", error);
+      this.#settle.reject(failure);
       this.abort(failure);
     }
   }
 
   /** The application has ended the request. */
   end({ appStatus, protocolStatus }: EndRequestBody): void {
-    if (this.#over) return;
-    const failure = protocolStatus === 0 ? this.#incomplete(appStatus) : refused(protocolStatus);
-    this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && !this.#answered && this.#replayable;
-    if (failure === undefined) this.#body.end();
+    if (this.#phase === "over") return;
+    const failure = protocolStatus === 0 ? this.#incoming.fault(appStatus) : refusal(protocolStatus);
+    this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && this.#phase === "asked" && this.#replayable;
+    if (failure === undefined) this.#incoming.body.end();
     this.#finish(failure);
     if (this.#retriable) return;
     try {
-      this.#onEnd?.({ appStatus });
+      this.call.onEnd?.({ appStatus });
     } catch (error) {
-      // No response can be held back any more; the caller's fault must still be seen.
-      this.#body.fail(error);
-      if (!this.#responded) this.#reject(error);
+      // It is too late to hold the response back; the caller's fault must still be seen.
+      this.#incoming.body.fail(error);
+      if (!this.responded) this.#settle.reject(error);
     }
   }
 
-  /** Its connection is of no use any more. A reused one may have been so before the request was sent. */
-  lose(error: unknown): void {
-    if (this.#over) return;
-    this.#retriable = this.#reused && !this.#answered && this.#replayable && SAFE_METHOD.test(this.request.method);
-    this.#finish(this.#answered ? error : noted(error, this.#cutPair()));
+  /** Its connection is gone. A reused one may have been so before the request was sent. */
+  connectionLost(error: unknown): void {
+    if (this.#phase === "over") return;
+    const unanswered = this.#phase === "asked";
+    this.#retriable = this.#reused && unanswered && this.#replayable && this.isSafe;
+    this.#finish(unanswered ? withNote(error, splitPairHint(this.call.params)) : error);
   }
 
-  /** Gives the request up. */
+  /** Ends it for the client's own reason, or the caller's. */
   abort(reason: unknown): void {
-    if (this.#over) return;
+    if (this.#phase === "over") return;
     this.#finish(reason);
-    this.#owner.giveUp(this);
+    this.#owner.abandon(this);
   }
 
-  /** Gives the request up if it has waited for too long; called now and then. */
+  /** Aborts it if it has waited for too long; called now and then. */
   checkTime(nowMs: number): void {
-    const { requestTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs } = this.#settings;
-    const late = (limit: LimitName, max: number, what: string): void =>
-      this.abort(new LimitError(limit, max, `Cannot ${what} longer than ${limit}, ${max}`));
-    const waitedMs = nowMs - this.#progressMs;
-    if (requestTimeoutMs > 0 && nowMs - this.#startedMs >= requestTimeoutMs) {
-      late("requestTimeoutMs", requestTimeoutMs, "finish request: it took");
-    } else if (this.#sender === undefined) {
-      if (queueTimeoutMs > 0 && waitedMs >= queueTimeoutMs) {
-        late("queueTimeoutMs", queueTimeoutMs, "send request: it waited for a connection");
-      }
-    } else if (this.#head === undefined) {
-      if (headTimeoutMs > 0 && waitedMs >= headTimeoutMs && !this.#sender.waitsForBody) {
-        late("headTimeoutMs", headTimeoutMs, "read response: its head took");
-      }
-    } else if (bodyTimeoutMs > 0 && waitedMs >= bodyTimeoutMs && !this.#sender.waitsForBody) {
-      late("bodyTimeoutMs", bodyTimeoutMs, "read response body: it stood still");
-    }
+    const error = this.#lateness(nowMs);
+    if (error !== undefined) this.abort(error);
   }
 
-  // What the body tells:
+  // ResponseBodyHost:
 
   buffered(delta: number): void {
-    if (delta < 0) this.#progressMs = performance.now();
+    if (delta < 0) this.#progressMs = this.call.clock.nowMs;
     this.#owner.buffered(delta);
   }
 
@@ -237,92 +196,47 @@ export class ClientExchange implements ResponseBodyHost {
     this.abort(reason);
   }
 
+  #lateness(nowMs: number): Error | undefined {
+    const { requestTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs } = this.call.settings;
+    if (nowMs - this.call.startedMs >= requestTimeoutMs) return requestTimeout(requestTimeoutMs, "upstream");
+    const sender = this.#sender;
+    if (sender === undefined) {
+      if (nowMs - this.#progressMs < queueTimeoutMs) return undefined;
+      const what = `Cannot send request: it waited for a connection longer than queueTimeoutMs, ${queueTimeoutMs}`;
+      return upstreamLimit("queueTimeoutMs", queueTimeoutMs, what);
+    }
+    // While the caller's body gives nothing the application may wait too.
+    if (sender.waitsForBody) return sender.isBodyLate(bodyTimeoutMs) ? bodyTimeout(bodyTimeoutMs) : undefined;
+    const waitedMs = nowMs - Math.max(this.#progressMs, sender.sentMs);
+    if (!this.#incoming.hasHead) {
+      if (waitedMs < headTimeoutMs) return undefined;
+      const what = `Cannot read response: its head took longer than headTimeoutMs, ${headTimeoutMs}`;
+      return upstreamLimit("headTimeoutMs", headTimeoutMs, what);
+    }
+    if (waitedMs < bodyTimeoutMs) return undefined;
+    const what = `Cannot read response body: it stood still longer than bodyTimeoutMs, ${bodyTimeoutMs}`;
+    return upstreamLimit("bodyTimeoutMs", bodyTimeoutMs, what);
+  }
+
   /** Whether all of the request is in memory still. */
   get #replayable(): boolean {
-    const { body, data } = this.request;
-    return !(body.content instanceof ReadableStream) && !(data.content instanceof ReadableStream);
-  }
-
-  #addBody(content: Uint8Array, lent: boolean): void {
-    const { expected, hasBody } = this.#head!;
-    if (!hasBody) return;
-    this.#received += content.length;
-    if (expected !== undefined && this.#received > expected) {
-      const past = `Cannot read response body: it goes past its Content-Length, ${expected}`;
-      return this.abort(new ProtocolError("BAD_LENGTH", past));
-    }
-    this.#body.push(content, lent);
-  }
-
-  /** Names the parameter that does not fit into a record: PHP-FPM hangs up on a pair that is cut, without a word. */
-  #cutPair(): string {
-    const { params } = this;
-    const at = params.findIndex((_, at) =>
-      at % 2 === 0 && params[at]!.length + params[at + 1]!.length > MAX_WHOLE_PAIR
-    );
-    return at < 0 || this.#sender === undefined
-      ? ""
-      : `; its parameter ${params[at]} is too long for one record, and not every application takes it in parts`;
-  }
-
-  /** What is wrong with a response that has ended now. */
-  #incomplete(appStatus: number): FastCgiError | undefined {
-    const failed = (message: string): FastCgiError =>
-      appStatus === 0 ? new ProtocolError("UNEXPECTED_END", message) : new AppStatusError(appStatus, message);
-    const ended = `the application ended the request with appStatus ${appStatus}`;
-    if (this.#head === undefined) {
-      const { length } = this.#headReader;
-      const got = length === 0 ? "nothing" : `${length} bytes of a head that is not whole`;
-      return failed(`Cannot read response: ${ended} and ${got}`);
-    }
-    const { expected, hasBody } = this.#head;
-    if (hasBody && expected !== undefined && this.#received < expected) {
-      return failed(`Cannot read response body: ${ended} after ${this.#received} of its ${expected} bytes`);
-    }
-    // On a shared connection an application has no other way to say that the response broke off.
-    if (appStatus !== 0 && expected === undefined) {
-      return failed(`Cannot read response body: ${ended}, and no Content-Length vouches for it`);
-    }
+    const { body, data } = this.call.request;
+    return body.source === undefined && data.source === undefined;
   }
 
   /** Nothing is sent or read from now on. */
   #finish(failure: unknown): void {
-    this.#over = true;
-    this.request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#phase = "over";
+    const { request } = this.call;
+    request.signal?.removeEventListener("abort", this.#onAbort);
     if (failure !== undefined) {
-      const stderr = this.#stderr.trim();
-      const error = stderr === "" ? failure : noted(failure, `; it wrote to FCGI_STDERR: ${stderr}`);
-      this.#body.fail(error);
-      // Once the head is there the body tells; before that there is nothing to read.
-      if (this.#head === undefined) this.#reject(error);
+      const error = withNote(failure, this.#stderr.quote);
+      this.#incoming.body.fail(error);
+      // Once the head is there, reading the body fails; before that there is nothing to read.
+      if (!this.#incoming.hasHead) this.#settle.reject(error);
     }
-    if (!this.#retriable) this.#dropRequest(failure);
+    this.#sender?.stop(failure);
+    request.body.source?.cancel(failure);
+    request.data.source?.cancel(failure);
   }
-
-  #dropRequest(reason: unknown): void {
-    this.#sender?.stop(reason);
-    for (const { content } of [this.request.body, this.request.data]) {
-      if (content instanceof ReadableStream && !content.locked) content.cancel(reason).catch(() => {});
-    }
-  }
-}
-
-/** A copy of an error that says more: several requests may have failed with the same one. */
-function noted(error: unknown, note: string): unknown {
-  if (note === "" || !(error instanceof FastCgiError)) return error;
-  const message = error.message + note;
-  if (error instanceof ProtocolError) return new ProtocolError(error.code, message, { cause: error.cause ?? error });
-  if (error instanceof LimitError) return new LimitError(error.limit, error.max, message);
-  if (error instanceof RequestRefusedError) return new RequestRefusedError(error.protocolStatus, message);
-  if (error instanceof AppStatusError) return new AppStatusError(error.appStatus, message);
-  return error;
-}
-
-function refused(protocolStatus: number): RequestRefusedError {
-  const names = ["", "FCGI_CANT_MPX_CONN", "FCGI_OVERLOADED", "FCGI_UNKNOWN_ROLE"];
-  const name = names[protocolStatus] ?? "an unknown protocolStatus";
-  return new RequestRefusedError(
-    protocolStatus,
-    `Cannot read response: the application refused the request with ${name} (${protocolStatus})`,
-  );
 }

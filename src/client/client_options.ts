@@ -1,22 +1,29 @@
 /** The options of a client: what they mean, their defaults, and what is refused. */
 
-import type { Site } from "../cgi/request_params.ts";
+import { printable } from "../cgi/field.ts";
+import type { CgiVariables } from "../cgi/request_params.ts";
+import { checkFunction, checkInteger, checkNames, resolveFlags, resolveNumbers, show } from "../options.ts";
+import { isHostname, parseAddress, pathFault } from "../runtime/address.ts";
 import type { NetAddr, UnixAddr } from "../runtime/transport.ts";
-import type { ScriptRules } from "../bridge/script_path.ts";
+import { checkVariables, VARIABLE_NAMES } from "./variables.ts";
 
-export type { Site } from "../cgi/request_params.ts";
-export type { ScriptRules } from "../bridge/script_path.ts";
+export type { CgiVariables } from "../cgi/request_params.ts";
 
-/** The request that a line on FCGI_STDERR belongs to. */
-export interface RequestLine {
+/** The request that text on FCGI_STDERR belongs to. */
+export interface StderrSource {
   /** The method. */
   readonly method: string;
   /** The absolute URL. */
   readonly url: string;
 }
 
-/** Options of a client: where the application is, what it is told of the site, and the limits of buffers and waits. */
-export interface ClientOptions extends Site, Partial<ScriptRules> {
+/**
+ * Options of a client: where the application is, the variables that it gets with every request, and limits. Where a
+ * limit is a number, `Infinity` is none.
+ */
+export interface ClientOptions extends CgiVariables {
+  /** The application's address: `"127.0.0.1:9000"`, `"[::1]:9000"`, `"9000"`, or `"unix:/run/php/php8.2-fpm.sock"`. */
+  readonly address?: string;
   /**
    * IP address or name of the application's machine.
    *
@@ -36,12 +43,12 @@ export interface ClientOptions extends Site, Partial<ScriptRules> {
    * serves no one else while a connection to it is kept, so it is off unless asked for; requests of this client that wait
    * for a worker still get their turn.
    *
-   * @default {false}
+   * @default {whether `multiplex` is set}
    */
-  readonly keepConn?: boolean;
+  readonly keepAlive?: boolean;
   /**
    * Whether several requests may share a connection at a time, if the application's answer to FCGI_GET_VALUES promises
-   * that it can. Connections are then kept.
+   * that it can.
    *
    * @default {false}
    */
@@ -53,11 +60,12 @@ export interface ClientOptions extends Site, Partial<ScriptRules> {
    */
   readonly maxConnections?: number;
   /**
-   * Requests that wait for a connection; one more fails at once.
+   * Requests that wait for a connection, and requests that wait for their own bodies before that; one more of either
+   * kind fails at once.
    *
    * @default {1024}
    */
-  readonly maxQueued?: number;
+  readonly maxQueuedRequests?: number;
   /**
    * Greatest size of a response's head, in bytes.
    *
@@ -76,157 +84,160 @@ export interface ClientOptions extends Site, Partial<ScriptRules> {
    *
    * @default {"buffer"}
    */
-  readonly chunkedBodies?: "buffer" | "stream";
+  readonly unknownLengthBodies?: "buffer" | "stream";
   /**
-   * Greatest size of a body, in bytes, that is collected because its length is not known; a larger one fails.
+   * Greatest size of a body, in bytes, that is collected because its length is not known; a larger one fails. All that
+   * are collected at a time may have four times as much.
    *
-   * @default {1048576}
+   * @default {16777216}
    */
   readonly maxBufferedBodyBytes?: number;
   /**
-   * How long connecting may take, in milliseconds. 0: for ever.
+   * How long connecting may take, in milliseconds.
    *
    * @default {10000}
    */
   readonly connectTimeoutMs?: number;
   /**
-   * How long a request may wait for a connection, in milliseconds. 0: for ever.
+   * How long a request may wait for a connection, in milliseconds.
    *
    * @default {30000}
    */
   readonly queueTimeoutMs?: number;
   /**
    * How long the response's head may take to come, counted from the last part of the request's body that could be sent,
-   * in milliseconds. 0: for ever.
+   * in milliseconds.
    *
    * @default {60000}
    */
   readonly headTimeoutMs?: number;
   /**
-   * How long a response body may stand still, because nothing comes or because nothing is read, in milliseconds. 0: for
-   * ever.
+   * How long a body may stand still, in milliseconds: a request's, of which 1,024 bytes must come in this time, and a
+   * response's, because nothing comes or because nothing is read.
    *
    * @default {60000}
    */
   readonly bodyTimeoutMs?: number;
   /**
-   * How long a request may take from `fetch` to the end of its response, in milliseconds. 0: for ever.
+   * How long a request may take from `fetch` to the end of its response, in milliseconds.
    *
-   * @default {0}
+   * @default {Infinity}
    */
   readonly requestTimeoutMs?: number;
   /**
-   * How long a kept connection may be idle, in milliseconds. 0: for ever.
+   * How long a kept connection may be idle, in milliseconds.
    *
    * @default {1000}
    */
   readonly idleTimeoutMs?: number;
   /**
-   * Told of what the application writes to FCGI_STDERR, as it comes. Without it, it goes to the console. An error of a
-   * request carries it too.
+   * Called with what the application writes to FCGI_STDERR, as it comes, and with what this client left out of a
+   * response. By default it goes to the console, line by line, without control characters. An error of a request quotes
+   * it too.
    */
-  readonly onStderr?: (text: string, request: RequestLine) => void;
+  readonly onStderr?: (text: string, request: StderrSource) => void;
 }
+
+type LimitOption = Extract<keyof ClientOptions, `max${string}` | `${string}TimeoutMs`>;
+
+const LIMITS: { readonly [Name in LimitOption]: readonly [least: number, fallback: number] } = {
+  maxConnections: [1, 64],
+  maxQueuedRequests: [0, 1024],
+  maxHeadBytes: [1, 65_536],
+  maxParamsBytes: [1, 262_144],
+  maxBufferedBodyBytes: [0, 16_777_216],
+  connectTimeoutMs: [1, 10_000],
+  queueTimeoutMs: [1, 30_000],
+  headTimeoutMs: [1, 60_000],
+  bodyTimeoutMs: [1, 60_000],
+  requestTimeoutMs: [1, Infinity],
+  idleTimeoutMs: [1, 1000],
+};
+
+const NAMES: readonly string[] = [
+  ...["address", "hostname", "port", "path", "keepAlive", "multiplex", "unknownLengthBodies", "onStderr"],
+  ...Object.keys(LIMITS),
+  ...VARIABLE_NAMES,
+];
+
+/** Names that people may try, and the option that they mean. */
+const OTHER_NAMES = {
+  host: "hostname",
+  socket: "path",
+  unix: "path",
+  socketPath: "path",
+  root: "documentRoot",
+  script: "scriptFilename",
+  keepConn: "keepAlive",
+  maxQueued: "maxQueuedRequests",
+  chunkedBodies: "unknownLengthBodies",
+  timeout: "headTimeoutMs",
+  timeoutMs: "headTimeoutMs",
+};
 
 /** {@linkcode ClientOptions} with nothing left out. */
-export interface ClientSettings {
+export interface ClientSettings extends Readonly<Record<LimitOption, number>> {
   readonly addr: NetAddr | UnixAddr;
-  readonly site: Site;
-  readonly scripts: ScriptRules;
-  readonly keepConn: boolean;
+  readonly variables: CgiVariables;
+  readonly keepAlive: boolean;
   readonly multiplex: boolean;
-  readonly maxConnections: number;
-  readonly maxQueued: number;
-  readonly maxHeadBytes: number;
-  readonly maxParamsBytes: number;
-  readonly chunkedBodies: "buffer" | "stream";
-  readonly maxBufferedBodyBytes: number;
-  readonly connectTimeoutMs: number;
-  readonly queueTimeoutMs: number;
-  readonly headTimeoutMs: number;
-  readonly bodyTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly onStderr: (text: string, request: RequestLine) => void;
+  readonly unknownLengthBodies: "buffer" | "stream";
+  readonly onStderr: (text: string, request: StderrSource) => void;
 }
 
-/** Bytes of the path that a unix socket's address holds; Node 20 cuts a longer one in silence. */
-const MAX_UNIX_PATH = 107;
+const WHAT = "Cannot make client";
 
-/** Fills in the defaults. @throws {TypeError|RangeError} If an option cannot be. */
+/** Fills in the defaults. @throws {TypeError|RangeError} If an option is invalid. */
 export function resolveClient(options: ClientOptions): ClientSettings {
-  const { chunkedBodies = "buffer", multiplex = false } = options;
-  if (chunkedBodies !== "buffer" && chunkedBodies !== "stream") {
-    throw new TypeError(
-      `Cannot make client: chunkedBodies is ${JSON.stringify(chunkedBodies)}, not "buffer" or "stream"`,
-    );
+  checkNames(WHAT, options, NAMES, OTHER_NAMES);
+  checkVariables(WHAT, options);
+  const { unknownLengthBodies = "buffer", multiplex = false, onStderr } = options;
+  if (unknownLengthBodies !== "buffer" && unknownLengthBodies !== "stream") {
+    throw new TypeError(`${WHAT}: unknownLengthBodies is ${show(unknownLengthBodies)}; write "buffer" or "stream"`);
   }
-  const { index = "index.php", frontController = "/index.php", scriptExtensions = [".php"], isFile } = options;
+  checkFunction(WHAT, "onStderr", onStderr);
   return {
-    addr: address(options),
-    site: options,
-    scripts: { index, frontController, scriptExtensions, isFile },
-    keepConn: options.keepConn ?? multiplex,
-    multiplex,
-    chunkedBodies,
-    maxConnections: atLeast("maxConnections", options.maxConnections, 1, 64),
-    maxQueued: atLeast("maxQueued", options.maxQueued, 0, 1024),
-    maxHeadBytes: atLeast("maxHeadBytes", options.maxHeadBytes, 1, 65_536),
-    maxParamsBytes: atLeast("maxParamsBytes", options.maxParamsBytes, 1, 262_144),
-    maxBufferedBodyBytes: atLeast("maxBufferedBodyBytes", options.maxBufferedBodyBytes, 0, 1_048_576),
-    connectTimeoutMs: atLeast("connectTimeoutMs", options.connectTimeoutMs, 0, 10_000),
-    queueTimeoutMs: atLeast("queueTimeoutMs", options.queueTimeoutMs, 0, 30_000),
-    headTimeoutMs: atLeast("headTimeoutMs", options.headTimeoutMs, 0, 60_000),
-    bodyTimeoutMs: atLeast("bodyTimeoutMs", options.bodyTimeoutMs, 0, 60_000),
-    requestTimeoutMs: atLeast("requestTimeoutMs", options.requestTimeoutMs, 0, 0),
-    idleTimeoutMs: atLeast("idleTimeoutMs", options.idleTimeoutMs, 0, 1000),
-    onStderr: options.onStderr ?? toConsole,
+    ...resolveNumbers(WHAT, LIMITS, options),
+    ...resolveFlags(WHAT, { keepAlive: multiplex, multiplex: false }, options),
+    addr: resolveAddress(options),
+    variables: options,
+    unknownLengthBodies,
+    onStderr: onStderr ?? toConsole,
   };
 }
 
-/**
- * Reads an address as people write it: `fcgi://host:port` or `fcgi+unix:/path.sock`.
- *
- * @throws {TypeError} If it is neither.
- */
-export function parseAddress(text: string): { hostname: string; port: number } | { path: string } {
-  const [, path] = /^fcgi\+unix:(?:\/\/(?=\/))?(\/[^]+)$/.exec(text) ?? [];
-  if (path !== undefined) return { path };
-  const [, ipv6, name, port = "9000"] =
-    /^fcgi:\/\/(?:\[([\dA-Fa-f:.]+)\]|([^\s:/?#@[\]]+))(?::(\d{1,5}))?\/?$/.exec(text) ??
-      [];
-  const hostname = ipv6 ?? name;
-  if (hostname === undefined) {
-    throw new TypeError(
-      `Cannot read address: ${JSON.stringify(text)} is neither fcgi://host:port nor fcgi+unix:/path.sock`,
-    );
+function resolveAddress({ address, hostname, port, path }: ClientOptions): NetAddr | UnixAddr {
+  const given = Object.entries({ address, "hostname and port": hostname ?? port, path })
+    .filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (given.length > 1) throw new TypeError(`${WHAT}: give one of ${given.join(" and ")}, not both`);
+  const parsed = address === undefined
+    ? path === undefined ? { hostname: hostname ?? "127.0.0.1", port: port ?? 9000 } : { path }
+    : parseAddress(address);
+  if ("fd" in parsed) {
+    throw new TypeError(`${WHAT}: address is ${show(address)}; a client connects to a port or a path`);
   }
-  return { hostname, port: Number(port) };
+  return "path" in parsed ? unixAddr(parsed.path) : netAddr(parsed.hostname, parsed.port);
 }
 
-function address({ hostname, port, path }: ClientOptions): NetAddr | UnixAddr {
-  if (path === undefined) {
-    if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
-      throw new RangeError(`Cannot make client: port is ${port}, not 1 to 65535`);
-    }
-    return { transport: "tcp", hostname: hostname ?? "127.0.0.1", port: port ?? 9000 };
+function netAddr(hostname: string, port: number): NetAddr {
+  checkInteger(WHAT, "port", port, 1, 65_535);
+  if (typeof hostname !== "string" || !isHostname(hostname)) {
+    throw new TypeError(`${WHAT}: hostname is ${show(hostname)}; write a name or an IP address, without a port`);
   }
-  if (hostname !== undefined || port !== undefined) {
-    throw new TypeError("Cannot make client: give one of port and path, not both");
-  }
-  const bytes = new TextEncoder().encode(path).length;
-  if (bytes === 0 || bytes > MAX_UNIX_PATH) {
-    throw new RangeError(`Cannot make client: path has ${bytes} bytes, not 1 to ${MAX_UNIX_PATH}`);
-  }
+  return { transport: "tcp", hostname, port };
+}
+
+function unixAddr(path: string): UnixAddr {
+  if (typeof path !== "string") throw new TypeError(`${WHAT}: path is ${show(path)}; write a string`);
+  if (path.startsWith("unix:")) throw new TypeError(`${WHAT}: path is ${show(path)}; write it as the address`);
+  const fault = pathFault(path);
+  if (fault !== undefined) throw new RangeError(`${WHAT}: ${fault}`);
   return { transport: "unix", path };
 }
 
-function atLeast(name: string, value: number | undefined, least: number, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (!(value >= least)) throw new RangeError(`Cannot make client: ${name} is ${value}, less than ${least}`);
-  return value;
-}
-
-function toConsole(text: string, { method, url }: RequestLine): void {
-  console.error(`webfcgi: ${method} ${url}: ${text.trimEnd()}`);
+/** Line by line and escaped: an application can neither forge lines nor send escapes to the terminal. */
+function toConsole(text: string, { method, url }: StderrSource): void {
+  for (const line of text.split("\n")) {
+    if (line.trim() !== "") console.error(printable(`webfcgi: ${method} ${url}: ${line.trimEnd()}`));
+  }
 }

@@ -1,22 +1,30 @@
 /**
  * The connections to one application, and the requests that wait for one.
  *
- * Owns which connections are open or being opened, the queue, and the clock. Knows nothing of records or responses.
+ * Owns which connections are open or being opened, and the queue. Knows nothing of records or responses.
  */
 
-import { LimitError, ProtocolError } from "../errors.ts";
+import type { CoarseClock } from "../connection/coarse_clock.ts";
 import { RecordMemory } from "../protocol/record_writer.ts";
-import { startClock } from "../runtime/clock.ts";
 import type { Accept, Transport } from "../runtime/transport.ts";
 import { ClientConnection, type ClientConnectionHost } from "./client_connection.ts";
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
+import { upstreamFault, upstreamLimit } from "./request_errors.ts";
 
-/** Opens a connection; `open` is called once connected and gives back who listens; `signal` gives it up. */
+/** Opens a connection: `open` is called once connected and returns its sink; `signal` aborts it. */
 export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>;
 
 /** Requests that share a connection before another one is opened. */
 const SHARED_REQUESTS = 16;
+/** One turn of the runtime, in milliseconds: it may not have reported yet that the application has closed a connection. */
+const TURN_MS = 1;
+/**
+ * Turns for which a connection must have been idle before a request that is not safe goes over it. PHP-FPM closes one a
+ * moment after a worker's last request (`pm.max_requests`), and swallows what has come meanwhile; on an idle machine that
+ * takes 0.1 ms, rarely 3.
+ */
+const IDLE_TURNS = 5;
 
 /** A connection that is being opened. */
 interface Opening {
@@ -27,10 +35,9 @@ interface Opening {
 
 /** Connections under way. */
 export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
-  readonly keepConn: boolean;
-  crowded = false;
-  readonly idleTimeoutMs: number;
+  readonly clock: CoarseClock;
   readonly memory: RecordMemory = new RecordMemory();
+  workersBusy = false;
   /** How many requests may share a connection at a time. */
   maxShared = 1;
   readonly #settings: ClientSettings;
@@ -39,20 +46,30 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** Connections that take a request now, the one used last at the end. */
   #idle: ClientConnection[] = [];
   readonly #openings = new Set<Opening>();
-  #queue: ClientExchange[] = [];
-  /** Exchanges in the queue that must have a connection that no request has gone over. */
-  readonly #wantsFresh = new WeakSet<ClientExchange>();
-  /** Sockets that are not gone yet. */
-  #sockets = 0;
-  #stopClock: (() => void) | undefined;
+  /** What waits, in order; with `true`, for a connection that no request has gone over. */
+  readonly #queue = new Map<ClientExchange, boolean>();
+  /** Requests that will go over a connection unless it turns out to be closed. */
+  readonly #reserved = new Map<ClientExchange, ClientConnection>();
+  readonly #sockets: { open: number; onNone: (() => void)[] } = { open: 0, onNone: [] };
   #closed: { readonly reason: unknown } | undefined;
-  #emptied: (() => void)[] = [];
 
-  constructor(settings: ClientSettings, connect: Connect) {
+  constructor(settings: ClientSettings, connect: Connect, clock: CoarseClock) {
     this.#settings = settings;
     this.#connect = connect;
-    this.keepConn = settings.keepConn;
-    this.idleTimeoutMs = settings.idleTimeoutMs;
+    this.clock = clock;
+  }
+
+  get keepAlive(): boolean {
+    return this.#settings.keepAlive;
+  }
+
+  get shares(): boolean {
+    return this.maxShared > 1;
+  }
+
+  /** Whether nothing is under way that needs a clock. */
+  get resting(): boolean {
+    return this.#connections.size === 0 && this.#openings.size === 0 && this.queued === 0;
   }
 
   /** Connections that are open. */
@@ -74,118 +91,171 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
 
   /** Requests that wait for a connection. */
   get queued(): number {
-    return this.#queue.length;
+    return this.#queue.size + this.#reserved.size;
   }
 
-  /** Sends a request as soon as a connection takes it; with `fresh`, one that none has gone over. */
-  run(exchange: ClientExchange, fresh: boolean): void {
-    const { maxQueued, maxConnections } = this.#settings;
-    if (this.#closed !== undefined) return exchange.lose(this.#closed.reason);
-    this.#stopClock ??= startClock(() => this.#tick(), tickMs(this.#settings));
-    if (fresh) {
-      this.#wantsFresh.add(exchange);
-      this.#queue.unshift(exchange);
-    } else {
-      this.#queue.push(exchange);
-    }
+  /** Sends a request as soon as a connection takes it; with `onNew`, one that none has gone over. */
+  run(exchange: ClientExchange, onNew: boolean): void {
+    const { maxQueuedRequests, maxConnections } = this.#settings;
+    if (this.#closed !== undefined) return exchange.connectionLost(this.#closed.reason);
+    this.#enqueue(exchange, onNew, onNew);
     this.#dispatch();
     // Those that a connection is being opened for do not count.
-    if (this.#queue.length - this.#openings.size > maxQueued && this.#queue.includes(exchange)) {
-      exchange.abort(
-        new LimitError(
-          "maxQueued",
-          maxQueued,
-          `Cannot send request: all ${maxConnections} connections are in use, and maxQueued, ${maxQueued}, requests wait`,
-        ),
-      );
+    if (this.#queue.size - this.#openings.size > maxQueuedRequests && this.#queue.has(exchange)) {
+      const message = `Cannot send request: all ${maxConnections} connections are in use, and maxQueuedRequests, ` +
+        `${maxQueuedRequests}, wait`;
+      exchange.abort(upstreamLimit("maxQueuedRequests", maxQueuedRequests, message));
     }
   }
 
   /** Ends all requests with `reason`; resolves when all sockets are gone. */
   close(reason: unknown): Promise<void> {
     this.#closed ??= { reason };
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const exchange of queue) exchange.lose(reason);
+    const waiting = [...this.#queue.keys(), ...this.#reserved.keys()];
+    this.#queue.clear();
+    this.#reserved.clear();
+    for (const exchange of waiting) exchange.connectionLost(reason);
     for (const connection of [...this.#connections]) connection.close(reason);
     for (const { abandon } of this.#openings) abandon.abort();
-    this.#rest();
-    if (this.#sockets === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#emptied.push(resolve));
+    if (this.#sockets.open === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#sockets.onNone.push(resolve));
   }
 
-  // What connections tell:
+  /** Ends what has waited for too long; called now and then. */
+  tick(): void {
+    const { nowMs } = this.clock;
+    const { connectTimeoutMs, idleTimeoutMs } = this.#settings;
+    for (const connection of [...this.#connections]) {
+      connection.tick(nowMs);
+      if (connection.idleForMs(nowMs) >= idleTimeoutMs) connection.close();
+    }
+    // A worker of PHP-FPM serves no other connection while one is kept, not even another one of ours.
+    this.workersBusy = !this.shares && [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
+    if (this.workersBusy) { for (const connection of this.#idle.slice()) connection.close(); }
+    for (const exchange of [...this.#queue.keys(), ...this.#reserved.keys()]) exchange.checkTime(nowMs);
+    for (const opening of this.#openings) {
+      if (nowMs - opening.sinceMs < connectTimeoutMs) continue;
+      const message = `Cannot connect to the application: it took longer than connectTimeoutMs, ${connectTimeoutMs}`;
+      this.#failed(opening, upstreamLimit("connectTimeoutMs", connectTimeoutMs, message));
+    }
+  }
 
-  freed(connection: ClientConnection): void {
-    if (connection.active === 0 && connection.accepts(false) && !this.#idle.includes(connection)) {
+  // ClientConnectionHost:
+
+  onIdle(connection: ClientConnection): void {
+    if (connection.isIdle && !this.#idle.includes(connection) && !this.#isReserved(connection)) {
       this.#idle.push(connection);
     }
     this.#dispatch();
   }
 
-  lost(connection: ClientConnection): void {
+  onUnusable(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return;
     this.#idle = this.#idle.filter((idle) => idle !== connection);
+    for (const [exchange, reserved] of this.#reserved) {
+      if (reserved !== connection) continue;
+      this.#reserved.delete(exchange);
+      this.#enqueue(exchange, false, true);
+    }
     this.#dispatch();
   }
 
-  closed(): void {
-    this.#sockets--;
-    this.#rest();
+  onClosed(): void {
+    if (--this.#sockets.open > 0) return;
+    for (const resolve of this.#sockets.onNone.splice(0)) resolve();
   }
 
-  // What exchanges in the queue tell:
+  // ExchangeOwner:
 
-  giveUp(exchange: ClientExchange): void {
-    this.#queue = this.#queue.filter((queued) => queued !== exchange);
+  abandon(exchange: ClientExchange): void {
+    this.#queue.delete(exchange);
+    const connection = this.#reserved.get(exchange);
+    if (this.#reserved.delete(exchange)) this.onIdle(connection!);
   }
 
   buffered(): void {}
 
+  #enqueue(exchange: ClientExchange, onNew: boolean, first: boolean): void {
+    const others = first ? [...this.#queue] : [];
+    if (first) this.#queue.clear();
+    this.#queue.set(exchange, onNew);
+    for (const [other, otherOnNew] of others) this.#queue.set(other, otherOnNew);
+  }
+
   /** Gives the connections there are to the requests that wait, and opens more. */
   #dispatch(): void {
-    while (this.#queue.length > 0) {
-      const exchange = this.#queue[0]!;
-      const connection = this.#pick(this.#wantsFresh.has(exchange));
+    for (const [exchange, onNew] of this.#queue) {
+      const connection = this.#pick(onNew, exchange.isSafe);
       if (connection === undefined) break;
-      this.#queue.shift();
-      connection.start(exchange, this.maxShared > 1);
+      this.#queue.delete(exchange);
+      this.#assign(exchange, connection);
     }
     const { maxConnections } = this.#settings;
     while (
-      this.#openings.size < this.#queue.length && this.#connections.size + this.#openings.size < maxConnections &&
+      this.#openings.size < this.#queue.size && this.#connections.size + this.#openings.size < maxConnections &&
       this.#closed === undefined
     ) this.#open();
-    this.#rest();
   }
 
-  #pick(fresh: boolean): ClientConnection | undefined {
-    for (let at = this.#idle.length - 1; at >= 0; at--) {
-      const connection = this.#idle[at]!;
-      if (fresh && !connection.fresh) continue;
-      this.#idle.splice(at, 1);
-      if (connection.accepts(false)) return connection;
-    }
-    const full = this.#connections.size + this.#openings.size >= this.#settings.maxConnections;
+  /** Sends a request over a connection, at once if that is safe. */
+  #assign(exchange: ClientExchange, connection: ClientConnection): void {
+    if (exchange.isSafe || connection.isNew || connection.active > 0) return connection.send(exchange);
+    this.#reserved.set(exchange, connection);
+    const idleTurns = Math.floor(connection.idleForMs(this.clock.nowMs) / TURN_MS);
+    this.#sendAfter(Math.max(1, IDLE_TURNS - idleTurns), exchange, connection);
+  }
+
+  #sendAfter(turns: number, exchange: ClientExchange, connection: ClientConnection): void {
+    this.clock.after(TURN_MS, () => {
+      // It has been aborted, or put back into the queue at its connection's end.
+      if (this.#reserved.get(exchange) !== connection) return;
+      if (turns > 1) return this.#sendAfter(turns - 1, exchange, connection);
+      this.#reserved.delete(exchange);
+      connection.send(exchange);
+    });
+  }
+
+  #isReserved(connection: ClientConnection): boolean {
+    return this.#reserved.size > 0 && [...this.#reserved.values()].includes(connection);
+  }
+
+  /** A connection for a request, if there is one; with `onNew`, one that no request has gone over. */
+  #pick(onNew: boolean, isSafe: boolean): ClientConnection | undefined {
+    const picked = onNew ? this.#takeNew() : this.#takeIdle(isSafe);
+    if (picked !== undefined) return picked;
+    const isFull = this.#connections.size + this.#openings.size >= this.#settings.maxConnections;
     // Room for a new one, in place of one that may be stale as well.
-    if (fresh) return full ? void this.#idle.shift()?.close() : undefined;
-    if (this.maxShared === 1) return undefined;
+    if (onNew) return isFull ? void this.#idle[0]?.close() : undefined;
+    if (!this.shares) return undefined;
     let least: ClientConnection | undefined;
     for (const connection of this.#connections) {
-      if (connection.accepts(true) && (least === undefined || connection.active < least.active)) least = connection;
+      if (connection.isShareable && (least === undefined || connection.active < least.active)) least = connection;
     }
-    const most = full ? this.maxShared : Math.min(this.maxShared, SHARED_REQUESTS);
+    const most = isFull ? this.maxShared : Math.min(this.maxShared, SHARED_REQUESTS);
     return least !== undefined && least.active < most ? least : undefined;
   }
 
+  #takeNew(): ClientConnection | undefined {
+    const at = this.#idle.findIndex((connection) => connection.isNew && connection.isIdle);
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0];
+  }
+
+  /** The connection used last, or for a request that is not safe the one that has been idle for longest. */
+  #takeIdle(isSafe: boolean): ClientConnection | undefined {
+    for (;;) {
+      const connection = isSafe ? this.#idle.pop() : this.#idle.shift();
+      if (connection === undefined || connection.isIdle) return connection;
+    }
+  }
+
   async #open(): Promise<void> {
-    const opening: Opening = { sinceMs: performance.now(), abandon: new AbortController() };
+    const opening: Opening = { sinceMs: this.clock.nowMs, abandon: new AbortController() };
     const { signal } = opening.abandon;
     this.#openings.add(opening);
     let connection: ClientConnection | undefined;
     try {
       await this.#connect((transport) => {
-        this.#sockets++;
+        this.#sockets.open++;
         return connection = new ClientConnection(transport, this);
       }, signal);
     } catch (error) {
@@ -195,59 +265,26 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
       this.#openings.delete(opening);
       connection!.close();
     } else if (connection!.gone) {
-      this.#failed(
-        opening,
-        new ProtocolError("UNEXPECTED_END", "Cannot send request: the application hung up at once"),
-      );
+      const message = "Cannot send request: the application closed the connection at once";
+      this.#failed(opening, upstreamFault("UNEXPECTED_END", message));
     } else {
       this.#openings.delete(opening);
       this.#connections.add(connection!);
-      this.freed(connection!);
+      this.onIdle(connection!);
     }
   }
 
   /** A connection cannot be opened: a request that has waited for it fails. */
   #failed(opening: Opening, error: unknown): void {
     this.#openings.delete(opening);
-    if (!opening.abandon.signal.aborted) this.#queue.shift()?.lose(error);
+    if (!opening.abandon.signal.aborted) {
+      const [first] = this.#queue.keys();
+      if (first !== undefined) {
+        this.#queue.delete(first);
+        first.connectionLost(error);
+      }
+    }
     opening.abandon.abort();
     this.#dispatch();
   }
-
-  #tick(): void {
-    const nowMs = performance.now();
-    const { connectTimeoutMs } = this.#settings;
-    for (const connection of [...this.#connections]) connection.tick(nowMs);
-    // A worker of PHP-FPM serves no other connection while one is kept, not even another one of ours.
-    this.crowded = this.maxShared === 1 &&
-      [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
-    if (this.crowded) { for (const connection of this.#idle.slice()) connection.close(); }
-    for (const exchange of this.#queue) exchange.checkTime(nowMs);
-    if (connectTimeoutMs === 0) return;
-    for (const opening of this.#openings) {
-      if (nowMs - opening.sinceMs < connectTimeoutMs) continue;
-      const message = `Cannot connect to the application: it took longer than connectTimeoutMs, ${connectTimeoutMs}`;
-      this.#failed(opening, new LimitError("connectTimeoutMs", connectTimeoutMs, message));
-    }
-  }
-
-  /** Stops the clock when nothing is under way, and tells who waits for that. */
-  #rest(): void {
-    if (this.#connections.size === 0 && this.#openings.size === 0 && this.#queue.length === 0) {
-      this.#stopClock?.();
-      this.#stopClock = undefined;
-    }
-    if (this.#sockets > 0) return;
-    const emptied = this.#emptied;
-    this.#emptied = [];
-    for (const resolve of emptied) resolve();
-  }
-}
-
-/** How often the clock ticks, so that no time-out is more than a quarter late. */
-function tickMs(settings: ClientSettings): number {
-  const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, idleTimeoutMs } = settings;
-  const all = [connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, idleTimeoutMs];
-  const shortest = Math.min(...all.filter((timeoutMs) => timeoutMs > 0));
-  return Math.min(1000, Math.max(10, Math.ceil(shortest / 4)));
 }

@@ -1,12 +1,16 @@
 /**
  * Sends one request's streams: STDIN, and for a Filter DATA.
  *
- * Owns the reader of a body that is a stream, and how far it has come. Reads no more of it than the socket takes.
+ * Owns how far they have been sent, and since when the caller's own stream gives too little. Reads no more of it than the
+ * socket takes.
  */
 
+import { BodyProgress } from "../connection/body_progress.ts";
+import { checkChunk, type ForeignStream } from "../connection/foreign_stream.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "../protocol/constants.ts";
 import type { WebServerConnection } from "../protocol/web_server_connection.ts";
-import { checkChunk, type OutgoingContent, type OutgoingRequest } from "./outgoing_request.ts";
+import type { OutgoingBody, OutgoingRequest } from "./outgoing_request.ts";
+import { wrongLength } from "./request_errors.ts";
 
 /** Where requests are written to. */
 export interface RequestOutput {
@@ -24,27 +28,40 @@ const STEP = 65_528;
 export class RequestSender {
   readonly #output: RequestOutput;
   readonly #requestId: number;
-  readonly #progress: () => void;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #stopped = false;
-  #done = false;
-  #waiting = false;
+  readonly #clock: { readonly nowMs: number };
+  #phase: "writing" | "reading" | "done" | "stopped" = "writing";
+  /** When something could be sent last. */
+  #sentMs: number;
+  #progress: BodyProgress | undefined;
+  /** What is being read. */
+  #source: ForeignStream | undefined;
 
-  /** Makes the sender of a request; `progress` is called for each part that could be sent. */
-  constructor(output: RequestOutput, requestId: number, progress: () => void) {
+  /** Makes the sender of a request; `clock` is the client's. */
+  constructor(output: RequestOutput, requestId: number, clock: { readonly nowMs: number }) {
     this.#output = output;
     this.#requestId = requestId;
-    this.#progress = progress;
+    this.#clock = clock;
+    this.#sentMs = clock.nowMs;
   }
 
   /** Whether all has been written. */
   get done(): boolean {
-    return this.#done;
+    return this.#phase === "done";
   }
 
   /** Whether nothing is sent because the body's own stream gives nothing. */
   get waitsForBody(): boolean {
-    return this.#waiting;
+    return this.#phase === "reading";
+  }
+
+  /** When something could be sent last, on the client's clock. */
+  get sentMs(): number {
+    return this.#sentMs;
+  }
+
+  /** Whether the body's own stream has given too little for `timeoutMs`. */
+  isBodyLate(timeoutMs: number): boolean {
+    return this.waitsForBody && this.#progress!.isLate(this.#clock.nowMs, timeoutMs);
   }
 
   /** Writes what is in memory and short, at once; the promise of the rest rejects with what the body fails with. */
@@ -52,22 +69,18 @@ export class RequestSender {
     const filters = role === FCGI_FILTER;
     if (role === FCGI_AUTHORIZER) return this.#end();
     if (!isShort(body) || filters && !isShort(data)) return this.#sendAll(body, filters ? data : undefined);
-    this.#write("stdin", body.content as Uint8Array | null);
-    this.#writeEnd("stdin");
-    if (filters) {
-      this.#write("data", data.content as Uint8Array | null);
-      this.#writeEnd("data");
-    }
+    this.#writeAll("stdin", body.content);
+    if (filters) this.#writeAll("data", data.content);
     this.#end();
   }
 
-  /** Sends nothing more, and tells the body's stream that no one wants it. */
+  /** Sends nothing more, and lets the body's stream know. */
   stop(reason: unknown): void {
-    this.#stopped = true;
-    this.#reader?.cancel(reason).catch(() => {});
+    if (this.#phase !== "done") this.#phase = "stopped";
+    this.#source?.cancel(reason);
   }
 
-  async #sendAll(body: OutgoingContent, data: OutgoingContent | undefined): Promise<void> {
+  async #sendAll(body: OutgoingBody, data: OutgoingBody | undefined): Promise<void> {
     await this.#sendStream("stdin", body);
     if (data !== undefined) await this.#sendStream("data", data);
     if (this.#stopped) return;
@@ -75,43 +88,51 @@ export class RequestSender {
     this.#output.flush();
   }
 
-  async #sendStream(stream: "stdin" | "data", { content, length }: OutgoingContent): Promise<void> {
+  async #sendStream(stream: "stdin" | "data", { content, source, length }: OutgoingBody): Promise<void> {
     let sent = 0;
-    for await (const part of content instanceof ReadableStream ? this.#read(content) : steps(content)) {
+    for (; sent < (content?.length ?? 0) && !this.#stopped; sent += STEP) {
+      await this.#write(stream, content!.subarray(sent, sent + STEP));
+    }
+    sent = content?.length ?? 0;
+    this.#source = source;
+    for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
       sent += part.length;
       if (length !== undefined && sent > length) throw wrongLength("more than", length);
-      this.#write(stream, part);
-      if (!this.#output.flush()) await this.#output.writable();
-      if (this.#stopped) return;
-      this.#progress();
+      await this.#write(stream, part);
     }
     if (this.#stopped) return;
     if (length !== undefined && sent < length) throw wrongLength(`only ${sent} of`, length);
     this.#writeEnd(stream);
   }
 
-  async *#read(content: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const reader = this.#reader = content.getReader();
-    try {
-      while (!this.#stopped) {
-        this.#waiting = true;
-        const { done, value } = await reader.read();
-        this.#waiting = false;
-        this.#progress();
-        if (done || this.#stopped) return;
-        checkChunk(value);
-        yield value;
-      }
-    } catch (error) {
-      reader.cancel(error).catch(() => {});
-      throw error;
-    } finally {
-      this.#waiting = false;
-    }
+  /** What the body's own stream gives next, if anything more. */
+  async #read(): Promise<Uint8Array | undefined> {
+    if (this.#source === undefined || this.#stopped) return undefined;
+    this.#progress ??= new BodyProgress(this.#clock.nowMs);
+    this.#phase = "reading";
+    const { done, value } = await this.#source.read();
+    if (this.#stopped) return undefined;
+    this.#phase = "writing";
+    this.#sentMs = this.#clock.nowMs;
+    if (done) return undefined;
+    checkChunk(value, "Cannot send request");
+    this.#progress.add(value.length, this.#sentMs);
+    return value;
   }
 
-  #write(stream: "stdin" | "data", content: Uint8Array | null): void {
-    if (content !== null && !this.#stopped) this.#output.protocol[stream](this.#requestId, content);
+  /** Writes a part, and waits until another one can be. */
+  async #write(stream: "stdin" | "data", part: Uint8Array): Promise<void> {
+    this.#output.protocol[stream](this.#requestId, part);
+    if (this.#output.flush()) return;
+    await this.#output.writable();
+    this.#sentMs = this.#clock.nowMs;
+    // While the application took nothing the body was not read.
+    this.#progress?.restart(this.#sentMs);
+  }
+
+  #writeAll(stream: "stdin" | "data", content: Uint8Array | null): void {
+    if (content !== null) this.#output.protocol[stream](this.#requestId, content);
+    this.#writeEnd(stream);
   }
 
   #writeEnd(stream: "stdin" | "data"): void {
@@ -120,19 +141,14 @@ export class RequestSender {
   }
 
   #end(): void {
-    this.#done = true;
+    this.#phase = "done";
+  }
+
+  get #stopped(): boolean {
+    return this.#phase === "stopped";
   }
 }
 
-function isShort({ content }: OutgoingContent): boolean {
-  return content === null || content instanceof Uint8Array && content.length <= STEP;
-}
-
-function* steps(content: Uint8Array | null): Generator<Uint8Array> {
-  if (content === null) return;
-  for (let at = 0; at < content.length; at += STEP) yield content.subarray(at, at + STEP);
-}
-
-function wrongLength(how: string, length: number): TypeError {
-  return new TypeError(`Cannot send request: its body has ${how} the ${length} bytes of its Content-Length`);
+function isShort({ content, source }: OutgoingBody): boolean {
+  return source === undefined && (content === null || content.length <= STEP);
 }

@@ -30,9 +30,14 @@ export class ByteCollector {
     if (this.#lent) this.#copy(this.#length);
   }
 
+  /** What has been collected so far, lent until the next call. */
+  peek(): Uint8Array {
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length);
+  }
+
   /** What has been collected, lent as the parts were; and begins anew. */
   take(): Uint8Array {
-    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length);
+    const bytes = this.peek();
     this.#bytes = none;
     this.#length = 0;
     this.#lent = false;

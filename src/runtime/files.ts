@@ -1,6 +1,6 @@
-/** What the library knows of files: enough to serve a site's, links followed. */
+/** What a site needs of a file system: to look at a path, and to read the very file that it has looked at. */
 
-/** What a path leads to. */
+/** What a path leads to, links followed. */
 export interface FoundFile {
   /** The path without links in it. */
   readonly path: string;
@@ -8,27 +8,29 @@ export interface FoundFile {
   readonly kind: "file" | "folder" | "other";
 }
 
-/** A file that is open for reading. */
+/** A regular file that is open for reading. It stays the same one, whatever becomes of its path. */
 export interface OpenFile {
+  /** Where the file that is open lies, without links. */
+  readonly path: string;
   /** Its length when it was opened, in bytes. */
   readonly size: number;
-  /** When it was last changed, in milliseconds since 1970. */
+  /** When its content was last changed, as programs may set it, in milliseconds since 1970. */
   readonly modifiedMs: number;
-  /** Reads into `memory` what stands from `position` on; resolves with the number of bytes, 0 at the end. */
+  /** When the system last noted a change of it, in milliseconds since 1970; Deno knows whole seconds. */
+  readonly changedMs: number;
+  /** Reads into `memory` from `position` on; resolves with the number of bytes, 0 at the end. One call at a time. */
   read(memory: Uint8Array, position: number): Promise<number>;
-  /**
-   * A part of it as a body, read when it is sent, even after `close`; only where the runtime sends such a body better than
-   * a stream (Bun: from the kernel, and with its Content-Length, which a stream loses).
-   */
-  blob?(from: number, to: number): Blob;
-  /** Closes it when what is under way is done; may be called again. */
+  /** Closes it after the read under way; may be called again. */
   close(): Promise<void>;
 }
 
-/** A file system. What it throws has the system's `code`. */
+/** A file system. Its errors have the system's `code`. */
 export interface Files {
-  /** What is at a path, which may be relative to the working directory; `undefined`: nothing. */
+  /** Looks at a path, which may be relative to the working directory; `undefined`: nothing is there. */
   find(path: string | URL): Promise<FoundFile | undefined>;
-  /** Opens a file. */
-  open(path: string): Promise<OpenFile>;
+  /**
+   * Opens a path that has no links in it. Never waits for a pipe's other end. `undefined`: there is no regular file, or
+   * it was exchanged meanwhile, in which case what was opened is closed.
+   */
+  open(path: string): Promise<OpenFile | undefined>;
 }

@@ -2,12 +2,19 @@
 
 import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { bridge } from "@webfcgi/webfcgi/bridge";
+import { bridge, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
 import { LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
-import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "../std/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "../std/assert.ts";
 import { Bridge } from "../../src/bridge/bridge.ts";
 import type { Files } from "../../src/runtime/files.ts";
-import { bridgeTest, CHANGED, LAST_MODIFIED } from "./site.ts";
+import { bridgeTest, LAST_MODIFIED } from "./site.ts";
 
 const DIGITS = "0123456789";
 
@@ -29,8 +36,7 @@ bridgeTest("bridge serves a file with its type and validators when it is asked f
     LAST_MODIFIED,
     null,
   ]);
-  const etag = response.headers.get("etag")!;
-  assertEquals(etag, `"${CHANGED.getTime().toString(36)}-a"`);
+  assertMatch(response.headers.get("etag")!, /^(?:W\/)?"[\da-z-]+"$/);
   assertEquals(await response.text(), DIGITS);
   assertEquals(asked, []);
 });
@@ -59,7 +65,9 @@ bridgeTest("bridge sends no body when the client has the file", { "a.txt": DIGIT
   const { headers } = await ask("/a.txt");
   const etag = headers.get("etag")!;
   for (
-    const asked of [{ "if-none-match": `"x", W/${etag}` }, { "if-modified-since": LAST_MODIFIED }] as Record<
+    const asked of [{ "if-none-match": `"x", W/${etag.replace(/^W\//, "")}` }, {
+      "if-modified-since": LAST_MODIFIED,
+    }] as Record<
       string,
       string
     >[]
@@ -104,19 +112,6 @@ bridgeTest("bridge answers 416 with the length when no byte is in the range", { 
   assertEquals([response.status, ...field(response, "content-range")], [416, "bytes */10"]);
 });
 
-bridgeTest("bridge sends a part by If-Range only when the file is still the same", { "a.txt": DIGITS }, {}, async (
-  { ask },
-) => {
-  const etag = (await ask("/a.txt")).headers.get("etag")!;
-  for (const [ifRange, status] of [[etag, 206], [LAST_MODIFIED, 206], ['"x"', 200], [`W/${etag}`, 200]] as const) {
-    const response = await ask("/a.txt", { headers: { range: "bytes=0-0", "if-range": ifRange } });
-    assertEquals([response.status, await response.text()], [status, status === 206 ? "0" : DIGITS]);
-  }
-  // Nor does a range that does not count fail.
-  const response = await ask("/a.txt", { headers: { range: "bytes=99-", "if-range": '"x"' } });
-  assertEquals(response.status, 200);
-});
-
 bridgeTest("bridge answers 405 when a file is asked for with another method", { "a.txt": DIGITS }, {}, async (
   { ask, asked },
 ) => {
@@ -151,15 +146,17 @@ bridgeTest(
       const [path, location] of [
         ["/a%20b?c=d", "/a%20b/?c=d"],
         ["/b", "/b/"],
-        ["//evil.example", "/evil.example/"],
-        ["///evil.example", "/evil.example/"],
-        ["/%2Fevil.example", "/%2Fevil.example/"],
       ] as const
     ) {
       const response = await ask(path);
       assertEquals([response.status, ...field(response, "location")], [308, location]);
     }
     assertEquals(await (await ask("/c")).text(), "APP /index.php");
+    // Nothing that a browser could take for a host.
+    for (const path of ["/%2Fevil.example", "/%5Cevil.example", "/.//evil.example", "/c//../b"]) {
+      const { status, headers } = await ask(path);
+      assert(status !== 308 || headers.get("location") === "/b/", path);
+    }
   },
 );
 
@@ -223,7 +220,7 @@ bridgeTest(
 );
 
 bridgeTest(
-  "bridge knows scripts by the client's rules when they are given",
+  "bridge knows scripts by its options",
   {
     "a.cgi": "source",
     "b/start.cgi": "",
@@ -231,6 +228,8 @@ bridgeTest(
     "a.cgi.cgis": "source",
     "b.cgis": "file",
     "d.cgis.CGI~": "source",
+    "e.cgiOLD": "source",
+    "f.Cgi2": "source",
   },
   { scriptExtensions: [".cgi"], index: "start.cgi", frontController: "/a.cgi" },
   async ({ ask }) => {
@@ -239,6 +238,8 @@ bridgeTest(
     assertEquals(await (await ask("/c.php")).text(), "APP /a.cgi");
     assertEquals(await (await ask("/d.cgis.CGI~")).text(), "APP /a.cgi");
     assertEquals(await (await ask("/a.cgi.cgis")).text(), "APP /a.cgi");
+    assertEquals(await (await ask("/e.cgiOLD")).text(), "APP /a.cgi");
+    assertEquals(await (await ask("/f.Cgi2")).text(), "APP /a.cgi");
     assertEquals(await (await ask("/b.cgis")).text(), "file");
   },
 );
@@ -277,6 +278,7 @@ const SECRET = "<?php SECRET";
 const site = {
   "../outside/secret.txt": SECRET,
   "../outside/index.html": SECRET,
+  "../outside/.env": SECRET,
   "../www2/secret.txt": SECRET,
   "index.php": SECRET,
   "open.txt": "open",
@@ -299,14 +301,32 @@ const site = {
   "x.php ": SECRET,
   "x.php::$DATA": SECRET,
   "x.php\n": SECRET,
+  "x.php74": SECRET,
+  "x.phpOLD": SECRET,
+  "x.php20261125": SECRET,
+  "x.phpx": SECRET,
+  "X.PHP7": SECRET,
+  "x.php.swp": SECRET,
+  "x.php.txt": SECRET,
+  "#x.php#": SECRET,
+  "x.phtml.old": SECRET,
+  "x.pht": SECRET,
+  "x.inc": SECRET,
+  "x.INC.bak": SECRET,
+  "x.incOLD": SECRET,
+  "x.inc2": SECRET,
+  "x.phar2": SECRET,
+  upload: SECRET,
+  "x.include.txt": "open",
+  "x.pharmacy.txt": "open",
   "x.graph": "open",
-  "a.phpunit.txt": "open",
   "folder.php/open.txt": "open",
   "back\\slash.txt": SECRET,
   "link_out.txt": "->../outside/secret.txt",
   "link_beside.txt": "->../www2/secret.txt",
   "link_folder": "->../outside",
   "link_up": "->..",
+  "link_env_out.txt": "->../outside/.env",
   "link_env.txt": "->.env",
   "link_script.txt": "->x.php",
   "link_loop": "->link_loop",
@@ -322,7 +342,6 @@ bridgeTest("bridge serves nothing secret, however it is spelled", site, {}, asyn
     const path of [
       "/.env",
       "/%2eenv",
-      "//.env",
       "/sub/../.env",
       "/.git/config",
       "/.git/hook.php",
@@ -333,6 +352,30 @@ bridgeTest("bridge serves nothing secret, however it is spelled", site, {}, asyn
       "/.well-known%2F..%2F.env",
       "/sub/.htaccess",
       "/sub/.well-known/secret.txt",
+      "/x.php74",
+      "/x.phpOLD",
+      "/x.php20261125",
+      "/x.phpx",
+      "/X.PHP7",
+      "/x.php.swp",
+      "/x.php.txt",
+      "/%23x.php%23",
+      "/x.phtml.old",
+      "/x.pht",
+      "/x.inc",
+      "/x.INC.bak",
+      "/x.incOLD",
+      "/x.inc2",
+      "/x.phar2",
+      "/upload/x.php",
+      "/upload%2Fx.php",
+      "/sub%2F..%2Fopen.txt",
+      "/sub%2f%2fopen.txt",
+      "/folder.php%2fopen.txt",
+      "/folder.php//open.txt",
+      "/%2fopen.txt",
+      "/x.php%2fy",
+      "/link_env_out.txt",
       "/x.php%20",
       "/x.php.",
       "/x.php~",
@@ -390,11 +433,11 @@ bridgeTest("bridge serves what only looks secret", site, {}, async ({ ask }) => 
     const path of [
       "/open.txt",
       "/%6Fpen.txt",
-      "//open.txt",
       "/sub/../open.txt",
       "/.well-known/security.txt",
       "/x.graph",
-      "/a.phpunit.txt",
+      "/x.include.txt",
+      "/x.pharmacy.txt",
       "/folder.php/open.txt",
       "/link_inside.txt",
     ]
@@ -410,7 +453,14 @@ bridgeTest("bridge follows links out of the root when asked to", site, { followL
   assertEquals(await (await ask("/link_out.txt")).text(), SECRET);
   assertEquals(await (await ask("/link_folder/")).text(), SECRET);
   for (
-    const path of ["/link_env.txt", "/link_script.txt", "/link_up/www/.env", "/link_up/www/x.php~", "/link_device"]
+    const path of [
+      "/link_env.txt",
+      "/link_env_out.txt",
+      "/link_script.txt",
+      "/link_up/www/.env",
+      "/link_up/www/x.php~",
+      "/link_device",
+    ]
   ) {
     assertEquals([path, (await (await ask(path)).text()).slice(0, 14)], [path, "APP /index.php"]);
   }
@@ -443,39 +493,31 @@ bridgeTest("bridge answers 501 when the method is not one of Fetch", {}, {}, asy
   assertEquals(asked, []);
 });
 
-bridgeTest("bridge answers 400 when the Host is no host, or the URL none", { "a.txt": "a" }, {}, async ({ root }) => {
-  const handler = bridge({ fetch: () => Promise.reject(new Error("asked")) }, { root });
-  // Made of Host as it is by Deno and Bun.
-  const ask = (host: string, url: string): Promise<Response> =>
-    handler(Object.defineProperty(new Request("http://h/", { headers: { host } }), "url", { value: url }));
-  for (const host of ["h/x", "h?x", "h#x", "user@h", "a b", "h\\x", "[::1", "a:b"]) {
-    assertEquals([host, (await ask(host, `http://h/a.txt`)).status], [host, 400]);
-  }
-  for (const url of ["/a.txt", "http://a:99999/a.txt", ""]) {
-    assertEquals([url, (await ask("h", url)).status], [url, 400]);
-  }
-  for (const host of ["", "h:80", "[::1]:8080", "192.0.2.1"]) {
-    assertEquals([host, (await ask(host, "http://h/a.txt")).status], [host, 200]);
-  }
-});
+const upstream = { side: "upstream" } as const;
 
 for (
   const [error, status] of [
-    [new ProtocolError("BAD_HEAD", "bad"), 502],
-    [new LimitError("headTimeoutMs", 1, "slow"), 504],
-    [new LimitError("requestTimeoutMs", 1, "slow"), 504],
-    [new LimitError("connectTimeoutMs", 1, "slow"), 504],
-    [new LimitError("maxQueued", 1, "full"), 503],
-    [new LimitError("queueTimeoutMs", 1, "full"), 503],
+    [new ProtocolError("BAD_HEAD", "bad", upstream), 502],
+    [new LimitError("headTimeoutMs", 1, "slow", upstream), 504],
+    [new LimitError("bodyTimeoutMs", 1, "slow", upstream), 504],
+    [new LimitError("requestTimeoutMs", 1, "slow", upstream), 504],
+    [new LimitError("connectTimeoutMs", 1, "slow", upstream), 504],
+    [new LimitError("maxBufferedBytes", 1, "full", upstream), 503],
+    [new LimitError("maxQueuedRequests", 1, "full", upstream), 503],
+    [new LimitError("queueTimeoutMs", 1, "full", upstream), 503],
+    [new LimitError("maxHeadBytes", 1, "long", upstream), 502],
     [new LimitError("maxBufferedBodyBytes", 1, "long"), 413],
+    [new LimitError("maxBodyBytes", 1, "long"), 413],
     [new LimitError("maxParamsBytes", 1, "long"), 431],
-    [new LimitError("maxHeadBytes", 1, "long"), 502],
+    [new LimitError("bodyTimeoutMs", 1, "slow"), 408],
+    [new ProtocolError("UNEXPECTED_END", "short body"), 400],
     [new RequestRefusedError(2, "refused"), 503],
     [Object.assign(new Error("connect"), { code: "EACCES" }), 502],
+    [new TypeError("closed"), 500],
     [undefined, 502],
   ] as const
 ) {
-  bridgeTest(`bridge answers ${status} when the application fails with ${error?.message ?? error}`, {}, {}, async (
+  bridgeTest(`bridge answers ${status} when the client fails with ${error?.message ?? error}`, {}, {}, async (
     { root },
   ) => {
     const errors: unknown[] = [];
@@ -503,18 +545,27 @@ bridgeTest("bridge says nothing of an error when the client has left", {}, {}, a
   assertEquals(errors, []);
 });
 
-bridgeTest("bridge writes errors to the console when there is no onError", {}, {}, async ({ root }) => {
+/** Runs `body`; gives back what it wrote to the console. */
+async function errorLines(body: () => Promise<void>): Promise<string[]> {
   const lines: string[] = [];
   const { error } = console;
   console.error = (...parts: unknown[]): void => void lines.push(parts.join(" "));
   try {
-    const handler = bridge({ fetch: () => Promise.reject(new Error("why")) }, { root });
-    assertEquals((await handler(new Request("http://localhost/a"))).status, 502);
+    await body();
   } finally {
     console.error = error;
   }
-  assertEquals(lines.length, 1);
-  assertStringIncludes(lines[0]!, "webfcgi: GET http://localhost/a: Error: why");
+  return lines;
+}
+
+bridgeTest("bridge writes an error to the console as one line when there is no onError", {}, {}, async ({ root }) => {
+  const why = new Error("why\nforged: \x1b[2J", { cause: new Error("because\r") });
+  const lines = await errorLines(async () => {
+    const handler = bridge({ fetch: () => Promise.reject(why) }, { root });
+    assertEquals((await handler(new Request("http://localhost/a"))).status, 502);
+  });
+  const text = "Error: why\\x0aforged: \\x1b[2J (Error: because\\x0d)";
+  assertEquals(lines, [`webfcgi: GET http://localhost/a: ${text}`]);
 });
 
 bridgeTest("bridge answers 500 when there is no root", { "a.txt": "" }, {}, async ({ root }) => {
@@ -537,22 +588,128 @@ bridgeTest("bridge takes its root as a URL, and relative to the working director
   assertEquals((await relative(new Request("http://localhost/site.ts"))).status, 200);
 });
 
-Deno.test("bridge answers 403 when a file may not be read, and tells of no error", async () => {
-  // Root may read everything: the system's answer is made up.
+for (
+  const [code, status, isReported] of [
+    ["EACCES", 403, false],
+    ["EPERM", 403, false],
+    ["EMFILE", 503, true],
+    ["ENFILE", 503, true],
+    ["EAGAIN", 503, true],
+    ["EIO", 500, true],
+  ] as const
+) {
+  for (const at of ["find", "open"] as const) {
+    Deno.test(`bridge answers ${status} when the system says ${code} to ${at}`, async () => {
+      // Root may read everything: the system's answer is made up.
+      const fail = (): Promise<never> => Promise.reject(Object.assign(new Error("failed"), { code }));
+      const files: Files = {
+        find: (path) =>
+          path !== "/www" && at === "find"
+            ? fail()
+            : Promise.resolve({ path: String(path), kind: path === "/www" ? "folder" : "file" }),
+        open: fail,
+      };
+      const errors: unknown[] = [];
+      const onError = (error: unknown): void => void errors.push(error);
+      const client = { fetch: () => Promise.reject() };
+      const site = new Bridge(client, { root: "/www", onError }, () => Promise.resolve(files));
+      const response = await site.answer(new Request("http://localhost/a.txt"), {});
+      assertEquals([response.status, errors.length, response.headers.has("retry-after")], [
+        status,
+        isReported ? 1 : 0,
+        status === 503,
+      ]);
+    });
+  }
+}
+
+for (
+  const [code, status, text] of [
+    // Not 403: no request is at fault.
+    ["EACCES", 500, "root, /www, may not be looked at: denied"],
+    ["EIO", 500, "denied"],
+    ["EMFILE", 503, "denied"],
+  ] as const
+) {
+  Deno.test(`bridge answers ${status} when the system says ${code} of its root`, async () => {
+    const fail = (): Promise<never> => Promise.reject(Object.assign(new Error("denied"), { code }));
+    const client = { fetch: () => Promise.reject() };
+    const site = new Bridge(client, { root: "/www" }, () => Promise.resolve({ find: fail, open: fail }));
+    const lines = await errorLines(async () => {
+      assertEquals((await site.answer(new Request("http://localhost/a.txt"), {})).status, status);
+    });
+    assertEquals([lines.length, lines[0]!.endsWith(`: ${text}`), lines[0]!.split("denied").length], [1, true, 2]);
+  });
+}
+
+Deno.test("bridge looks at few paths when every segment is called like a script", async () => {
+  let looks = 0;
+  const folders = new Set(["/www", "/www/a.php", "/www/a.php/a.php"]);
   const files: Files = {
-    find: (path) => Promise.resolve({ path: String(path), kind: path === "/www" ? "folder" : "file" }),
-    open: () => Promise.reject(Object.assign(new Error("denied"), { code: "EACCES" })),
+    find: (path) => {
+      looks++;
+      return Promise.resolve(folders.has(String(path)) ? { path: String(path), kind: "folder" } : undefined);
+    },
+    open: () => Promise.resolve(undefined),
   };
-  const onError = (error: unknown): void => {
-    throw error;
-  };
-  const client = { fetch: () => Promise.reject() };
-  const site = new Bridge(client, { root: "/www", onError }, () => Promise.resolve(files));
-  assertEquals((await site.answer(new Request("http://localhost/a.txt"), {})).status, 403);
+  const client = { fetch: () => Promise.resolve(new Response("APP")) };
+  const site = new Bridge(client, { root: "/www" }, () => Promise.resolve(files));
+  const response = await site.answer(new Request(`http://localhost${"/a.php".repeat(11_000)}`), {});
+  assertEquals([await response.text(), looks], ["APP", 4]);
 });
 
-Deno.test("bridge refuses a front controller that is no path", () => {
+Deno.test("bridge looks at no path that is longer than paths can be", async () => {
+  const looked: string[] = [];
+  const files: Files = {
+    find: (path) => {
+      looked.push(String(path));
+      return Promise.resolve({ path: String(path), kind: "folder" });
+    },
+    open: () => Promise.resolve(undefined),
+  };
+  const client = { fetch: () => Promise.resolve(new Response("APP")) };
+  const site = new Bridge(client, { root: "/www" }, () => Promise.resolve(files));
+  for (const path of ["/a.php".repeat(11_000), `/${"a".repeat(65_000)}`, "/a".repeat(30_000), "/a/".repeat(9_000)]) {
+    await site.answer(new Request(`http://localhost${path}`), {});
+  }
+  assert(looked.length < 1000 && looked.every((path) => path.length <= 4096 + "/www".length), String(looked.length));
+});
+
+for (
+  const [options, text] of [
+    [{ frontController: "index.php" }, 'frontController is "index.php"; write "/index.php", "" or null'],
+    [{ frontController: "/a/../b.php" }, "frontController is"],
+    [{ frontController: "/" }, "frontController is"],
+    [{ frontController: 1 }, "frontController is 1"],
+    [{ root: 1 }, 'root is 1; write "/srv/www" or a file URL'],
+    [{ root: "" }, 'root is ""'],
+    [{ root: "/srv\0" }, "root is"],
+    [{ root: new URL("https://localhost/") }, "root is"],
+    [{ documentRoot: 1 }, "documentRoot is 1"],
+    [{ index: "a/b.php" }, 'index is "a/b.php"'],
+    [{ index: ".php" }, 'index is ".php"'],
+    [{ scriptExtensions: "php" }, 'scriptExtensions is "php"; write [".php"]'],
+    // Each would have uploads executed.
+    [{ scriptExtensions: ["php"] }, "scriptExtensions is an array"],
+    [{ scriptExtensions: [""] }, "scriptExtensions is"],
+    [{ scriptExtensions: ["."] }, "scriptExtensions is"],
+    [{ followLinks: "yes" }, 'followLinks is "yes"; write true or false'],
+    [{ https: 1 }, "https is 1; write true or false"],
+    [{ onError: 1 }, "onError is 1; write a function"],
+    [{ docroot: "/srv" }, 'there is no option "docroot"; did you mean documentRoot?'],
+    [{ Root: "/srv" }, 'there is no option "Root"; did you mean root?'],
+    [{ frontcontroler: "/a" }, 'there is no option "frontcontroler"; did you mean frontController?'],
+  ] as [object, string][]
+) {
+  Deno.test(`bridge refuses ${JSON.stringify(options)}`, () => {
+    const client = { fetch: () => Promise.reject() };
+    assertThrows(() => bridge(client, options), TypeError, `Cannot make bridge: ${text}`);
+  });
+}
+
+Deno.test("bridge takes options that are undefined as not given", () => {
   const client = { fetch: () => Promise.reject() };
-  assertThrows(() => bridge(client, { frontController: "index.php" }), TypeError, '"index.php"');
+  const options = { root: undefined, index: undefined, frontController: undefined, https: undefined };
+  assert(bridge(client, options as unknown as BridgeOptions));
   assert(bridge(client, { frontController: null }));
 });

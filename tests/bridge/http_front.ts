@@ -69,7 +69,11 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   }
   const body = method === "GET" || method === "HEAD" ? null : Readable.toWeb(incoming) as ReadableStream<Uint8Array>;
   const init: RequestInit & { duplex: "half" } = { method, headers, body, signal: leaving.signal, duplex: "half" };
-  const response = await handler(new Request(`http://${headers.get("host")}${url}`, init), { incoming });
+  // The absolute form goes through as it is, as in @hono/node-server.
+  const target = /^https?:/i.test(url) ? url : `http://${headers.get("host") ?? "localhost"}${url}`;
+  // Node's Request has no user in its URL.
+  if (!URL.canParse(target) || new URL(target).username !== "") return void outgoing.writeHead(400).end();
+  const response = await handler(new Request(target, init), { incoming });
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
   outgoing.setHeader("set-cookie", response.headers.getSetCookie());
@@ -87,17 +91,22 @@ export interface RawResponse {
   readonly broken: boolean;
 }
 
-/** Sends a request line and header lines as they are, with Host and `Connection: close`, and reads to the end. */
+/**
+ * Sends a request line and header lines as they are, with `Connection: close`, and with Host if it is HTTP/1.1 and the
+ * lines have none, and reads to the end.
+ */
 export async function rawRequest(port: number, ...lines: string[]): Promise<RawResponse> {
   const parts: Uint8Array[] = [];
+  const hasHost = lines[0]!.endsWith("/1.0") || lines.some((line) => line.startsWith("Host:"));
+  const all = [...lines, ...(hasHost ? [] : [`Host: localhost:${port}`]), "Connection: close", "", ""];
   await new Promise<void>((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
-    socket.setTimeout(10_000, () => socket.destroy(new Error(`No answer to ${lines[0]}`)));
+    socket.setTimeout(20_000, () => socket.destroy(new Error(`No answer to ${lines[0]}`)));
     socket.on("data", (part: Uint8Array) => void parts.push(new Uint8Array(part)));
     // A reset after the head is a transfer that broke.
     socket.once("error", (error) => parts.length === 0 ? reject(error) : resolve());
     socket.once("close", () => resolve());
-    socket.write([...lines, `Host: localhost:${port}`, "Connection: close", "", ""].join("\r\n"), "latin1");
+    socket.write(all.join("\r\n"), "latin1");
   });
   const decoder = new TextDecoder("latin1");
   const text = parts.map((part) => decoder.decode(part)).join("");

@@ -33,6 +33,9 @@ const scripts = {
   "public/style.css": "body { color: teal }\n",
   "public/avatar.jpg": `<?php echo "EXECUTED";`,
   "public/old.php.bak": `<?php $password = "SECRET";`,
+  "public/old.php74": `<?php $password = "SECRET";`,
+  "public/db.inc": `<?php $password = "SECRET";`,
+  "public/extensionless": `<?php echo "EXECUTED";`,
   "public/.env": "SECRET",
   "config.php": `<?php $password = "SECRET";`,
 };
@@ -119,7 +122,7 @@ siteTest("bridge serves a PHP site's files and scripts, and nothing else", async
   ]);
   const etag = style.headers.get("etag")!;
   assertEquals((await rawRequest(front.port, "GET /style.css HTTP/1.1", `If-None-Match: ${etag}`)).status, 304);
-  const part = await fetch("/style.css", { headers: { range: "bytes=0-3", "if-range": etag } });
+  const part = await fetch("/style.css", { headers: { range: "bytes=0-3" } });
   assertEquals([part.status, await part.text()], [206, "body"]);
 
   assertEquals(await text("/page.php"), "page /page.php  -");
@@ -138,6 +141,11 @@ siteTest("bridge serves a PHP site's files and scripts, and nothing else", async
       "/avatar.jpg/%0Ax.php",
       "/none.php",
       "/old.php.bak",
+      "/old.php74",
+      "/db.inc",
+      "/extensionless/x.php",
+      "/docs//../page.php",
+      "/page.php%2fx",
       "/page.php%20",
       "/page.php%00.css",
       "/.env",
@@ -154,4 +162,5 @@ siteTest("bridge serves a PHP site's files and scripts, and nothing else", async
     assert(status === 404 && body.startsWith("no route ") || status === 400, `${target}: ${status} ${body}`);
   }
   assertStringIncludes(await text("/PAGE.php"), "no route /PAGE.php");
+  assertEquals(await text("/extensionless"), `<?php echo "EXECUTED";`);
 });

@@ -1,6 +1,16 @@
 /** A site's folder for one test, and an application that tells what it was asked. */
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bridge, type BridgeInfo, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
@@ -17,6 +27,8 @@ export interface BridgeScene {
   readonly root: string;
   /** What the application was asked with, in order. */
   readonly asked: FastCgiRequestInit[];
+  /** The bridge itself. */
+  readonly handler: ReturnType<typeof bridge>;
   /** Answers a request for a path; the URL is made as the runtime makes it. */
   ask(path: string, init?: RequestInit, info?: BridgeInfo): Promise<Response>;
 }
@@ -65,6 +77,25 @@ export function bridgeTest(
       const handler = bridge(client, { root, ...options });
       const ask = (path: string, init?: RequestInit, info?: BridgeInfo): Promise<Response> =>
         handler(new Request("http://localhost" + path, init), info);
-      await body({ root, asked, ask });
+      await body({ root, asked, handler, ask });
     }));
+}
+
+/** The files below a folder that this process has open; none where the system does not say. */
+export function openBelow(folder: string): string[] {
+  const links = (path: string): string[] => {
+    try {
+      return readdirSync(path).map((fd) => `${path}/${fd}`);
+    } catch {
+      return [];
+    }
+  };
+  return links("/proc/self/fd").flatMap((link) => {
+    try {
+      const path = readlinkSync(link);
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -2,10 +2,10 @@ import { assertEquals, assertThrows } from "../std/assert.ts";
 import { findMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
 import { requestHeaders } from "../../src/cgi/request_headers.ts";
-import { requestParams, type Site } from "../../src/cgi/request_params.ts";
+import { type CgiVariables, requestParams } from "../../src/cgi/request_params.ts";
 import { requestUrl } from "../../src/cgi/request_url.ts";
 
-function made(url: string, headers: [string, string][] = [], site?: Site, method = "GET"): Params {
+function made(url: string, headers: [string, string][] = [], site?: CgiVariables, method = "GET"): Params {
   return new Params(requestParams({ method, url, headers }, site));
 }
 
@@ -34,7 +34,7 @@ Deno.test("requestParams sends what nginx sends when nothing is known of the sit
 });
 
 Deno.test("requestParams sends what the site says", () => {
-  const site: Site = {
+  const site: CgiVariables = {
     scriptName: "/f\u00e9",
     pathInfo: "/\u20ac",
     documentRoot: "/srv/\u00e9",
@@ -61,6 +61,7 @@ Deno.test("requestParams sends what the site says", () => {
     SCRIPT_FILENAME: "/srv/index.php",
     SCRIPT_NAME: "/f\xc3\xa9",
     PATH_INFO: "/\xe2\x82\xac",
+    PATH_TRANSLATED: "/srv/\xc3\xa9/\xe2\x82\xac",
     REQUEST_URI: "/",
     DOCUMENT_URI: "/f\xc3\xa9/\xe2\x82\xac",
     DOCUMENT_ROOT: "/srv/\xc3\xa9",
@@ -137,6 +138,28 @@ Deno.test("requestParams splits the path after the script's name", () => {
   assertEquals(pathInfo("/fcgix", "/fcgi"), "");
   assertEquals(pathInfo("/other", "/index.php"), "");
   assertEquals(pathInfo("/%ff", ""), "/\xff", "bytes that are not UTF-8 stay");
+});
+
+Deno.test("requestParams derives SCRIPT_NAME from the script's file when none is given", () => {
+  const split = (path: string, site: CgiVariables) => {
+    const params = made("http://h" + path, [], site);
+    return ["SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "DOCUMENT_URI"].map((name) => params.get(name));
+  };
+  const root = { documentRoot: "/srv/\u00e9/" };
+  const shop = { scriptFilename: "/srv/\u00e9/shop.php" };
+  assertEquals(split("/shop.php", shop), ["/shop.php", "", undefined, "/shop.php"]);
+  assertEquals(split("/shop.php/cart", shop), ["/shop.php", "/cart", undefined, "/shop.php/cart"]);
+  assertEquals(split("/shop.php/cart", { ...root, ...shop }), [
+    "/shop.php",
+    "/cart",
+    "/srv/\xc3\xa9/cart",
+    "/shop.php/cart",
+  ]);
+  assertEquals(split("/a/b", { ...root, ...shop }), ["/shop.php", "", undefined, "/shop.php"], "a front controller");
+  assertEquals(split("/a/b", shop), ["", "", undefined, ""]);
+  assertEquals(split("/p.php", shop), ["", "", undefined, ""], "no part of a segment");
+  assertEquals(split("/a/b", { ...shop, scriptName: "/a" }), ["/a", "/b", undefined, "/a/b"]);
+  assertEquals(split("/x.jpg", root), ["", "/x.jpg", undefined, "/x.jpg"], "nothing that PHP would run");
 });
 
 Deno.test("requestParams takes a URL that has been parsed", () => {

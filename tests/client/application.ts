@@ -1,7 +1,11 @@
 /** An application whose every byte a test decides; over a real socket, on every runtime. */
 
 import { decodePairs, type RecordParser } from "@webfcgi/webfcgi/codec";
-import { type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
+import type { Client, ClientOptions } from "@webfcgi/webfcgi/client";
+import { resolveClient } from "../../src/client/client_options.ts";
+import { FastCgiClient } from "../../src/client/fast_cgi_client.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { detectRuntime } from "../../src/runtime/detect.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import type { Listener, NetAddr, Transport } from "../../src/runtime/transport.ts";
 import { latin1Text } from "../helpers/bytes.ts";
@@ -99,6 +103,11 @@ export class AppConnection {
     return until(() => isSo() || this.over, what);
   }
 
+  /** The ids of the requests that have begun, in order. */
+  get begun(): number[] {
+    return this.records.filter(({ type }) => type === 1).map(({ requestId }) => requestId);
+  }
+
   /** Waits for the end of a request's STDIN, or of the connection. */
   untilSent(requestId = 1): Promise<void> {
     return this.until(() => this.has(5, "", requestId), `the end of request ${requestId}`);
@@ -125,9 +134,20 @@ export interface ClientScene {
   connection(index?: number): Promise<AppConnection>;
 }
 
+/** Options of a test's client, and its clock. */
+export type ClientSceneOptions = ClientOptions & { readonly clock?: Clock };
+
+/** A client whose time is `clock`. */
+export function clientBy(clock: Clock, options: ClientOptions): Client {
+  const settings = resolveClient(options);
+  const connect = async (...[open, signal]: Parameters<ConstructorParameters<typeof FastCgiClient>[1]>) =>
+    (await detectRuntime()).connect(settings.addr, open, signal);
+  return new FastCgiClient(settings, connect, clock);
+}
+
 /** Runs `body` with a client, and with an application that answers each connection by `serve`. */
 export async function inClientScene(
-  options: ClientOptions,
+  { clock = systemClock, ...options }: ClientSceneOptions,
   serve: (connection: AppConnection, index: number) => unknown,
   body: (scene: ClientScene) => Promise<void>,
 ): Promise<void> {
@@ -148,7 +168,7 @@ export async function inClientScene(
     };
   });
   const { port } = listener.addr as NetAddr;
-  const client = createClient({ port, onStderr: () => {}, ...options });
+  const client = clientBy(clock, { port, onStderr: () => {}, ...options });
   try {
     await body({
       client,
@@ -171,7 +191,7 @@ export async function inClientScene(
 /** Defines a test that has a client and an application. */
 export function clientTest(
   name: string,
-  options: ClientOptions,
+  options: ClientSceneOptions,
   serve: (connection: AppConnection, index: number) => unknown,
   body: (scene: ClientScene) => Promise<void>,
 ): void {
@@ -189,6 +209,18 @@ export function always(...records: WireRecord[]): (connection: AppConnection) =>
     await connection.untilSent();
     connection.send(...records);
   };
+}
+
+/** Answers every request of a connection with its URI, as soon as its STDIN has ended, until the connection ends. */
+export async function serveAll(connection: AppConnection): Promise<void> {
+  const sent = (): SeenRecord[] => connection.records.filter(({ type, content }) => type === 5 && content === "");
+  for (let answered = 0; !connection.over; answered++) {
+    await connection.until(() => sent().length > answered, "a request");
+    const requestId = sent()[answered]?.requestId;
+    if (requestId !== undefined) {
+      connection.send(...answer("X: y", connection.params(requestId).REQUEST_URI, requestId));
+    }
+  }
 }
 
 /** Reads a body and gives back its text, or the error that reading fails with. */

@@ -5,7 +5,7 @@ import { FastCgiClient } from "../../src/client/fast_cgi_client.ts";
 import type { Accept, Transport, TransportSink } from "../../src/runtime/transport.ts";
 import { assertEquals } from "../std/assert.ts";
 import { Random } from "../protocol/random.ts";
-import { bounded } from "../server/scene.ts";
+import { bounded } from "../helpers/waiting.ts";
 import { bytesOf, end, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
 import { textOrError } from "./application.ts";
 
@@ -101,7 +101,7 @@ for (const spoils of [false, true]) {
       const random = new Random(seed);
       const { records, body } = rightAnswer(random);
       const sent = !spoils ? bytesOf(records) : random.once(2) ? spoil(records, random) : disorder(records, random);
-      const settings = resolveClient({ keepConn: random.once(2), maxHeadBytes: 1000, onStderr: () => {} });
+      const settings = resolveClient({ keepAlive: random.once(2), maxHeadBytes: 1000, onStderr: () => {} });
       const client = new FastCgiClient(settings, answering(sent, random));
       const response = await bounded(client.fetch("/").catch((error) => error as Error), `a response, seed ${seed}`);
       const result = response instanceof Error ? response : await textOrError(response);

@@ -1,110 +1,13 @@
-/** The client against a real PHP-FPM. */
+/** The client against a real PHP-FPM: what scripts get and what they give. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Client, type ClientOptions, createClient, FastCgiError, ProtocolError } from "@webfcgi/webfcgi/client";
-import {
-  assert,
-  assertEquals,
-  assertInstanceOf,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-} from "../std/assert.ts";
-import { bounded, sleep, until } from "../server/scene.ts";
-import { textOrError } from "./application.ts";
-import { isPhpMissing, type PhpFpm, type PhpFpmOptions, startPhpFpm } from "./php_fpm.ts";
+import { ProtocolError } from "@webfcgi/webfcgi/client";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "../std/assert.ts";
+import { until } from "../helpers/waiting.ts";
+import { phpTest } from "./php_scene.ts";
 
-const ignore = isPhpMissing();
-
-const scripts = {
-  "index.php": `<?php
-    header("Content-Type: application/json");
-    echo json_encode(["server" => $_SERVER, "get" => $_GET, "post" => $_POST, "cookie" => $_COOKIE,
-      "input" => md5(file_get_contents("php://input"))], JSON_INVALID_UTF8_SUBSTITUTE);`,
-  "hello.php": `<?php echo "Hello, World!";`,
-  "head.php": `<?php http_response_code(418); header("X-A: 1"); header("X-A: 2", false);
-    setcookie("a", "1"); setcookie("b", "2"); echo "short and stout";`,
-  "redirect.php": `<?php header("Location: /elsewhere");`,
-  "session.php": `<?php session_start(); $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1; echo $_SESSION["n"];`,
-  "upload.php": `<?php $f = $_FILES["file"];
-    echo json_encode([$_POST["name"] ?? null, $f["name"], $f["size"], $f["error"], md5_file($f["tmp_name"])]);`,
-  "long.php": `<?php for ($i = 0; $i < 512; $i++) echo str_repeat(chr(65 + $i % 26), 65536);`,
-  "finish.php": `<?php echo "done"; fastcgi_finish_request(); usleep(300000);
-    file_put_contents(__DIR__ . "/finished", "yes");`,
-  "warn.php": `<?php trigger_error("be careful", E_USER_WARNING); echo "fine";`,
-  "fatal.php": `<?php no_such_function();`,
-  "kill.php": `<?php file_put_contents(__DIR__ . "/killed", "x", FILE_APPEND); posix_kill(getmypid(), 9); sleep(5);`,
-  "kill_late.php": `<?php echo str_repeat("x", 10000); flush(); usleep(100000); posix_kill(getmypid(), 9); sleep(5);`,
-  "slow.php": `<?php $until = microtime(true) + 0.3; while (microtime(true) < $until) usleep(10000); echo getmypid();`,
-  "endless.php": `<?php file_put_contents(__DIR__ . "/endless", "started");
-    register_shutdown_function(fn() => file_put_contents(__DIR__ . "/endless", connection_aborted() ? "aborted" : "ended"));
-    while (true) { echo str_repeat("x", 8192); flush(); usleep(5000); }`,
-  "sub/page.php": `<?php echo $_SERVER["SCRIPT_NAME"], "|", $_SERVER["PATH_INFO"] ?? "", "|",
-    $_SERVER["PATH_TRANSLATED"] ?? "", "|", $_SERVER["SCRIPT_FILENAME"];`,
-  "upload.jpg": `<?php echo "EXECUTED";`,
-  "app/index.php": `<?php // an application with a front controller: routing, a session and SQLite
-    session_start();
-    $db = new PDO("sqlite:" . sys_get_temp_dir() . "/app.sqlite");
-    $db->exec("PRAGMA busy_timeout = 5000");
-    $db->exec("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, author TEXT, text TEXT)");
-    $path = parse_url($_SERVER["REQUEST_URI"], PHP_URL_PATH);
-    $route = $_SERVER["REQUEST_METHOD"] . " " . $path;
-    header("Content-Type: application/json");
-    if ($route === "POST /login") { $_SESSION["user"] = $_POST["user"]; http_response_code(303); header("Location: /notes"); }
-    elseif (!isset($_SESSION["user"])) { http_response_code(401); echo json_encode(["error" => "who are you?"]); }
-    elseif ($route === "POST /notes") {
-      $note = json_decode(file_get_contents("php://input"), true);
-      $db->prepare("INSERT INTO notes (author, text) VALUES (?, ?)")->execute([$_SESSION["user"], $note["text"]]);
-      http_response_code(201); header("Location: /notes/" . $db->lastInsertId());
-    }
-    elseif ($route === "GET /notes") echo json_encode($db->query("SELECT author, text FROM notes")->fetchAll(PDO::FETCH_ASSOC));
-    elseif (preg_match("~^GET /notes/(\\d+)$~", $route, $m)) {
-      $q = $db->prepare("SELECT text FROM notes WHERE id = ?"); $q->execute([$m[1]]);
-      $text = $q->fetchColumn();
-      if ($text === false) { http_response_code(404); echo json_encode(["error" => "no such note"]); }
-      else echo json_encode(["text" => $text]);
-    }
-    elseif ($route === "DELETE /notes") { $db->exec("DELETE FROM notes"); http_response_code(204); }
-    else { http_response_code(404); echo json_encode(["error" => "no route " . $route]); }`,
-};
-
-/** What a test has. */
-interface PhpScene {
-  readonly php: PhpFpm;
-  readonly client: Client;
-  /** What came on FCGI_STDERR. */
-  readonly stderr: string[];
-  text(path: string, init?: Parameters<Client["fetch"]>[1]): Promise<string>;
-}
-
-function phpTest(
-  name: string,
-  options: ClientOptions & { readonly fpm?: PhpFpmOptions; readonly folder?: string },
-  body: (scene: PhpScene) => Promise<void>,
-): void {
-  Deno.test({
-    name,
-    ignore,
-    fn: async () => {
-      const { fpm = {}, folder = "", ...rest } = options;
-      const php = await startPhpFpm(scripts, fpm);
-      const stderr: string[] = [];
-      const onStderr = (text: string): void => void stderr.push(text);
-      const client = createClient({ path: php.path, documentRoot: join(php.root, folder), onStderr, ...rest });
-      const text = async (...[path, init]: Parameters<PhpScene["text"]>): Promise<string> =>
-        (await bounded(client.fetch(path, init), `an answer to ${path}`)).text();
-      try {
-        await body({ php, client, stderr, text });
-      } finally {
-        await bounded(client.close(), "the client to close");
-        await php[Symbol.asyncDispose]();
-      }
-    },
-  });
-}
-
-const modes = [["", {}], [" over kept connections", { keepConn: true, maxConnections: 4 }]] as const;
+const modes = [["", {}], [" over kept connections", { keepAlive: true, maxConnections: 4 }]] as const;
 
 for (const [how, options] of modes) {
   phpTest(`PHP-FPM sees a complete and right $_SERVER${how}`, options, async ({ client, php }) => {
@@ -240,117 +143,42 @@ phpTest("PHP-FPM's warnings and fatal errors come to onStderr", {}, async ({ cli
   assertMatch(stderr.join(""), /Primary script unknown/);
 });
 
-phpTest("PHP-FPM runs no script but the one that the path names", {}, async ({ php, text }) => {
+phpTest("PHP-FPM runs the script that it is given, whatever the path", {}, async ({ client, php, stderr, text }) => {
   const { root } = php;
   assertEquals(await text("/sub/page.php/a/b"), `/sub/page.php|/a/b|${root}/a/b|${root}/sub/page.php`);
-  for (
-    const path of ["/upload.jpg", "/upload.jpg/x.php", "/upload.jpg%00.php", "/upload.jpg%2Fx.php", "/index.php%0A/x"]
-  ) {
-    const { server } = JSON.parse(await text(path));
+  const health = await client.fetch("/health", { scriptFilename: `${root}/hello.php` });
+  assertEquals(await health.text(), "Hello, World!");
+  for (const path of ["/upload.jpg", "/upload.jpg/x.php", "/upload.jpg%00.php", "/upload.jpg%2Fx.php"]) {
+    const { server } = JSON.parse(await text(path, { scriptFilename: `${root}/index.php` }));
     assertEquals([server.SCRIPT_NAME, server.PATH_INFO, server.REQUEST_URI], ["/index.php", "", path]);
+    // A document root alone names no script.
+    const response = await client.fetch(path, { scriptFilename: undefined });
+    assertEquals([response.status, await response.text()], [404, "File not found.\n"]);
+    assertMatch(stderr.splice(0).join(" "), /Primary script unknown.*got no SCRIPT_FILENAME.*set scriptFilename/s);
   }
 });
 
-for (const [how, options] of modes) {
-  phpTest(
-    `fetch rejects when PHP-FPM's worker is killed${how}`,
-    { ...options, fpm: { workers: 1 } },
-    async ({ client, php, text }) => {
-      assertEquals(await text("/hello.php"), "Hello, World!");
-      const error = await assertRejects(
-        () => bounded(client.fetch("/kill.php", { method: "POST" }), "an error"),
-        ProtocolError,
-      );
-      assertEquals(error.code, "UNEXPECTED_END");
-      assertEquals(readFileSync(join(php.root, "killed"), "utf8"), "x", "a POST is sent once");
-      const late = await textOrError(await client.fetch("/kill_late.php"));
-      assertInstanceOf(late, FastCgiError);
-      assertEquals(await text("/hello.php"), "Hello, World!", "the next worker answers");
-    },
-  );
-}
-
-phpTest("fetch waits its turn when all of PHP-FPM's workers are taken", { fpm: { workers: 2 } }, async ({ client }) => {
-  const pids = await Promise.all(
-    Array.from({ length: 8 }, async () => (await bounded(client.fetch("/slow.php"), "a turn")).text()),
-  );
-  assertEquals(new Set(pids).size, 2);
-});
-
-phpTest("fetch rejects after headTimeoutMs when PHP-FPM's workers stay taken", {
-  headTimeoutMs: 150,
-  fpm: { workers: 1 },
-}, async ({ client, text }) => {
-  const results = await Promise.all(
-    Array.from({ length: 3 }, () => bounded(client.fetch("/slow.php"), "an end").catch((error) => error)),
-  );
-  assertEquals(results.map((error) => (error as { limit?: string }).limit), Array(3).fill("headTimeoutMs"));
-  await sleep(1000);
-  assertEquals(await text("/hello.php"), "Hello, World!");
-});
-
-phpTest("fetch rejects at once when PHP-FPM's queue of connections is full", {
-  fpm: { workers: 1, backlog: 1 },
-}, async ({ text }) => {
-  const all = Array.from({ length: 8 }, () => text("/slow.php").catch((error) => (error as { code?: string }).code));
-  const refused = (await Promise.all(all)).filter((result) => !/^\d+$/.test(String(result)));
-  // Bun knows no EAGAIN.
-  assert(refused.length > 0 && refused.every((code) => code === "EAGAIN" || code === "ECONNREFUSED"), String(refused));
-  assertEquals(await text("/hello.php"), "Hello, World!");
-});
-
-for (const way of ["signal", "cancel"] as const) {
-  phpTest(
-    `PHP-FPM's script ends when its response is given up by ${way}`,
-    { fpm: { workers: 1 } },
-    async ({ client, php, text }) => {
-      const controller = new AbortController();
-      const response = await client.fetch("/endless.php", { signal: controller.signal });
-      const reader = response.body!.getReader();
-      assertEquals((await reader.read()).value?.[0], 120);
-      if (way === "signal") controller.abort();
-      else await reader.cancel();
-      if (way === "signal") await assertRejects(() => reader.read(), DOMException);
-      await until(() => readFileSync(join(php.root, "endless"), "utf8") === "aborted", "the script to be aborted");
-      assertEquals(await text("/hello.php"), "Hello, World!");
-    },
-  );
-}
-
-phpTest("fetch goes on over kept connections when PHP-FPM replaces its workers", {
-  keepConn: true,
-  maxConnections: 2,
-  fpm: { workers: 2, maxRequests: 3 },
-}, async ({ client, text }) => {
-  for (let asked = 0; asked < 60; asked++) assertEquals(await text("/hello.php"), "Hello, World!");
-  assert(client.stats().connections <= 2);
-});
-
-phpTest("a kept connection gives PHP-FPM's worker back after idleTimeoutMs", {
-  keepConn: true,
-  idleTimeoutMs: 100,
-  fpm: { workers: 1 },
-}, async ({ client, php, text }) => {
-  assertEquals(await text("/hello.php"), "Hello, World!");
-  assertEquals(client.stats().idleConnections, 1);
-  const other = createClient({ path: php.path, documentRoot: php.root });
-  try {
-    const response = await bounded(other.fetch("/hello.php"), "the worker");
-    assertEquals(await response.text(), "Hello, World!");
-  } finally {
-    await other.close();
+phpTest("PHP-FPM's responses that are not quite right are delivered", {}, async ({ client, stderr }) => {
+  const newline = await client.fetch("/newline.php");
+  assertEquals([await newline.text(), newline.headers.get("content-length")], ["hello", "5"]);
+  assertMatch(stderr.splice(0).join(" "), /dropped what follows the 5 bytes/);
+  for (
+    const [field, status, length] of [
+      ["Content-Length:", 200, null],
+      ["Content-Length: 4, 4", 200, "4"],
+      ["Content-Length: +4", 200, null],
+      ["Status: 404: Not Found", 404, null],
+      ["X: a\x01b", 200, null],
+    ] as const
+  ) {
+    const response = await client.fetch(`/field.php?${new URLSearchParams({ field })}`);
+    assertEquals([response.status, response.headers.get("content-length")], [status, length], field);
+    assertEquals([await response.text(), response.headers.has("x")], ["body", false], field);
   }
-});
-
-phpTest("PHP-FPM's few workers take turns between all kept connections", {
-  keepConn: true,
-  fpm: { workers: 2 },
-}, async ({ text }) => {
-  const answered = new Set<number>();
-  const busy = Array.from({ length: 6 }, async (_, at) => {
-    for (; answered.size < 6; answered.add(at)) assertEquals(await text("/hello.php"), "Hello, World!");
-  });
-  await bounded(Promise.all(busy), "every one to be answered");
+  for (const status of [204, 205]) {
+    const response = await client.fetch(`/field.php?status=${status}&field=Content-Length:4`);
+    assertEquals([response.status, response.body, response.headers.has("content-length")], [status, null, false]);
+  }
 });
 
 phpTest("Client.capabilities tells that PHP-FPM does not share connections", {}, async ({ client }) => {

@@ -22,7 +22,7 @@ function nearResponse(random: Random): Uint8Array {
 
 /** What comes of the chunks: the head and what follows it, that more is wanted, or why not. */
 function read(chunks: readonly Uint8Array[]): string {
-  const reader = new ResponseHeadReader("GET", MAX_HEAD_BYTES);
+  const reader = new ResponseHeadReader(MAX_HEAD_BYTES);
   try {
     for (const [at, chunk] of chunks.entries()) {
       const whole = reader.push(chunk);

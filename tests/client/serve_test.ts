@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { allow, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { authorizerVariables, type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertLess } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 import { textOrError } from "./application.ts";
 
 /** What the process holds on to in the heap. */
@@ -64,7 +64,7 @@ const echo: Handlers = {
 
 const modes: readonly [string, ClientOptions][] = [
   ["each on a connection of its own", {}],
-  ["on kept connections", { keepConn: true }],
+  ["on kept connections", { keepAlive: true }],
   ["on shared connections", { multiplex: true, maxConnections: 2 }],
 ];
 
@@ -202,7 +202,7 @@ Deno.test("fetch asks an Authorizer", () =>
 
 for (const size of [3, 200_000]) {
   Deno.test(`fetch gives a Filter its body and a file of ${size} bytes`, () =>
-    between({ keepConn: true }, {
+    between({ keepAlive: true }, {
       ...echo,
       filter: async (request, info) => {
         const data = new Uint8Array(await new Response(info.data).arrayBuffer());

@@ -1,4 +1,4 @@
-import { type BridgeInfo, clientAddress } from "../../src/bridge/client_address.ts";
+import { type BridgeInfo, clientAddress } from "../../src/bridge/bridge_info.ts";
 import { assertEquals } from "../std/assert.ts";
 
 const request = new Request("http://localhost/", { headers: { "x-forwarded-for": "203.0.113.9" } });

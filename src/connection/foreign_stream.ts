@@ -1,0 +1,52 @@
+/**
+ * A stream that someone else has made: the body of a request that is to be sent on.
+ *
+ * Owns its reader. Whatever the stream does when it is read or cancelled stays a rejected promise, or nothing at all.
+ */
+
+/** The type that Node gives to a body made of FormData. */
+const NODE_FORM_DATA = /boundary=-{4}formdata-undici-/;
+
+type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
+/** A stream that is read by one reader until its end. */
+export class ForeignStream {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #fillsItself: boolean;
+  #cancelled = false;
+
+  /**
+   * Locks a stream; `contentType` is that of its content.
+   *
+   * @throws {TypeError} If it is locked already.
+   */
+  constructor(stream: ReadableStream<Uint8Array>, contentType: string | null) {
+    this.#reader = stream.getReader();
+    this.#fillsItself = NODE_FORM_DATA.test(contentType ?? "");
+  }
+
+  /** What comes next. */
+  read(): Promise<ReadResult> {
+    return this.#reader.read();
+  }
+
+  /** Lets its source know that nothing more is wanted. A read that is under way ends. */
+  cancel(reason: unknown): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    try {
+      // Node 24 fills the stream of FormData whether or not it is read. If it is cancelled meanwhile, Node throws where
+      // nothing can catch it, and the process ends. Such a stream has no source that needs to know.
+      if (this.#fillsItself) this.#reader.releaseLock();
+      else this.#reader.cancel(reason).catch(() => {});
+    } catch {
+      // The source was called, and threw.
+    }
+  }
+}
+
+/** @throws {TypeError} If a stream gave anything but bytes; `what` begins the message. */
+export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
+  if (chunk instanceof Uint8Array) return;
+  throw new TypeError(`${what}: its body's stream gave ${typeof chunk}, not a Uint8Array; encode text first`);
+}
