@@ -70,7 +70,9 @@ function ours(column: string, runtime: RuntimePrograms, program: string, of: "Fa
 }
 
 /** Measures without sockets, each program in turn; of each figure the best counts. */
-async function measureCodec(programs: readonly (readonly [column: string, command: readonly string[]])[]): Promise<void> {
+async function measureCodec(
+  programs: readonly (readonly [column: string, command: readonly string[]])[],
+): Promise<void> {
   for (let round = 0; round < (against === undefined ? 1 : 3); round++) {
     for (const [column, command] of programs.filter(([column]) => isWanted("codec, hello without a socket", column))) {
       const printed: Record<string, number> = JSON.parse(await output(command));
@@ -81,10 +83,16 @@ async function measureCodec(programs: readonly (readonly [column: string, comman
       figures.codec.set(column, printed);
     }
   }
-  for (const [column] of programs) console.log(`codec, hello without a socket: ${column}: ${JSON.stringify(figures.codec.get(column))}`);
+  for (const [column] of programs) {
+    if (figures.codec.has(column)) console.log(`codec: ${column}: ${JSON.stringify(figures.codec.get(column))}`);
+  }
 }
 
-async function measureAll(plan: Plan, groups: readonly (readonly Load[])[], contenders: readonly Contender[]): Promise<void> {
+async function measureAll(
+  plan: Plan,
+  groups: readonly (readonly Load[])[],
+  contenders: readonly Contender[],
+): Promise<void> {
   for (const loads of groups) {
     for (const cell of await measure(plan, loads, contenders, isWanted, failed)) {
       figures.put(cell);
@@ -97,8 +105,14 @@ try {
   const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[026]/.test(name));
   await bundlePrograms(folder);
   const generator = await buildGenerator(folder);
-  const plan = { generator, folder, script: `${peersFolder}/index.php`, rounds, seconds: seconds / rounds };
-  if (against !== undefined) {
+  const plan = {
+    generator: generator ?? "",
+    folder,
+    script: `${peersFolder}/index.php`,
+    rounds,
+    seconds: seconds / rounds,
+  };
+  if (against !== undefined && generator !== undefined) {
     await bundleOther(folder, against);
     for (const runtime of runtimes) {
       await measureCodec(

@@ -270,7 +270,7 @@ static void end_turn(struct connection *connection) {
 }
 
 static void receive(struct connection *connection) {
-  static char buffer[1 << 18];
+  static char buffer[1 << 16];
   for (ssize_t length = sizeof buffer; length == sizeof buffer;) {
     length = read(connection->fd, buffer, sizeof buffer - 1);
     if (length < 0 && errno == EAGAIN) return;

@@ -189,13 +189,15 @@ class Entry implements Cell {
     if (load.once && round > 0) return;
     const [{ pid } = { pid: 0 }] = this.#processes;
     const memory = load.once ? resetPeak(pid) : NaN;
-    this.runs.push(await this.#generate({
-      connections: load.connections,
-      rate: load.rate,
-      turns: load.once ? 1 : 0,
-      seconds: load.once ? 30 : this.#plan.seconds,
-      idle: Number(round === 0 && load.connections > load.busy),
-    }));
+    this.runs.push(
+      await this.#generate({
+        connections: load.connections,
+        rate: load.rate,
+        turns: load.once ? 1 : 0,
+        seconds: load.once ? 30 : this.#plan.seconds,
+        idle: Number(round === 0 && load.connections > load.busy),
+      }),
+    );
     this.peakBytes = memoryOf(pid, "VmHWM") - memory;
   }
 

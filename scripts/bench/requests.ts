@@ -59,10 +59,10 @@ export function browserParams(exchange: Exchange, script = "/srv/www/index.php")
   const { path, contentType = "application/octet-stream" } = exchange;
   const length = lengthOf(exchange);
   const query = `page=2&id=${NUMBER}`;
-  const fields = Object.entries(headers).map(([name, value]) => {
+  const fields = Object.entries(headers).flatMap(([name, value]) => {
     return [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value];
   });
-  return Object.entries({
+  const variables = Object.entries({
     QUERY_STRING: query,
     REQUEST_METHOD: length === "" ? "GET" : "POST",
     CONTENT_TYPE: length === "" ? "" : contentType,
@@ -84,8 +84,8 @@ export function browserParams(exchange: Exchange, script = "/srv/www/index.php")
     REDIRECT_STATUS: "200",
     SCRIPT_FILENAME: script,
     PATH_INFO: "",
-    ...Object.fromEntries(fields),
-  }).flat();
+  });
+  return [...variables.flat(), ...fields];
 }
 
 /** Writes a request in records; `batch` of them without a body, with the ids from 1. */
@@ -106,7 +106,9 @@ export function encodeFastCgi(exchange: Exchange, keep: boolean, batch = 1, scri
   const head = gather(webServer.writer.take());
   if (body === undefined) return { head, body: none, tail: none };
   const writer = new RecordWriter();
-  for (let at = 0; at < body.length; at += STDIN_BYTES) writer.stream(FCGI_STDIN, 1, body.subarray(at, at + STDIN_BYTES));
+  for (let at = 0; at < body.length; at += STDIN_BYTES) {
+    writer.stream(FCGI_STDIN, 1, body.subarray(at, at + STDIN_BYTES));
+  }
   const records = gather(writer.take());
   writer.streamEnd(FCGI_STDIN, 1);
   return { head, body: records, tail: gather(writer.take()) };

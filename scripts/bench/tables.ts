@@ -62,8 +62,13 @@ export function describe(cell: Cell): string {
 /** The two versions of a runtime's columns, `old Node 24` and `Node 24`, beside each other. */
 export function comparison(figures: Figures, runtimes: readonly Column[]): string {
   const names = runtimes.map(({ name }) => name);
-  const line = (row: string, name: string, before: number, after: number, typical: number): string[] =>
-    [row, name, digits(before), digits(after), (after / before).toFixed(2), typical.toFixed(2)];
+  const line = (
+    row: string,
+    name: string,
+    before: number,
+    after: number,
+    typical: number,
+  ): string[] => [row, name, digits(before), digits(after), (after / before).toFixed(2), typical.toFixed(2)];
   const lines = figures.rows.flatMap((row) =>
     names.flatMap((name) => {
       const [before, after] = [figures.of(row, `old ${name}`), figures.of(row, name)];
@@ -72,7 +77,9 @@ export function comparison(figures: Figures, runtimes: readonly Column[]): strin
       return [line(row, name, least(before), least(after), typical)];
     })
   );
-  const codec = [...new Set([...figures.codec.values()].flatMap((figures) => Object.keys(figures)))].flatMap((row) =>
+  const codec = [...new Set([...figures.codec.values()].flatMap((figures) => Object.keys(figures)))].filter((row) =>
+    row.endsWith("µs")
+  ).flatMap((row) =>
     names.flatMap((name) => {
       const [before, after] = [figures.codec.get(`old ${name}`)?.[row], figures.codec.get(name)?.[row]];
       return before === undefined || after === undefined ? [] : [line(row, name, before, after, after / before)];

@@ -1,6 +1,6 @@
 /** The web servers that applications are loaded through. */
 
-import type { Address } from "./server_process.ts";
+import type { Address } from "./measure.ts";
 import { root } from "../list_files.ts";
 
 /** Writes a configuration that passes all to an application, over connections that are kept; gives back the command. */
