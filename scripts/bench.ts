@@ -2,7 +2,7 @@
  * Measures the codec, and our server and client beside others, on every runtime that is installed.
  *
  * ```sh
- * deno task bench [--quick] [--seconds=2] [--only="part of a name, as a regular expression"]
+ * deno task bench [--quick] [--seconds=1.5] [--only="part of a name, as a regular expression"]
  * deno task bench --against=/path/to/another/checkout   # its library and this one's, in turn
  * ```
  *
@@ -12,19 +12,33 @@
  * the codec is measured. A wrong response, or a server that fails, fails the benchmark.
  */
 
-import { freePort } from "../tests/interop/web_server.ts";
-import { comparedLoads, type Load } from "./bench/loads.ts";
-import { type Contender, measure, type Plan, startServer } from "./bench/measure.ts";
+import { missingOf } from "../tests/helpers/programs.ts";
+import { Contenders, inRow } from "./bench/contenders.ts";
+import {
+  comparedLoads,
+  directLoads,
+  freshLoads,
+  type Load,
+  nginxLoads,
+  phpLoads,
+  suffixes,
+  workersLoads,
+} from "./bench/loads.ts";
+import { type Contender, measure, startServer } from "./bench/measure.ts";
 import {
   buildGenerator,
+  bundleCommand,
   bundleOther,
   bundlePrograms,
+  findPeers,
   findRuntimePrograms,
   output,
+  type Peer,
   peersFolder,
   type RuntimePrograms,
 } from "./bench/servers.ts";
-import { comparison, describe, Figures } from "./bench/tables.ts";
+import { comparison, describe, Figures, tables } from "./bench/tables.ts";
+import { caddyCommand } from "./bench/web_servers.ts";
 import { option } from "./option.ts";
 
 const unknown = Deno.args.find((arg) => !/^--(quick$|only=|seconds=|against=)/.test(arg));
@@ -34,12 +48,13 @@ if (unknown !== undefined) {
 
 const isQuick = Deno.args.includes("--quick");
 const against = option("against");
-const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 2));
-const rounds = against !== undefined ? 6 : isQuick ? 3 : 4;
+const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 1.5));
+const rounds = isQuick ? 3 : 5;
 const only = new RegExp(option("only") ?? "", "i");
 const folder = await Deno.makeTempDir({ prefix: "webfcgi-bench-" });
 const figures = new Figures();
-let sockets = 0;
+const generator = await buildGenerator(folder);
+const contenders = new Contenders(folder);
 let failures = 0;
 
 function failed(name: string, error: unknown): void {
@@ -54,20 +69,6 @@ function messages(error: unknown): string {
 }
 
 const isWanted = (row: string, column: string): boolean => only.test(`${row}: ${column.replace(/^old /, "")}`);
-
-/** Our server on a runtime, as the bundled `program` has it. */
-function ours(column: string, runtime: RuntimePrograms, program: string, of: "FastResponse" | "Response"): Contender {
-  return {
-    column,
-    protocol: "fastcgi",
-    keeps: true,
-    start: async (stack, socket) => {
-      const addr = socket === "unix" ? `${folder}/${sockets++}.sock` : freePort();
-      const server = stack.use(await startServer(runtime.command(program, "fastcgi", of, addr), addr));
-      return { addr, processes: [server] };
-    },
-  };
-}
 
 /** Measures without sockets, each program in turn; of each figure the best counts. */
 async function measureCodec(
@@ -88,11 +89,10 @@ async function measureCodec(
   }
 }
 
-async function measureAll(
-  plan: Plan,
-  groups: readonly (readonly Load[])[],
-  contenders: readonly Contender[],
-): Promise<void> {
+/** Measures groups of loads over sockets, if there is a generator to do it with. */
+async function measureLoads(groups: readonly (readonly Load[])[], contenders: readonly Contender[]): Promise<void> {
+  if (generator === undefined) return;
+  const plan = { generator, folder, script: `${peersFolder}/index.php`, rounds, seconds: seconds / rounds };
   for (const loads of groups) {
     for (const cell of await measure(plan, loads, contenders, isWanted, failed)) {
       figures.put(cell);
@@ -101,30 +101,101 @@ async function measureAll(
   }
 }
 
+/** Measures the library of another checkout and this one's. */
+async function compare(checkout: string, runtimes: readonly RuntimePrograms[]): Promise<void> {
+  await bundleOther(folder, checkout);
+  const sides = runtimes.flatMap((runtime) => [
+    { ...runtime, name: `old ${runtime.name}`, app: "oldapp", codec: "oldcodec" },
+    { ...runtime, app: "app", codec: "codec" },
+  ]);
+  await measureCodec(sides.map(({ name, command, codec }) => [name, command(codec, Math.min(0.3, seconds))]));
+  await measureLoads(comparedLoads, sides.map((side) => contenders.ours(side, "FastResponse", side.app)));
+  console.log(`\n${comparison(figures, runtimes)}`);
+}
+
+/** Measures our servers by themselves, beside others. */
+function directContenders(runtimes: readonly RuntimePrograms[], peers: readonly Peer[]): Contender[] {
+  return [
+    ...runtimes.map((runtime) => contenders.ours(runtime, "FastResponse")),
+    ...peers.map((peer) => inRow(contenders.direct(peer), "", (load) => load.peers.includes(peer.name))),
+    ...runtimes.map((runtime) => {
+      return inRow(contenders.ours(runtime, "Response"), suffixes.response, (load) => load.withResponse);
+    }),
+  ];
+}
+
+/** Measures our servers behind nginx, beside the runtimes' own. */
+async function measureBehindNginx(runtimes: readonly RuntimePrograms[], peers: readonly Peer[]): Promise<void> {
+  const ours = (runtime: RuntimePrograms, of: "FastResponse" | "Response"): Contender =>
+    contenders.behindNginx(runtime, "fastcgi", (addr) => runtime.command("app", "fastcgi", of, addr));
+  const http = (runtime: RuntimePrograms, mode: "http" | "bare"): Contender =>
+    contenders.behindNginx(runtime, "http", (port) => runtime.command("app", mode, port));
+  await measureLoads(nginxLoads, [
+    ...runtimes.map((runtime) => ours(runtime, "FastResponse")),
+    ...runtimes.map((runtime) => inRow(ours(runtime, "Response"), suffixes.response, (load) => load.withResponse)),
+    ...runtimes.map((runtime) => inRow(http(runtime, "http"), suffixes.http)),
+    ...runtimes.filter(({ name }) => name.startsWith("Node"))
+      .map((runtime) => inRow(http(runtime, "bare"), suffixes.bare, (load) => load.path === "/hello")),
+    ...peers.map((peer) => {
+      const contender = contenders.behindNginx(peer, "fastcgi", peer.command);
+      return inRow(contender, "", (load) => load.peers.includes(peer.name));
+    }),
+  ]);
+}
+
+/** Measures our client before PHP, beside Caddy. */
+async function measureBeforePhp(runtimes: readonly RuntimePrograms[], php: Peer): Promise<void> {
+  const addr = `${folder}/php.sock`;
+  await using _fpm = await startServer(php.command(addr), addr);
+  const front = ({ name, command }: RuntimePrograms, keep: "keep" | "close"): Contender =>
+    contenders.front(name, (port) => command("app", "front", port, addr, keep, peersFolder));
+  await measureLoads(phpLoads, [
+    ...runtimes.map((runtime) => front(runtime, "close")),
+    ...isMissing("caddy") ? [] : [contenders.front("Caddy", (port) => caddyCommand(folder, port, addr, peersFolder))],
+    ...runtimes.map((runtime) => inRow(front(runtime, "keep"), suffixes.keep)),
+  ]);
+}
+
+function isMissing(program: string): boolean {
+  const missing = missingOf(program);
+  if (missing !== undefined) console.log(`skipped: ${program} (not installed)`);
+  return missing !== undefined;
+}
+
+/** Measures everything that is wanted. */
+async function measureAll(runtimes: readonly RuntimePrograms[]): Promise<void> {
+  const isPeerWanted = (name: string): boolean => {
+    const loads = [...directLoads, ...nginxLoads, ...freshLoads].flat().filter(({ peers }) => peers.includes(name));
+    return loads.some(({ row }) => isWanted(row, name)) || name === "PHP-FPM" && isPhpWanted(runtimes);
+  };
+  const node = runtimes.find(({ name }) => name.startsWith("Node"));
+  const peers = generator === undefined ? [] : await findPeers(folder, node, isPeerWanted);
+  await measureCodec(runtimes.map(({ name, command }) => [name, command("codec", Math.min(0.5, seconds))]));
+  const direct = directContenders(runtimes, peers);
+  await measureLoads(directLoads, direct);
+  if (await bundleCommand(folder)) {
+    await measureLoads(workersLoads, [
+      ...runtimes.map((runtime) => inRow(contenders.workers(runtime, 1), suffixes.one)),
+      ...runtimes.map((runtime) => inRow(contenders.workers(runtime, 2), suffixes.two)),
+    ]);
+  }
+  if (!isMissing("nginx")) await measureBehindNginx(runtimes, peers);
+  const php = peers.find(({ name }) => name === "PHP-FPM");
+  if (php !== undefined && isPhpWanted(runtimes)) await measureBeforePhp(runtimes, php);
+  await measureLoads(freshLoads, direct);
+  console.log(`\n${tables(figures, runtimes, peers)}`);
+}
+
+function isPhpWanted(runtimes: readonly RuntimePrograms[]): boolean {
+  const rows = phpLoads.flat().flatMap(({ row }) => [row, row + suffixes.keep]);
+  return rows.some((row) => [...runtimes.map(({ name }) => name), "Caddy"].some((name) => isWanted(row, name)));
+}
+
 try {
   const runtimes = (await findRuntimePrograms(folder)).filter(({ name }) => !isQuick || !/Node 2[026]/.test(name));
   await bundlePrograms(folder);
-  const generator = await buildGenerator(folder);
-  const plan = {
-    generator: generator ?? "",
-    folder,
-    script: `${peersFolder}/index.php`,
-    rounds,
-    seconds: seconds / rounds,
-  };
-  if (against !== undefined && generator !== undefined) {
-    await bundleOther(folder, against);
-    for (const runtime of runtimes) {
-      await measureCodec(
-        ["old ", ""].map((of) => [of + runtime.name, runtime.command(`${of.trim()}codec`, Math.min(0.3, seconds))]),
-      );
-    }
-    const contenders = runtimes.flatMap((runtime) =>
-      ["old ", ""].map((of) => ours(of + runtime.name, runtime, `${of.trim()}app`, "FastResponse"))
-    );
-    await measureAll(plan, comparedLoads, contenders);
-    console.log(`\n${comparison(figures, runtimes)}`);
-  }
+  if (against !== undefined) await compare(against, runtimes);
+  else await measureAll(runtimes);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

@@ -2,6 +2,21 @@
 
 import { type Exchange, sessionAnswer } from "./requests.ts";
 
+/** What the rows of some contenders end with. */
+export const suffixes = {
+  response: ", runtime's own Response",
+  http: ", runtime's own HTTP server",
+  bare: ", `node:http` without Request and Response",
+  keep: ", `keepAlive`",
+  one: ", 1 worker",
+  two: ", 2 workers",
+} as const;
+
+/** The row of the same load through nginx. */
+export function behindNginx(row: string): string {
+  return `${row.replace(", 16 kept connections", "")}, behind nginx`;
+}
+
 /** How a server is loaded: a row. */
 export interface Load extends Exchange {
   readonly row: string;
@@ -88,7 +103,6 @@ const many: Load = { ...hello, ...others, row: "hello, 2,000 kept connections", 
 export const directLoads: readonly (readonly Load[])[] = [
   [
     hello,
-    { ...hello, row: "hello, one kept connection", connections: 1, busy: 1, withResponse: false },
     { ...hello, row: "hello, 5,000 a second, idle waits", rate: 5000, withResponse: false },
     { ...hello, ...others, row: "hello, 16 at a time on each of 4 connections", connections: 4, busy: 4, batch: 16 },
     many,
@@ -132,10 +146,14 @@ export const comparedLoads: readonly (readonly Load[])[] = [
   [down],
 ];
 
-/** What is asked of a web server before the handler. */
-export const webServerLoads: readonly (readonly Load[])[] = [hello, headers, session, json, text, bytes, body].map(
-  (load) => [{ ...load, row: `${load.row.replace(", 16 kept connections", "")}, behind nginx` }],
+/** What is asked of nginx before the handler. */
+export const nginxLoads: readonly (readonly Load[])[] = [hello, headers, session, json, text, bytes, body].map(
+  (load) => [{ ...load, row: behindNginx(load.row), peers: load === hello ? ["Go"] : [] }],
 );
+/** What is asked of workers. */
+export const workersLoads: readonly (readonly Load[])[] = [[{ ...hello, ...others, row: "hello, `webfcgi serve`" }]];
 
 /** What is asked of an HTTP server before PHP. */
-export const phpLoad: Load = { ...hello, row: "PHP behind our client", path: "/index.php" };
+export const phpLoads: readonly (readonly Load[])[] = [[
+  { ...hello, ...others, row: "PHP behind our client", path: "/index.php" },
+]];

@@ -23,6 +23,8 @@ export interface Contender {
   readonly keeps: boolean;
   /** The row of its figures. @default the load's own */
   row?(load: Load): string;
+  /** Whether it takes part in a load. @default it does */
+  takes?(load: Load): boolean;
   /** Starts its processes, which `stack` ends; the CPU time of each is counted by itself. */
   start(stack: AsyncDisposableStack, socket: "unix" | "tcp"): Promise<{ addr: Address; processes: ServerProcess[] }>;
 }
@@ -109,7 +111,9 @@ export async function measure(
   await using stack = new AsyncDisposableStack();
   const entries: Entry[] = [];
   for (const contender of contenders) {
-    const wanted = loads.filter((load) => isWanted(rowOf(contender, load), contender.column));
+    const wanted = loads.filter((load) =>
+      contender.takes?.(load) !== false && isWanted(rowOf(contender, load), contender.column)
+    );
     if (wanted.length === 0) continue;
     try {
       const { addr, processes } = await contender.start(stack, wanted[0]!.socket);

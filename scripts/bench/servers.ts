@@ -4,7 +4,7 @@ import { phpFpmCommand } from "../../tests/client/php_fpm.ts";
 import { bundle } from "../../tests/helpers/bundle.ts";
 import { outputOf } from "../../tests/helpers/output_of.ts";
 import { findPhpFpm, findProgram } from "../../tests/helpers/programs.ts";
-import { findRuntimes } from "../../tests/runtimes.ts";
+import { findRuntimes, runningDeno } from "../../tests/runtimes.ts";
 import { root } from "../list_files.ts";
 import type { Address } from "./measure.ts";
 
@@ -48,6 +48,22 @@ export async function bundlePrograms(folder: string): Promise<void> {
   for (const module of ["app", "codec"]) {
     await bundle(folderOf(`scripts/bench/${module}.ts`), `${folder}/${module}.mjs`);
   }
+}
+
+/** Makes `cli`, the command, and `served`, an application for it; false after a printed skip. */
+export async function bundleCommand(folder: string): Promise<boolean> {
+  try {
+    await bundle(folderOf("src/cli/main.ts"), `${folder}/cli.mjs`);
+    await bundle(folderOf("scripts/bench/handler.ts"), `${folder}/handler.mjs`);
+    const app = `import { makeHandler } from "./handler.mjs";\nexport default { fetch: makeHandler(Response) };\n`;
+    await Deno.writeTextFile(`${folder}/served.mjs`, app);
+    const help = await output([...runningDeno().command, `${folder}/cli.mjs`, "serve", "--help"]);
+    if (help.includes("--workers")) return true;
+  } catch {
+    // As good as one that knows no workers.
+  }
+  console.log("skipped: workers (webfcgi serve has no --workers)");
+  return false;
 }
 
 /** Makes `oldapp`, this checkout's `app` with another checkout's library, and `oldcodec`, the other's own. */

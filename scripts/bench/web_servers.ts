@@ -15,7 +15,7 @@ export function nginxCommand(folder: string, port: number, protocol: "fastcgi" |
     `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log crit;
     events { worker_connections 1024; }
     http {
-      access_log off; keepalive_requests 100000000;
+      access_log off; keepalive_requests 100000000; client_body_buffer_size 2m;
       ${["client_body", "fastcgi", "proxy", "uwsgi", "scgi"].map((of) => `${of}_temp_path ${folder}/nginx;`).join(" ")}
       upstream app { server 127.0.0.1:${app}; keepalive 16; keepalive_requests 100000000; }
       server { listen 127.0.0.1:${port}; location / { ${pass} } }
