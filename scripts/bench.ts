@@ -164,16 +164,18 @@ function isMissing(program: string): boolean {
 
 /** Measures everything that is wanted. */
 async function measureAll(runtimes: readonly RuntimePrograms[]): Promise<void> {
+  const names = runtimes.map(({ name }) => name);
+  const isPhpWanted = isAnyWanted(phpLoads, ["", suffixes.keep], [...names, "Caddy"]);
   const isPeerWanted = (name: string): boolean => {
     const loads = [...directLoads, ...nginxLoads, ...freshLoads].flat().filter(({ peers }) => peers.includes(name));
-    return loads.some(({ row }) => isWanted(row, name)) || name === "PHP-FPM" && isPhpWanted(runtimes);
+    return isAnyWanted([loads], [""], [name]) || name === "PHP-FPM" && isPhpWanted;
   };
   const node = runtimes.find(({ name }) => name.startsWith("Node"));
   const peers = generator === undefined ? [] : await findPeers(folder, node, isPeerWanted);
   await measureCodec(runtimes.map(({ name, command }) => [name, command("codec", Math.min(0.5, seconds))]));
   const direct = directContenders(runtimes, peers);
   await measureLoads(directLoads, direct);
-  if (await bundleCommand(folder)) {
+  if (isAnyWanted(workersLoads, [suffixes.one, suffixes.two], names) && await bundleCommand(folder)) {
     await measureLoads(workersLoads, [
       ...runtimes.map((runtime) => inRow(contenders.workers(runtime, 1), suffixes.one)),
       ...runtimes.map((runtime) => inRow(contenders.workers(runtime, 2), suffixes.two)),
@@ -181,14 +183,15 @@ async function measureAll(runtimes: readonly RuntimePrograms[]): Promise<void> {
   }
   if (!isMissing("nginx")) await measureBehindNginx(runtimes, peers);
   const php = peers.find(({ name }) => name === "PHP-FPM");
-  if (php !== undefined && isPhpWanted(runtimes)) await measureBeforePhp(runtimes, php);
+  if (php !== undefined && isPhpWanted) await measureBeforePhp(runtimes, php);
   await measureLoads(freshLoads, direct);
   console.log(`\n${tables(figures, runtimes, peers)}`);
 }
 
-function isPhpWanted(runtimes: readonly RuntimePrograms[]): boolean {
-  const rows = phpLoads.flat().flatMap(({ row }) => [row, row + suffixes.keep]);
-  return rows.some((row) => [...runtimes.map(({ name }) => name), "Caddy"].some((name) => isWanted(row, name)));
+/** Whether any row that `ends` make of the loads' is wanted. */
+function isAnyWanted(groups: typeof phpLoads, ends: readonly string[], columns: readonly string[]): boolean {
+  const rows = groups.flat().flatMap(({ row }) => ends.map((end) => row + end));
+  return rows.some((row) => columns.some((column) => isWanted(row, column)));
 }
 
 try {
