@@ -7,8 +7,8 @@
  * ```
  *
  * A name is what a line of progress begins with: `hello, 16 kept connections: Node 24`. What counts is the CPU time of a
- * server's processes for a request, at its least in several short runs; all servers of a row are up at the same time
- * and are loaded in turn. The load generator is C, which gcc builds: without it, or on another system than Linux, only
+ * server's processes for a request, at its least in several short runs of several processes; all servers of a row
+ * are up at the same time and are loaded in turn. The load generator is C, which gcc builds: without it, or on another system than Linux, only
  * the codec is measured. A wrong response, or a server that fails, fails the benchmark.
  */
 
@@ -24,7 +24,7 @@ import {
   suffixes,
   workersLoads,
 } from "./bench/loads.ts";
-import { type Contender, measure, startServer } from "./bench/measure.ts";
+import { type Cell, type Contender, measure, startServer } from "./bench/measure.ts";
 import {
   buildGenerator,
   bundleCommand,
@@ -49,7 +49,9 @@ if (unknown !== undefined) {
 const isQuick = Deno.args.includes("--quick");
 const against = option("against");
 const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 1.5));
-const rounds = isQuick ? 3 : 5;
+/** How often servers are started anew: two processes of one program may differ by half, for all of their lives. */
+const starts = isQuick ? 2 : 3;
+const RUNS = 2;
 const only = new RegExp(option("only") ?? "", "i");
 const folder = await Deno.makeTempDir({ prefix: "webfcgi-bench-" });
 const figures = new Figures();
@@ -92,12 +94,16 @@ async function measureCodec(
 /** Measures groups of loads over sockets, if there is a generator to do it with. */
 async function measureLoads(groups: readonly (readonly Load[])[], contenders: readonly Contender[]): Promise<void> {
   if (generator === undefined) return;
-  const plan = { generator, folder, script: `${peersFolder}/index.php`, rounds, seconds: seconds / rounds };
+  const plan = { generator, folder, script: `${peersFolder}/index.php`, runs: RUNS, seconds: seconds / starts / RUNS };
   for (const loads of groups) {
-    for (const cell of await measure(plan, loads, contenders, isWanted, failed)) {
-      figures.put(cell);
-      console.log(`${cell.row}: ${cell.column}: ${describe(cell)}`);
+    const measured = new Map<string, Cell>();
+    for (let start = 0; start < starts; start++) {
+      const some = loads.filter(({ once }) => start === 0 || !once);
+      for (const cell of await measure(plan, some, contenders, isWanted, failed)) {
+        measured.set(`${cell.row}: ${cell.column}`, figures.put(cell));
+      }
     }
+    for (const [name, cell] of measured) console.log(`${name}: ${describe(cell)}`);
   }
 }
 

@@ -55,7 +55,8 @@ export interface Plan {
   readonly generator: string;
   readonly folder: string;
   readonly script: string;
-  readonly rounds: number;
+  /** Runs of each cell. */
+  readonly runs: number;
   /** Of one run. */
   readonly seconds: number;
 }
@@ -123,7 +124,7 @@ export async function measure(
     }
   }
   const sound = new Set(entries);
-  for (let round = -1; round < plan.rounds; round++) {
+  for (let round = -1; round < plan.runs; round++) {
     for (const load of loads) {
       const turns = [...sound].filter((entry) => entry.load === load);
       // Forth and back: none has always the same one before it.

@@ -26,8 +26,11 @@ export class Figures {
     return [...new Set([...this.#cells.values()].map(({ row }) => row))];
   }
 
-  put(cell: Cell): void {
-    this.#cells.set(`${cell.row}: ${cell.column}`, cell);
+  /** Takes the runs of a cell, and gives it back with those that there were before. */
+  put({ row, column, runs, peakBytes }: Cell): Cell {
+    const cell = { row, column, runs: [...this.of(row, column)?.runs ?? [], ...runs], peakBytes };
+    this.#cells.set(`${row}: ${column}`, cell);
+    return cell;
   }
 
   of(row: string, column: string): Cell | undefined {

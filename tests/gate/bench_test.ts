@@ -69,7 +69,7 @@ for (const [what, [answer, message]] of Object.entries(wrong)) {
       start: () => Promise.resolve({ addr: server.addr.port, processes: [] }),
     };
     const generator = await buildGenerator(folder);
-    const plan = { generator: generator!, folder, script: "", rounds: 1, seconds: 0.1 };
+    const plan = { generator: generator!, folder, script: "", runs: 1, seconds: 0.1 };
     const errors: string[] = [];
     const cells = await measure(plan, [directLoads[0]![0]!], [contender], () => true, (_, error) => {
       errors.push(String(error));
