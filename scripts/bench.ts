@@ -2,7 +2,7 @@
  * Measures the codec, and our server and client beside others, on every runtime that is installed.
  *
  * ```sh
- * deno task bench [--quick] [--seconds=1.5] [--only="part of a name, as a regular expression"]
+ * deno task bench [--quick] [--seconds=1.2] [--only="part of a name, as a regular expression"]
  * deno task bench --against=/path/to/another/checkout   # its library and this one's, in turn
  * ```
  *
@@ -48,9 +48,9 @@ if (unknown !== undefined) {
 
 const isQuick = Deno.args.includes("--quick");
 const against = option("against");
-const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 1.5));
+const seconds = Number(option("seconds") ?? (isQuick ? 0.6 : 1.2));
 /** How often servers are started anew: two processes of one program may differ by half, for all of their lives. */
-const starts = isQuick ? 2 : 3;
+const starts = against === undefined ? 2 : 3;
 const RUNS = 2;
 const only = new RegExp(option("only") ?? "", "i");
 const folder = await Deno.makeTempDir({ prefix: "webfcgi-bench-" });
