@@ -3,10 +3,9 @@
 import { listen } from "./listen.ts";
 import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
-import { wantsNativeResponses } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
 import type { NetAddr, UnixAddr } from "./runtime/transport.ts";
-import { adoptFastResponse, adoptGlobals } from "./fetch/patch_globals.ts";
+import { patchGlobals, patchResponse } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
 import type { Handler } from "./server/handler.ts";
 import { resolvePlace } from "./server/listen_options.ts";
@@ -65,14 +64,16 @@ export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Ha
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
   const settings = resolveSettings(options);
   const place = resolvePlace(options);
-  if (settings.patchGlobals) adoptGlobals();
-  if (settings.fastResponse) adoptFastResponse(wantsNativeResponses());
+  const releases: (() => void)[] = [];
+  if (settings.patchGlobals) releases.push(patchGlobals());
+  if (settings.fastResponse) releases.push(patchResponse());
   return new FastCgiServer(
     settings,
     handlers,
     options.signal,
     (accept) => listen(place, settings, options.onListen, accept),
     clock,
+    () => releases.forEach((release) => release()),
   );
 }
 

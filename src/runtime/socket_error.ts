@@ -45,7 +45,7 @@ const CONNECT_HINTS: Hints = {
 export function addressText(addr: Addr | ListenOptions): string {
   if ("path" in addr && addr.path !== undefined) return formatAddress({ path: addr.path });
   if ("fd" in addr && addr.fd !== undefined) return `descriptor ${addr.fd}`;
-  const { hostname = "0.0.0.0", port = 0 } = addr as { hostname?: string; port?: number };
+  const { hostname = "127.0.0.1", port = 0 } = addr as { hostname?: string; port?: number };
   return formatAddress({ hostname, port });
 }
 

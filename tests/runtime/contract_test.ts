@@ -38,6 +38,7 @@ import {
   type Recorder,
   sleep,
   until,
+  UNTIL_MS,
 } from "./recorder.ts";
 
 const isDeno = typeof (globalThis as { Deno?: { version?: { deno?: string } } }).Deno?.version?.deno === "string";
@@ -50,7 +51,7 @@ const isNode = !isDeno && !isBun;
  */
 const shims: readonly (readonly [name: string, load: () => Promise<Runtime>])[] = [
   ["this runtime", detectRuntime],
-  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime())] as const]),
+  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime(isDeno ? "deno" : "other"))] as const]),
 ];
 
 type Kind = "tcp" | "unix";
@@ -436,7 +437,7 @@ if (isNode) {
       return emit.apply(this, event.map((it) => it instanceof Socket ? withoutHandle(it) : it));
     };
     try {
-      await inScene(nodeRuntime(true), "tcp", echo, async ({ connect }) => {
+      await inScene(nodeRuntime("node"), "tcp", echo, async ({ connect }) => {
         const { peer, recorder } = await connect();
         peer.socket.end("hello");
         await until(() => peer.ended && recorder.closes === 1, "both sides end");
@@ -504,6 +505,40 @@ testEach(
     await until(() => recorders.every(({ ends, closes }) => ends + closes > 0), "the reset");
   },
 );
+
+test("Runtime.listen accepts without a rest when 300 connections were reset before it accepted them", (runtime) =>
+  inScene(runtime, "tcp", {}, async ({ listener, recorders }) => {
+    const { port } = listener.addr as NetAddr;
+    const code = `const { connect } = await import("node:net");
+      const visit = (leave) => new Promise((gone) => {
+        const s = connect(${port}, "127.0.0.1", () => leave(s)).on("close", gone).on("error", () => {});
+      });
+      for (let i = 0; i < 300; i++) await visit((s) => s.resetAndDestroy());
+      await visit((s) => s.write("hello", () => s.destroy()));`;
+    const delays = await timersDuring(async () => {
+      // This process does nothing else until the other has ended.
+      execFileSync(process.execPath, isDeno ? ["eval", code] : ["--input-type=module", "-e", code]);
+      await until(() => recorders.some(({ ends, text }) => ends === 1 && text === "hello"), "the last connection");
+    });
+    assertEquals(delays.filter((ms) => ms > UNTIL_MS), []);
+    await until(() => recorders.every(({ ends, closes }) => ends + closes > 0), "the resets");
+  }));
+
+/** The delays of the timers that are set while `body` runs, in milliseconds. */
+async function timersDuring(body: () => Promise<void>): Promise<number[]> {
+  const delays: number[] = [];
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((callback: () => void, ms = 0) => {
+    delays.push(ms);
+    return setTimeout(callback, ms);
+  }) as typeof setTimeout;
+  try {
+    await body();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  return delays;
+}
 
 testEach(
   "Runtime.listen leaves nothing open when 200 connections come and go",

@@ -43,6 +43,7 @@ export class Recorder implements TransportSink {
     this.#note("received");
     if (chunk.constructor !== Uint8Array) this.faults.push(`received a ${chunk.constructor.name}`);
     if (chunk.length === 0) this.faults.push("received nothing");
+    if (!lent && chunk.length < chunk.buffer.byteLength) this.faults.push("received a part of a buffer");
     this.chunks.push(lent ? new Uint8Array(chunk) : chunk);
     this.lent.push(lent);
     this.bytes += chunk.length;

@@ -46,14 +46,21 @@ const works = [true, true, true, "http://x/y", true, "Request", "Response", "fet
 Deno.test("serve leaves the globals alone when patchGlobals is false", () =>
   onEach("unpatched", ({ stdout, stderr }, runtime) => {
     assertEquals(stderr, "", runtime);
-    assertEquals(JSON.parse(stdout), { text: "ok", isNative: true, changed: [], works }, runtime);
+    assertEquals(JSON.parse(stdout), { text: "ok", isNative: true, changed: [], works, changedAfter: [] }, runtime);
   }));
 
 Deno.test("serve leaves the globals working as they did", () =>
   onEach("ownRequest", ({ stdout, stderr }, runtime) => {
     assertEquals(stderr, "", runtime);
-    const { text, isNative, works: seen } = JSON.parse(stdout);
-    assertEquals([text, isNative, seen], ["ok", false, works], runtime);
+    const { text, isNative, works: seen, changedAfter } = JSON.parse(stdout);
+    assertEquals([text, isNative, seen, changedAfter], ["ok", false, works, []], runtime);
+  }));
+
+Deno.test("serve changes the globals once for all copies of the package", () =>
+  onEach("copies", ({ stdout, stderr }, runtime) => {
+    assertEquals(stderr, "", runtime);
+    const texts = ["false", "true", "false", "true"];
+    assertEquals(JSON.parse(stdout), { isCopy: true, texts, changedStill: true, left: [] }, runtime);
   }));
 
 for (const role of ["unref", "shutdown"]) {
