@@ -1,4 +1,4 @@
-/** What is loaded: servers by themselves, behind nginx, and before PHP. */
+/** Servers by themselves, behind nginx, and in front of PHP. */
 
 import { freePort } from "../../tests/interop/web_server.ts";
 import type { Load } from "./loads.ts";

@@ -10,7 +10,7 @@
  *   batch     requests in a turn, with the ids from 1; the turn is over when all are answered
  *   connections, busy   connections that are open, and how many of them have a turn under way: they take turns
  *   keep      0: a new connection for each turn
- *   rate      turns that begin in a second; 0: as many as the server can answer
+ *   rate      turns that begin in a second; 0: each as soon as the one before it is over
  *   turns, seconds      the load ends with the first of the two; turns=0: no such bound
  *   pids      processes whose CPU time counts: groups, divided by slashes, of ids, divided by commas
  *   idle      1: also measures the memory that an open connection takes in the first process

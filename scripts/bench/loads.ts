@@ -2,7 +2,7 @@
 
 import { type Exchange, sessionAnswer } from "./requests.ts";
 
-/** What the rows of some contenders end with. */
+/** How the rows of some contenders end. */
 export const suffixes = {
   response: ", runtime's own Response",
   http: ", runtime's own HTTP server",
@@ -36,7 +36,7 @@ export interface Load extends Exchange {
   readonly warmUp: number;
   /** Whether one request is all of the load. */
   readonly once: boolean;
-  /** The servers of others that take part. */
+  /** The peers that take part. */
   readonly peers: readonly string[];
   /** Whether it is measured with the runtime's own Response, too. */
   readonly withResponse: boolean;
@@ -125,7 +125,7 @@ export const directLoads: readonly (readonly Load[])[] = [
   }],
 ];
 
-/** Last: for a minute after, the system has thousands of closed connections to see off, in whatever process is running. */
+/** These come last: for a minute after them, the system still has thousands of closed connections to clean up. */
 export const freshLoads: readonly (readonly Load[])[] = [[{
   ...hello,
   row: "hello, a new TCP connection each",
@@ -134,7 +134,7 @@ export const freshLoads: readonly (readonly Load[])[] = [[{
   peers: ["libfcgi", "Go", "PHP-FPM", "node-fastcgi"],
 }]];
 
-/** What two versions of the library are compared by. */
+/** The loads that two versions of the library are compared with. */
 export const comparedLoads: readonly (readonly Load[])[] = [
   [hello, many],
   [headers],
@@ -146,14 +146,14 @@ export const comparedLoads: readonly (readonly Load[])[] = [
   [down],
 ];
 
-/** What is asked of nginx before the handler. */
+/** The loads on nginx in front of a handler. */
 export const nginxLoads: readonly (readonly Load[])[] = [hello, headers, session, json, text, bytes, body].map(
   (load) => [{ ...load, row: behindNginx(load.row), peers: load === hello ? ["Go"] : [] }],
 );
-/** What is asked of workers. */
+/** The load on workers. */
 export const workersLoads: readonly (readonly Load[])[] = [[{ ...hello, ...others, row: "hello, `webfcgi serve`" }]];
 
-/** What is asked of an HTTP server before PHP. */
+/** The load on an HTTP server in front of PHP. */
 export const phpLoads: readonly (readonly Load[])[] = [[
   { ...hello, ...others, row: "PHP behind our client", path: "/index.php" },
 ]];

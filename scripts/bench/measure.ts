@@ -1,4 +1,4 @@
-/** Loads servers in turn, round after round, so that what disturbs the machine disturbs all of them. */
+/** Loads servers in turn, so that whatever disturbs the machine disturbs all of them. */
 
 import { answers, findProgram } from "../../tests/helpers/programs.ts";
 import { sleep } from "../../tests/helpers/waiting.ts";
@@ -10,12 +10,12 @@ import { encodeFastCgi, encodeHttp, gather } from "./requests.ts";
 /** Where a server listens: the path of a unix socket, or a port of 127.0.0.1. */
 export type Address = string | number;
 
-/** A process that listens, or has ended. */
+/** A server under load. */
 export interface ServerProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** What is loaded: a server, with what stands before or behind it. */
+/** A server, alone or with another in front of it. */
 export interface Contender {
   /** The column of its figures. */
   readonly column: string;
@@ -25,7 +25,7 @@ export interface Contender {
   row?(load: Load): string;
   /** Whether it takes part in a load. @default it does */
   takes?(load: Load): boolean;
-  /** Starts its processes, which `stack` ends; the CPU time of each is counted by itself. */
+  /** Starts its processes, which `stack` ends. CPU time is counted for each of them. */
   start(stack: AsyncDisposableStack, socket: "unix" | "tcp"): Promise<{ addr: Address; processes: ServerProcess[] }>;
 }
 
@@ -50,7 +50,7 @@ export interface Cell {
   readonly peakBytes: number;
 }
 
-/** How long, and with what. */
+/** What all runs share. */
 export interface Plan {
   readonly generator: string;
   readonly folder: string;
@@ -101,7 +101,7 @@ export async function startServer([program = "", ...args]: readonly string[], ad
   return { pid: process.pid, [Symbol.asyncDispose]: stop };
 }
 
-/** Measures every wanted cell of some loads and contenders, and gives back what fails in `failed`. */
+/** Starts the contenders, and measures every cell that is wanted. A cell that fails is reported and left out. */
 export async function measure(
   plan: Plan,
   loads: readonly Load[],
@@ -127,7 +127,7 @@ export async function measure(
   for (let round = -1; round < plan.runs; round++) {
     for (const load of loads) {
       const turns = [...sound].filter((entry) => entry.load === load);
-      // Forth and back: none has always the same one before it.
+      // Forth and back, so that none always follows the same one.
       for (const entry of round % 2 === 0 ? turns : turns.reverse()) {
         try {
           await entry.run(round);

@@ -8,13 +8,13 @@ import { findRuntimes, runningDeno } from "../../tests/runtimes.ts";
 import { root } from "../list_files.ts";
 import type { Address } from "./measure.ts";
 
-/** A FastCGI server of others. */
+/** Someone else's FastCGI server. */
 export interface Peer {
   readonly name: string;
   readonly version: string;
   /** Whether it keeps connections when it is asked to. */
   readonly keeps: boolean;
-  /** The command that has it listen. */
+  /** The command that starts it. */
   command(addr: Address): readonly string[];
 }
 
@@ -29,10 +29,10 @@ export interface RuntimePrograms {
 const PHP_WORKERS = 16;
 const NODE_FASTCGI = "node-fastcgi@2.0.0";
 const folderOf = (path: string): string => decodeURI(new URL(path, root).pathname);
-/** Where the sources of the others are; a document root for PHP, too. */
+/** The sources of the peers; also a document root for PHP. */
 export const peersFolder: string = folderOf("scripts/bench/peers");
 
-/** Finds the runtimes; what runs on them is JavaScript in `folder`, for Node 20 cannot run TypeScript. */
+/** Finds the runtimes. They run JavaScript from `folder`, because Node 20 cannot run TypeScript. */
 export async function findRuntimePrograms(folder: string): Promise<RuntimePrograms[]> {
   const found = (await findRuntimes()).map(({ name, version, command }): RuntimePrograms => ({
     name: name.replace(/^node/, "Node ").replace("deno", "Deno").replace("bun", "Bun"),
@@ -43,14 +43,14 @@ export async function findRuntimePrograms(folder: string): Promise<RuntimeProgra
   return found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
-/** Makes `app`, which uses the library of this checkout, and `codec`. */
+/** Bundles `app` and `codec`. */
 export async function bundlePrograms(folder: string): Promise<void> {
   for (const module of ["app", "codec"]) {
     await bundle(folderOf(`scripts/bench/${module}.ts`), `${folder}/${module}.mjs`);
   }
 }
 
-/** Makes `cli`, the command, and `served`, an application for it; false after a printed skip. */
+/** Bundles the command, and an application for it to serve; false after a printed skip. */
 export async function bundleCommand(folder: string): Promise<boolean> {
   try {
     await bundle(folderOf("src/cli/main.ts"), `${folder}/cli.mjs`);
@@ -60,13 +60,13 @@ export async function bundleCommand(folder: string): Promise<boolean> {
     const help = await output([...runningDeno().command, `${folder}/cli.mjs`, "serve", "--help"]);
     if (help.includes("--workers")) return true;
   } catch {
-    // As good as one that knows no workers.
+    // There is no such command.
   }
   console.log("skipped: workers (webfcgi serve has no --workers)");
   return false;
 }
 
-/** Makes `oldapp`, this checkout's `app` with another checkout's library, and `oldcodec`, the other's own. */
+/** Bundles `oldapp`, which is `app` with another checkout's library, and `oldcodec`, the other checkout's own. */
 export async function bundleOther(folder: string, checkout: string): Promise<void> {
   const library = `file://${await Deno.realPath(checkout)}`;
   const imports = {
@@ -93,7 +93,7 @@ export async function buildGenerator(folder: string): Promise<string | undefined
   }
 }
 
-/** Finds and builds in `folder` those of the others that are wanted; what is not installed is a printed skip. */
+/** Finds the peers that are wanted, and builds them in `folder`; one that is not installed is a printed skip. */
 export async function findPeers(
   folder: string,
   node: RuntimePrograms | undefined,

@@ -69,7 +69,7 @@ export function describe(cell: Cell): string {
   ].join(", ");
 }
 
-/** What is put beside what: a row, and a row of the same column, or a column of the same row. */
+/** The ratios: of a row to another of the same column, or to another column of the same row. */
 const ratios: readonly {
   readonly title: string;
   readonly row: string;
