@@ -21,7 +21,7 @@ import {
   type Settings,
   type UnixServeOptions,
 } from "./server/server_options.ts";
-import { serverValues } from "./server/server_values.ts";
+import { type ProcessFacts, serverValue } from "./server/server_values.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -63,10 +63,16 @@ export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler
   return serveBy(systemClock, first, handler);
 }
 
-/** As `serve`, by another clock. */
-export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
+/** As `serve`, by another clock; `extraValue` has the values of names of its own that FCGI_GET_VALUES may ask for. */
+export function serveBy(
+  clock: Clock,
+  first: Handler | ServeOptions & Partial<Handlers>,
+  second?: Handler,
+  extraValue?: Settings["extraValue"],
+): Server {
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
-  const settings: Settings = { ...resolveSettings(options), values: () => valuesOf(server, clock) };
+  const ownValue = (name: string): string | undefined => serverValue(name, server.stats(), clock.now(), facts);
+  const settings: Settings = { ...resolveSettings(options), extraValue: extraValue ?? ownValue };
   const place = resolvePlace(options);
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());
@@ -83,10 +89,7 @@ export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Ha
   return server;
 }
 
-function valuesOf(server: Server, clock: Clock): ReturnType<typeof serverValues> {
-  const facts = { version: VERSION, runtime: runtimeText(), memoryBytes: residentBytes() };
-  return serverValues(server.stats(), clock.now(), facts);
-}
+const facts: ProcessFacts = { version: VERSION, runtime: runtimeText, memoryBytes: residentBytes };
 
 /**
  * Serves one connection over any pair of Web Streams; resolves when it is closed. Errors go to `onError`.
