@@ -41,18 +41,16 @@ finishTest("onFinish is called once for a request that was sent", {
 });
 
 finishTest("onFinish counts the bytes of a stream, and none of a HEAD's", {
-  fetch: () =>
-    new Response(
-      new ReadableStream({
-        async start(controller) {
-          for (const length of [1000, 100_000]) {
-            controller.enqueue(new Uint8Array(length));
-            await new Promise((resolve) => setTimeout(resolve));
-          }
-          controller.close();
-        },
-      }),
-    ),
+  fetch: () => {
+    const lengths = [1000, 100_000];
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve));
+      const length = lengths.shift();
+      if (length === undefined) controller.close();
+      else controller.enqueue(new Uint8Array(length));
+    };
+    return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
+  },
 }, async (finished, { ask }) => {
   await ask();
   await ask({ method: "HEAD" });
