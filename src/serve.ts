@@ -5,11 +5,11 @@ import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { wantsNativeResponses } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
-import type { NetAddr, UnixAddr } from "./runtime/transport.ts";
+import type { ListenOptions, NetAddr, UnixAddr } from "./runtime/transport.ts";
 import { adoptFastResponse, adoptGlobals } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
 import type { Handler } from "./server/handler.ts";
-import { resolvePlace } from "./server/listen_options.ts";
+import { type Place, resolvePlace } from "./server/listen_options.ts";
 import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
 import {
@@ -68,8 +68,21 @@ export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler
 /** As `serve`, by another clock. */
 export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
+  return start(clock, options, handlers, resolvePlace(options));
+}
+
+/** As `serve`, on a socket that another process keeps and has handed over. */
+export function serveHanded(where: ListenOptions, options: ServeOptions, handlers: Partial<Handlers>): Server {
+  return start(systemClock, options, handlersByRole(handlers), { where, named: true, handed: true });
+}
+
+function start(
+  clock: Clock,
+  options: ServeOptions,
+  handlers: ReadonlyMap<number, Handler>,
+  place: Place,
+): FastCgiServer {
   const settings = resolveSettings(options);
-  const place = resolvePlace(options);
   if (settings.patchGlobals) adoptGlobals();
   if (settings.fastResponse) adoptFastResponse(wantsNativeResponses());
   return new FastCgiServer(

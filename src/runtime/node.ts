@@ -32,14 +32,14 @@ export function nodeRuntime(onNode = false): Runtime {
   const readBuffer = onNode ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { path } = options;
-    return path === undefined
+    const { path, fd, handle } = options;
+    return path === undefined || (fd ?? handle) !== undefined
       ? bind(options, accept)
       : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
   function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, backlog, reusePort } = options;
+    const { hostname = "0.0.0.0", port = 0, path, fd, handle, backlog, reusePort } = options;
     const { promise, resolve, reject } = settleLater<Listener>();
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
     // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
@@ -53,7 +53,8 @@ export function nodeRuntime(onNode = false): Runtime {
     const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
     try {
       if (fd !== undefined) requireListening(fd);
-      server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+      if (handle !== undefined) server.listen(handle, backlog);
+      else server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
     } catch (error) {
       reject(listenError(options, error));
     }
