@@ -11,7 +11,7 @@ import type { BRIDGE } from "./commands.ts";
 import { errorIsTerminal, errorLine, runtimeText, surviveClosedOutput } from "./console.ts";
 import { EXIT, failureOf, messageOf } from "./failure.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
-import { onSignals } from "./signals.ts";
+import { drained, makeStop, onSignals } from "./signals.ts";
 import { clientSettings, connector, usage } from "./upstream.ts";
 import { VERSION } from "./version.ts";
 
@@ -24,7 +24,9 @@ export async function bridgeCommand({ values, operands }: Arguments<typeof BRIDG
   const where = readPort(values.port ?? "8080");
   const client = new FastCgiClient(settings, connector(settings.addr));
   const handler = makeHandler(client, values);
+  const stop = makeStop(onSignals);
   surviveClosedOutput();
+  silenceLegacyAbort();
   let server: HttpServer;
   try {
     server = await listenHttp(where, observe<HttpInfo>(handler, requestLogger(logFormat(values))));
@@ -32,12 +34,9 @@ export async function bridgeCommand({ values, operands }: Arguments<typeof BRIDG
     throw failureOf(EXIT.listen, error);
   }
   if (!values.quiet) announce(server, address, values.root);
-  const exitCode = await new Promise<number>((resolve) => {
-    onSignals(() => void server.shutdown().then(() => resolve(EXIT.ok)), (code) => {
-      server.close();
-      resolve(code);
-    });
-  });
+  const finished = drained(stop).then(() => server.shutdown()).then(() => EXIT.ok);
+  const exitCode = await Promise.race([finished, stop.end]);
+  server.close();
   await client.close();
   return exitCode;
 }
@@ -83,4 +82,15 @@ function announce(server: HttpServer, address: string, root: string | undefined)
   if (!errorIsTerminal()) return errorLine(`webfcgi ${VERSION} (${runtimeText()}) bridges ${url} to ${address}${site}`);
   const rows = [["open", url], ["asks", address], ...(root === undefined ? [] : [["files", root]]), ["stop", "Ctrl+C"]];
   writeBanner(rows);
+}
+
+/**
+ * Deno warns, of any look at `request.signal`, that it is aborted after a whole response too. That does the client here no
+ * harm, and in this process, which runs no code of the user's, it can tell nobody anything.
+ */
+function silenceLegacyAbort(): void {
+  const { warn } = console;
+  console.warn = (...args) => {
+    if (!String(args[0]).startsWith("Deno.serve: request.signal aborts")) warn(...args);
+  };
 }

@@ -20,7 +20,7 @@ import { readVariable } from "../runtime/environment.ts";
 import { errorLine } from "./console.ts";
 import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, removeFiles } from "./left_behind.ts";
-import { exitCodeOf, onSignals } from "./signals.ts";
+import { exitCodeOf, makeStop, onSignals, type Stop } from "./signals.ts";
 
 /** In a child, the parent's number. */
 const PARENT = "WEBFCGI_PARENT";
@@ -64,8 +64,8 @@ export interface Parent {
   readonly pid: number;
   /** Says that this process listens, and which files are its own. */
   ready(files: readonly OwnFile[]): void;
-  /** Listens to what the parent says; the signals of others drain. */
-  onOrders(drain: () => void, end: (exitCode: number) => void): void;
+  /** What the parent says; the signals of others drain. */
+  readonly stop: Stop;
 }
 
 /** The parent of this process, if it is a child of one. */
@@ -76,7 +76,7 @@ export function findParent(): Parent | undefined {
   return {
     pid,
     ready: (files) => void process.send!({ files }),
-    onOrders(drain, end) {
+    stop: makeStop((drain, end) => {
       // The group of a terminal, or of a service, gets signals as the parent does; the parent counts them.
       onSignals(drain, () => {});
       process.on("message", (message) => {
@@ -85,7 +85,7 @@ export function findParent(): Parent | undefined {
         if (exitCode !== undefined) end(exitCode);
       });
       process.once("disconnect", drain);
-    },
+    }),
   };
 }
 

@@ -14,12 +14,12 @@ import { childCommand } from "./child_command.ts";
 import type { SERVE } from "./commands.ts";
 import { surviveClosedOutput } from "./console.ts";
 import { findEntry, loadApplication } from "./entry.ts";
-import { EXIT, Failure, failureOf, messageOf } from "./failure.ts";
+import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
 import { serveOptions, type ServeValues, usage } from "./serve_options.ts";
-import { onSignals } from "./signals.ts";
+import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { becomeUser, userToBecome } from "./user.ts";
 
 const ROLES = ["fetch", "authorizer", "filter"] as const;
@@ -48,14 +48,17 @@ async function serveHere(
   parent: Parent | undefined,
 ): Promise<number> {
   surviveClosedOutput();
+  const stop = parent?.stop ?? makeStop(onSignals);
   const files: OwnFile[] = [];
   // However the process ends, by an error or by the application's own doing.
   process.on("exit", () => removeFiles(files));
+  const load = (): Promise<Partial<Handlers>> => Promise.race([loadApplication(entry), drained(stop).then(() => ({}))]);
   // As root nothing of the application is run: requests that come meanwhile wait for it.
-  const application = user === undefined ? await loadApplication(entry) : undefined;
+  const application = user === undefined ? await load() : undefined;
+  if (stop.drain.aborted) return EXIT.ok;
   let open!: (application: Partial<Handlers>) => void;
   const later = new Promise<Partial<Handlers>>((resolve) => open = resolve);
-  const servers = await listen(options, logged(application ?? waiting(later), values));
+  const servers = await listen(options, logged(application ?? waiting(later), values), stop);
   const close = (): Promise<unknown> => Promise.all(servers.map((server) => server.close()));
   try {
     files.push(...socketFiles(servers));
@@ -63,39 +66,33 @@ async function serveHere(
     parent?.ready(files);
     if (user !== undefined) {
       leaveRoot(user, servers, values.group !== undefined);
-      open(await loadApplication(entry));
+      open(await load());
     }
     if (!values.quiet) announce(entry, servers.map(({ addr }) => addr));
   } catch (error) {
     await close();
     throw error;
   }
-  return await untilEnded(servers, close, parent);
-}
-
-/** Drains at the first signal, closes at the second. */
-async function untilEnded(
-  servers: readonly Server[],
-  close: () => Promise<unknown>,
-  parent: Parent | undefined,
-): Promise<number> {
-  const ended = new Promise<number>((resolve) => {
-    const drain = (): void => servers.forEach((server) => void server.shutdown());
-    const end = (exitCode: number): void => void close().then(() => resolve(exitCode));
-    if (parent === undefined) onSignals(drain, end);
-    else parent.onOrders(drain, end);
+  let exitCode: number = EXIT.ok;
+  stop.end.then((code) => {
+    exitCode = code;
+    close();
   });
-  const finished = Promise.all(servers.map((server) => server.finished)).then(() => EXIT.ok);
-  return await Promise.race([ended, finished.then(() => Promise.race([ended, EXIT.ok]))]);
+  await Promise.all(servers.map((server) => server.finished));
+  return exitCode;
 }
 
 /** Listens on every address, or on none. @throws {Failure} If the options are wrong, or one cannot be listened on. */
-async function listen(options: readonly ServeOptions[], handlers: Partial<Handlers>): Promise<Server[]> {
+async function listen(
+  options: readonly ServeOptions[],
+  handlers: Partial<Handlers>,
+  stop: Stop,
+): Promise<Server[]> {
   const servers: Server[] = [];
   try {
     for (const each of options) {
       // TypeScript knows a fetch only as given; that there is one of the three is certain.
-      const server = serve({ ...each, ...handlers as Handlers });
+      const server = serve({ ...each, signal: stop.drain, ...handlers as Handlers });
       servers.push(server);
       await server.ready;
     }
@@ -103,7 +100,9 @@ async function listen(options: readonly ServeOptions[], handlers: Partial<Handle
   } catch (error) {
     await Promise.allSettled(servers.map((server) => server.close()));
     const isMisuse = error instanceof TypeError || error instanceof RangeError;
-    throw isMisuse ? usage(messageOf(error)) : failureOf(EXIT.listen, error);
+    if (isMisuse) throw usage(messageOf(error).replace(/^Cannot serve: /, ""));
+    // A program may take the address over; this command has no such option.
+    throw new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
   }
 }
 

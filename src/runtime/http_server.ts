@@ -33,8 +33,19 @@ interface Runtimes {
   };
   readonly Bun?: {
     readonly version?: unknown;
-    serve(options: object): { readonly port: number; stop(closeActive?: boolean): Promise<void> };
+    serve(
+      options: { readonly [name: string]: unknown; readonly fetch: (request: Request, server: BunServer) => unknown },
+    ): BunServer;
   };
+}
+
+interface BunServer {
+  readonly port: number;
+  readonly url: URL;
+  readonly protocol: string | null;
+  requestIP(request: Request): { readonly address: string; readonly port: number } | null;
+  timeout(request: Request, seconds: number): void;
+  stop(closeActive?: boolean): Promise<void>;
 }
 
 /** Listens for HTTP. @throws {Error} With the system's `code`, its message naming the address and what to do. */
@@ -47,15 +58,35 @@ export async function listenHttp(
   try {
     if (typeof Deno?.version?.deno === "string") {
       const aborter = new AbortController();
-      const server = Deno.serve({ ...where, signal: aborter.signal, onListen() {} }, handler);
+      const server = Deno.serve({ ...where, signal: aborter.signal, onListen() {}, onError: fail }, handler);
       return { hostname, port: server.addr.port, shutdown: () => server.shutdown(), close: () => aborter.abort() };
     }
     if (typeof Bun?.version === "string") {
-      const server = Bun.serve({ ...where, fetch: handler });
+      const server = Bun.serve({
+        ...where,
+        development: false,
+        error: fail,
+        fetch: (request, server) => handler(request, bunInfo(request, server)),
+      });
       return { hostname, port: server.port, shutdown: () => server.stop(), close: () => void server.stop(true) };
     }
     return await (await import("./node_http.ts")).listenNodeHttp(where, handler);
   } catch (error) {
     throw listenError(where, error);
   }
+}
+
+/** The handler fails at nothing; what a body fails with when its reader has left is no error, though Deno prints it. */
+function fail(): Response {
+  return new Response(null, { status: 500 });
+}
+
+/** What Bun's server says, with the client's address as the others have it. */
+function bunInfo(request: Request, server: BunServer): HttpInfo {
+  const { url, protocol } = server;
+  const found = server.requestIP(request);
+  return {
+    ...(found === null ? {} : { remoteAddr: { hostname: found.address, port: found.port } }),
+    ...{ url, protocol, timeout: (request: Request, seconds: number) => server.timeout(request, seconds) },
+  };
 }

@@ -47,7 +47,8 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, handl
   try {
     const request = toRequest(incoming, leaving.signal);
     if (request === undefined) return void outgoing.writeHead(400).end();
-    const info = { incoming, completed };
+    const { remoteAddress, remotePort } = incoming.socket;
+    const info = { incoming, completed, remoteAddr: { hostname: remoteAddress, port: remotePort } };
     await send(await handler(request, info), outgoing, incoming.method === "HEAD");
   } catch {
     // The response is not whole, and its reader must see that.
