@@ -39,7 +39,18 @@ export function childCommand(
   const given = listen.map((text) => parseAddress(text)).flatMap((address) => "fd" in address ? [address.fd] : []);
   const fds = systemd === undefined ? given : [systemd];
   const more = systemd === undefined ? args : [`--listen=fd:${systemd}`, ...args];
-  return { command: [process.execPath, ...(isDeno ? denoArgs(entry) : nodeArgs()), ...more], fds };
+  return { command: serveCommandLine(entry, more), fds };
+}
+
+/** The command line of a process that serves an entry; `args` are those of `serve`. */
+export function serveCommandLine(entry: string, args: readonly string[]): string[] {
+  return [process.execPath, ...(runningDeno() === undefined ? nodeArgs() : denoArgs(entry)), ...args];
+}
+
+/** Whether this process has every permission, as those that it starts have. */
+export function hasAllPermissions(): boolean {
+  const deno = runningDeno();
+  return PERMISSIONS.every((name) => (deno?.permissions.querySync({ name }).state ?? "granted") === "granted");
 }
 
 /** The preloaded module takes over before the entry is run, and loads it as it is loaded everywhere. */
@@ -63,7 +74,7 @@ function nodeArgs(): string[] {
  * permissions it starts no other one: that would have more than it.
  */
 function hasConfigOf(entry: string): boolean {
-  if (PERMISSIONS.some((name) => runningDeno()!.permissions.querySync({ name }).state !== "granted")) return true;
+  if (!hasAllPermissions()) return true;
   const own = import.meta.url.startsWith("file:") ? dirname(fileURLToPath(import.meta.url)) : process.cwd();
   return findConfig(dirname(entry)) === findConfig(own);
 }

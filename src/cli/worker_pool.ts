@@ -24,6 +24,8 @@ export interface PoolActions {
   drain(id: number): void;
   /** Ends it at once. */
   kill(id: number): void;
+  /** Lets time pass, by a call of `tick`, when this long has gone by. */
+  wake(afterMs: number): void;
   /** All places are filled for the first time. */
   started(): void;
   /** Tells people what happened, to a worker if one is given. */
@@ -237,6 +239,7 @@ export class WorkerPool {
   #delay(): void {
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures++);
     this.#nextStartMs = this.#nowMs + delayMs;
+    this.#actions.wake(delayMs);
   }
 
   #completed(): void {

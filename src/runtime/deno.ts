@@ -85,7 +85,9 @@ export function denoRuntime(): Runtime {
   async function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { path, fd, handle, reusePort } = options;
     const isOpen = (fd ?? handle) !== undefined;
-    if (path !== undefined && !isOpen) return listenOnPath({ ...options, path }, accept, denoFiles(deno), connect, bind);
+    if (path !== undefined && !isOpen) {
+      return listenOnPath({ ...options, path }, accept, denoFiles(deno), connect, bind);
+    }
     // Deno's own `listen` knows no descriptors, and ends the process on `reusePort` without --unstable-net.
     if (!isOpen && !reusePort) return bind(options, accept);
     if (!isOpen) requireNet(deno, options);

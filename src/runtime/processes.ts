@@ -18,7 +18,14 @@ const PARENT = "WEBFCGI_WORKER_OF";
 /** A child's descriptors 0 to 2, and the channel. */
 const FIRST_FD = 4;
 /** What says to one process which sockets or orders are its own. */
-const NOT_FOR_WORKERS = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+const NOT_FOR_WORKERS = [
+  "LISTEN_FDS",
+  "LISTEN_PID",
+  "LISTEN_FDNAMES",
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+  "WATCHDOG_PID",
+];
 
 /** A worker, as its parent sees it. */
 export interface WorkerProcess {
@@ -26,8 +33,12 @@ export interface WorkerProcess {
   readonly pid: number | undefined;
   /** Sends it a message; dropped if it has gone. */
   send(message: object): void;
-  /** Hands it the sockets that it was started for, in order, each in a message of its own. */
-  handSockets(): void;
+  /**
+   * Hands it a socket that it was started for, by its place among them, with a message.
+   *
+   * Nothing else may be under way to the worker: Deno loses a socket whose message is read along with another one.
+   */
+  handSocket(at: number, message: object): void;
   /** Ends it at once. */
   kill(): void;
 }
@@ -61,12 +72,11 @@ export function startWorker(
   return {
     pid: child.pid,
     send: (message) => send(child, message),
-    handSockets: () =>
-      sockets.forEach(({ addr, kept }, at) =>
-        "fd" in kept
-          ? send(child, { socket: { addr, fd: FIRST_FD + at } })
-          : send(child, { socket: { addr } }, kept.handle)
-      ),
+    handSocket(at, message): void {
+      const { addr, kept } = sockets[at]!;
+      if ("fd" in kept) send(child, { ...message, socket: { addr, fd: FIRST_FD + at } });
+      else send(child, { ...message, socket: { addr } }, kept.handle);
+    },
     kill: () => void child.kill("SIGKILL"),
   };
 }

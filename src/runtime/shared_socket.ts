@@ -51,7 +51,10 @@ interface BunApi {
 }
 
 interface Ffi {
-  dlopen(name: string, symbols: object): { readonly symbols: { fcntl(fd: number, command: number, arg: number): number } };
+  dlopen(
+    name: string,
+    symbols: object,
+  ): { readonly symbols: { fcntl(fd: number, command: number, arg: number): number } };
 }
 
 const REMEDY = "let systemd open the socket (a .socket unit), or serve without workers";

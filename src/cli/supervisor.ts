@@ -1,0 +1,178 @@
+/**
+ * The parent of workers: owns the listening sockets, the pid file and the workers, and hears the signals.
+ *
+ * It loads nothing of the user's and accepts no connection, so that nothing but itself can end it. What is to be started
+ * and ended, and when, the pool decides.
+ */
+
+import process from "node:process";
+import { systemClock } from "../runtime/clock.ts";
+import { startWorker, type WorkerProcess } from "../runtime/processes.ts";
+import type { SharedSocket } from "../runtime/shared_socket.ts";
+import { errorLine } from "./console.ts";
+import type { OwnFile } from "./left_behind.ts";
+import { onSignals } from "./signals.ts";
+import { type PoolSettings, WorkerPool } from "./worker_pool.ts";
+import { REPORT_MS } from "./worker.ts";
+
+/** Numbers that add up: those of one worker, or of several together. */
+export interface PoolUse {
+  connections: number;
+  activeRequests: number;
+  requests: number;
+  errors: number;
+  memoryBytes: number;
+}
+
+/** What a parent is to do. */
+export interface Supervision {
+  /** How a worker is started. */
+  readonly command: readonly string[];
+  /** The sockets of each place's worker, in the order of its options. */
+  readonly sockets: readonly (readonly SharedSocket[])[];
+  /** What is to be removed in the end. */
+  readonly files: readonly OwnFile[];
+  readonly pool: PoolSettings;
+  /** Called once all workers serve. */
+  onStarted(): void;
+  /** Calls with each change that asks for a reload; gives back what ends that. */
+  watch?(reload: () => void): () => void;
+}
+
+interface Worker {
+  readonly process: WorkerProcess;
+  readonly sockets: readonly SharedSocket[];
+  /** Until then it is handed sockets, and nothing else is said to it. */
+  isReady: boolean;
+  use: PoolUse;
+}
+
+/** Keeps workers serving until a signal ends them; resolves with the exit code. */
+export function supervise(supervision: Supervision): Promise<number> {
+  return new Promise((resolve) => new Supervisor(supervision, resolve));
+}
+
+class Supervisor {
+  readonly #supervision: Supervision;
+  readonly #pool: WorkerPool;
+  readonly #workers = new Map<number, Worker>();
+  readonly #stops: (() => void)[] = [];
+  /** What the workers had done that are no more. */
+  readonly #gone: PoolUse = noUse();
+  readonly #resolve: (exitCode: number) => void;
+  #tickedMs: number = systemClock.now();
+
+  constructor(supervision: Supervision, resolve: (exitCode: number) => void) {
+    this.#supervision = supervision;
+    this.#resolve = resolve;
+    const pool = this.#pool = new WorkerPool(supervision.pool, {
+      start: (id, place) => this.#start(id, place),
+      drain: (id) => this.#workers.get(id)?.process.send({ drain: true }),
+      kill: (id) => this.#workers.get(id)?.process.kill(),
+      started: supervision.onStarted,
+      wake: (afterMs) => void setTimeout(() => this.#advance(), afterMs),
+      say: (what, id) =>
+        errorLine(id === undefined ? what : `worker ${this.#workers.get(id)?.process.pid ?? ""} ${what}`),
+      finished: (exitCode) => this.#finish(exitCode),
+    });
+    const reload = (): void => {
+      this.#advance();
+      pool.reload();
+    };
+    onSignals(() => pool.stop(), (exitCode) => this.#killAll(exitCode), reload);
+    const stopWatching = supervision.watch?.(reload);
+    if (stopWatching !== undefined) this.#stops.push(stopWatching);
+    this.#stops.push(systemClock.every(TICK_MS, () => this.#tick()), systemClock.keepAlive());
+    pool.tick(0);
+  }
+
+  #start(id: number, place: number): void {
+    const { command, sockets } = this.#supervision;
+    const own = sockets[place]!;
+    const child = startWorker(command, own, {
+      onMessage: (message) => this.#received(id, message),
+      onEnd: (exitCode, how) => this.#ended(id, exitCode, how),
+    });
+    this.#workers.set(id, { process: child, sockets: own, isReady: false, use: noUse() });
+  }
+
+  /** What a worker says is believed of itself only: the application runs in it. */
+  #received(id: number, message: unknown): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined || typeof message !== "object" || message === null) return;
+    const { wants, ready, use } = message as Readonly<Record<string, unknown>>;
+    this.#advance();
+    if (typeof wants === "number" && wants in worker.sockets) {
+      worker.process.handSocket(wants, { files: this.#supervision.files });
+    }
+    if (ready === true) {
+      worker.isReady = true;
+      this.#pool.ready(id);
+    }
+    if (typeof use !== "object" || use === null) return;
+    worker.use = readUse(use as Readonly<Record<string, unknown>>);
+    this.#pool.reported(id, worker.use);
+  }
+
+  #ended(id: number, exitCode: number | undefined, how: string): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined) return;
+    this.#advance();
+    this.#pool.ended(id, exitCode, how);
+    this.#workers.delete(id);
+    const { requests, errors } = worker.use;
+    add(this.#gone, { ...noUse(), requests, errors });
+  }
+
+  #advance(): void {
+    const nowMs = systemClock.now();
+    const elapsedMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    // While this process was stopped it read no reports: that is no fault of the workers'.
+    this.#pool.tick(Math.min(elapsedMs, 2 * TICK_MS));
+  }
+
+  #tick(): void {
+    this.#advance();
+    const all = { ...this.#gone };
+    for (const { use } of this.#workers.values()) add(all, use);
+    for (const { process, isReady, use } of this.#workers.values()) {
+      if (!isReady) continue;
+      const others = { ...all };
+      for (const name of NAMES) others[name] -= use[name];
+      process.send({ others: { ...others, workers: this.#workers.size - 1 } });
+    }
+  }
+
+  #killAll(exitCode: number): void {
+    for (const { process } of this.#workers.values()) process.kill();
+    this.#finish(exitCode);
+  }
+
+  #finish(exitCode: number): void {
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#resolve(exitCode);
+  }
+}
+
+/** How often the pool hears of the time at least, in milliseconds. */
+const TICK_MS = REPORT_MS;
+
+const NAMES = ["connections", "activeRequests", "requests", "errors", "memoryBytes"] as const;
+
+function noUse(): PoolUse {
+  return { connections: 0, activeRequests: 0, requests: 0, errors: 0, memoryBytes: 0 };
+}
+
+function add(sum: PoolUse, use: PoolUse): void {
+  for (const name of NAMES) sum[name] += use[name];
+}
+
+function readUse(given: Readonly<Record<string, unknown>>): PoolUse {
+  const use = noUse();
+  for (const name of NAMES) {
+    const value = given[name];
+    if (typeof value === "number" && value >= 0 && value < Infinity) use[name] = value;
+  }
+  return use;
+}
