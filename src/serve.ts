@@ -26,6 +26,9 @@ export type UnixOptions = ServeOptions & { path: string };
 /** The handlers of other roles than the Responder's. */
 type OtherHandlers = Partial<Handlers>;
 
+/** A property of the global object while `webfcgi serve` loads a program, whatever copies of this package there are. */
+export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LOADING;
+
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
  *
@@ -62,6 +65,10 @@ export function serve(options: UnixOptions & Handlers): Server<UnixAddr>;
 /** As above, with other options. */
 export function serve(options: ServeOptions & Handlers): Server;
 export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler?: Handler): Server {
+  if (LOADING in globalThis) {
+    const remedy = "export the handler instead, as in export default { fetch: handler }";
+    throw new TypeError(`Cannot serve: webfcgi serve, which loads this program, serves it; ${remedy}`);
+  }
   return serveBy(systemClock, first, handler);
 }
 

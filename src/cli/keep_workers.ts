@@ -12,9 +12,9 @@ import { resolveSettings, type ServeOptions } from "../server/server_options.ts"
 import { announce } from "./banner.ts";
 import { hasAllPermissions, serveCommandLine } from "./child_command.ts";
 import { surviveClosedOutput } from "./console.ts";
-import { EXIT, Failure, messageOf } from "./failure.ts";
+import { EXIT, Failure } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
-import { optionsOfPlace, type ServeValues, usage } from "./serve_options.ts";
+import { listenFailure, optionsOfPlace, type ServeValues } from "./serve_options.ts";
 import { supervise } from "./supervisor.ts";
 import { watchCode } from "./watch.ts";
 import type { PoolSettings } from "./worker_pool.ts";
@@ -75,9 +75,7 @@ async function openSocket(options: ServeOptions, files: OwnFile[]): Promise<Shar
     warnOf(addr, place, settings);
     return socket;
   } catch (error) {
-    const isMisuse = error instanceof TypeError || error instanceof RangeError;
-    if (isMisuse) throw usage(messageOf(error).replace(/^Cannot serve: /, ""));
-    throw new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
+    throw listenFailure(error);
   }
 }
 

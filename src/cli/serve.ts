@@ -19,7 +19,7 @@ import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
-import { poolSettings, serveOptions, type ServeValues, usage } from "./serve_options.ts";
+import { listenFailure, poolSettings, serveOptions, type ServeValues } from "./serve_options.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { keepWorkers } from "./keep_workers.ts";
 import { becomeUser, userToBecome } from "./user.ts";
@@ -121,10 +121,7 @@ async function listen(
     return servers;
   } catch (error) {
     await Promise.allSettled(servers.map((server) => server.close()));
-    const isMisuse = error instanceof TypeError || error instanceof RangeError;
-    if (isMisuse) throw usage(messageOf(error).replace(/^Cannot serve: /, ""));
-    // A program may take the address over; this command has no such option.
-    throw new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
+    throw listenFailure(error);
   }
 }
 

@@ -121,6 +121,14 @@ function readLimits(pairs: ServeValues["limit"]): Partial<Record<keyof typeof LI
   return limits;
 }
 
+/** What a failed listen means to the command: options that are wrong, or an address that cannot be listened on. */
+export function listenFailure(error: unknown): Failure {
+  const isMisuse = error instanceof TypeError || error instanceof RangeError;
+  if (isMisuse) return usage(messageOf(error).replace(/^Cannot serve: /, ""));
+  // A program may take the address over; this command has no such option.
+  return new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
+}
+
 /** A failure of a command line of `serve`. */
 export function usage(message: string): Failure {
   return new Failure(EXIT.usage, `webfcgi serve: ${message}`);

@@ -5,24 +5,14 @@
  * and ended, and when, the pool decides.
  */
 
-import process from "node:process";
 import { systemClock } from "../runtime/clock.ts";
 import { startWorker, type WorkerProcess } from "../runtime/processes.ts";
 import type { SharedSocket } from "../runtime/shared_socket.ts";
 import { errorLine } from "./console.ts";
 import type { OwnFile } from "./left_behind.ts";
+import { difference, type PoolUse, readUse, REPORT_MS, sum } from "./pool_use.ts";
 import { onSignals } from "./signals.ts";
 import { type PoolSettings, WorkerPool } from "./worker_pool.ts";
-import { REPORT_MS } from "./worker.ts";
-
-/** Numbers that add up: those of one worker, or of several together. */
-export interface PoolUse {
-  connections: number;
-  activeRequests: number;
-  requests: number;
-  errors: number;
-  memoryBytes: number;
-}
 
 /** What a parent is to do. */
 export interface Supervision {
@@ -58,7 +48,7 @@ class Supervisor {
   readonly #workers = new Map<number, Worker>();
   readonly #stops: (() => void)[] = [];
   /** What the workers had done that are no more. */
-  readonly #gone: PoolUse = noUse();
+  #gone: PoolUse = sum([]);
   readonly #resolve: (exitCode: number) => void;
   #tickedMs: number = systemClock.now();
 
@@ -93,7 +83,7 @@ class Supervisor {
       onMessage: (message) => this.#received(id, message),
       onEnd: (exitCode, how) => this.#ended(id, exitCode, how),
     });
-    this.#workers.set(id, { process: child, sockets: own, isReady: false, use: noUse() });
+    this.#workers.set(id, { process: child, sockets: own, isReady: false, use: sum([]) });
   }
 
   /** What a worker says is believed of itself only: the application runs in it. */
@@ -109,8 +99,8 @@ class Supervisor {
       worker.isReady = true;
       this.#pool.ready(id);
     }
-    if (typeof use !== "object" || use === null) return;
-    worker.use = readUse(use as Readonly<Record<string, unknown>>);
+    if (use === undefined) return;
+    worker.use = readUse(use);
     this.#pool.reported(id, worker.use);
   }
 
@@ -121,7 +111,7 @@ class Supervisor {
     this.#pool.ended(id, exitCode, how);
     this.#workers.delete(id);
     const { requests, errors } = worker.use;
-    add(this.#gone, { ...noUse(), requests, errors });
+    this.#gone = sum([this.#gone, { requests, errors }]);
   }
 
   #advance(): void {
@@ -134,13 +124,10 @@ class Supervisor {
 
   #tick(): void {
     this.#advance();
-    const all = { ...this.#gone };
-    for (const { use } of this.#workers.values()) add(all, use);
-    for (const { process, isReady, use } of this.#workers.values()) {
-      if (!isReady) continue;
-      const others = { ...all };
-      for (const name of NAMES) others[name] -= use[name];
-      process.send({ others: { ...others, workers: this.#workers.size - 1 } });
+    const workers = [...this.#workers.values()];
+    const all = sum([this.#gone, ...workers.map(({ use }) => use)]);
+    for (const { process, isReady, use } of workers) {
+      if (isReady) process.send({ others: { ...difference(all, use), workers: workers.length - 1 } });
     }
   }
 
@@ -157,22 +144,3 @@ class Supervisor {
 
 /** How often the pool hears of the time at least, in milliseconds. */
 const TICK_MS = REPORT_MS;
-
-const NAMES = ["connections", "activeRequests", "requests", "errors", "memoryBytes"] as const;
-
-function noUse(): PoolUse {
-  return { connections: 0, activeRequests: 0, requests: 0, errors: 0, memoryBytes: 0 };
-}
-
-function add(sum: PoolUse, use: PoolUse): void {
-  for (const name of NAMES) sum[name] += use[name];
-}
-
-function readUse(given: Readonly<Record<string, unknown>>): PoolUse {
-  const use = noUse();
-  for (const name of NAMES) {
-    const value = given[name];
-    if (typeof value === "number" && value >= 0 && value < Infinity) use[name] = value;
-  }
-  return use;
-}

@@ -20,13 +20,12 @@ import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/server_options.ts";
 import { surviveClosedOutput } from "./console.ts";
-import { EXIT, Failure, messageOf } from "./failure.ts";
+import { EXIT } from "./failure.ts";
 import { type OwnFile, removeFiles } from "./left_behind.ts";
+import { type PoolUse, REPORT_MS, sum } from "./pool_use.ts";
+import { listenFailure } from "./serve_options.ts";
 import { drained, makeStop, type Stop } from "./signals.ts";
-import type { PoolUse } from "./supervisor.ts";
 
-/** How often a worker reports, in milliseconds. */
-export const REPORT_MS = 1000;
 /** What the parent does about these is its to decide; a terminal sends them to all. */
 const IGNORED = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"] as const;
 
@@ -51,9 +50,7 @@ export async function serveAsWorker(
       if (where === undefined) break;
       servers.push(serveHanded(where, { ...options[at], signal: stop.drain }, handlers));
     }
-    await Promise.all(servers.map((server) => server.ready)).catch((error) => {
-      throw new Failure(EXIT.listen, messageOf(error));
-    });
+    await Promise.all(servers.map((server) => server.ready)).catch((error) => Promise.reject(listenFailure(error)));
     parent.send({ ready: true });
     await Promise.all(servers.map((server) => server.finished));
     return EXIT.ok;
@@ -85,19 +82,5 @@ function followParent(parent: ParentProcess): { stop: Stop; next: () => Promise<
 
 /** What this worker has done and is doing. */
 function useOf(servers: readonly Server[]): PoolUse {
-  const use: PoolUse = {
-    connections: 0,
-    activeRequests: 0,
-    requests: 0,
-    errors: 0,
-    memoryBytes: process.memoryUsage.rss(),
-  };
-  for (const server of servers) {
-    const stats = server.stats();
-    use.connections += stats.connections;
-    use.activeRequests += stats.activeRequests;
-    use.requests += stats.requests;
-    use.errors += stats.errors;
-  }
-  return use;
+  return sum([{ memoryBytes: process.memoryUsage.rss() }, ...servers.map((server) => server.stats())]);
 }

@@ -60,7 +60,14 @@ export function startWorker(
   const fds = sockets.flatMap(({ kept }) => "fd" in kept ? [kept.fd] : []);
   const env: NodeJS.ProcessEnv = { ...process.env, [PARENT]: String(process.pid) };
   for (const name of NOT_FOR_WORKERS) delete env[name];
-  const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc", ...fds], env });
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc", ...fds], env });
+  } catch (error) {
+    // Of some failures the runtimes tell by an event, of others so.
+    queueMicrotask(() => onEnd(undefined, (error as Error).message));
+    return { pid: undefined, send() {}, handSocket() {}, kill() {} };
+  }
   let ended = false;
   const end = (exitCode: number | undefined, how: string): void => {
     if (!ended) onEnd(exitCode, how);
