@@ -1,7 +1,7 @@
 /** What `serve` says when it listens: to a person at a terminal a few lines, to a log one. */
 
 import { lstatSync } from "node:fs";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import process from "node:process";
 import { formatAddress } from "../runtime/address.ts";
 import type { Addr } from "../runtime/transport.ts";
@@ -42,7 +42,8 @@ export function shortPath(path: string): string {
 }
 
 function nginxLine(addr: Addr): string {
-  const address = addr.transport === "fd" ? "" : formatAddress(addr);
+  const isRelative = addr.transport === "unix" && /^[^/\0]/.test(addr.path);
+  const address = addr.transport === "fd" ? "" : formatAddress(isRelative ? { path: resolve(addr.path) } : addr);
   return `location / { include fastcgi_params; fastcgi_pass ${address}; }`;
 }
 

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { systemdFd } from "../runtime/inherited_fd.ts";
+import { requireListening, systemdFd } from "../runtime/inherited_fd.ts";
+import { EXIT, Failure, messageOf } from "./failure.ts";
 import { parseAddress } from "../runtime/address.ts";
 
 interface Deno {
@@ -38,6 +39,7 @@ export function childCommand(
   const systemd = listen.length === 0 ? systemdFd() : undefined;
   const given = listen.map((text) => parseAddress(text)).flatMap((address) => "fd" in address ? [address.fd] : []);
   const fds = systemd === undefined ? given : [systemd];
+  fds.forEach(checkListening);
   const more = systemd === undefined ? args : [`--listen=fd:${systemd}`, ...args];
   return { command: serveCommandLine(entry, more), fds };
 }
@@ -53,16 +55,22 @@ export function hasAllPermissions(): boolean {
   return PERMISSIONS.every((name) => (deno?.permissions.querySync({ name }).state ?? "granted") === "granted");
 }
 
-/** The preloaded module takes over before the entry is run, and loads it as it is loaded everywhere. */
+/** @throws {Failure} If a descriptor is known to be no listening socket. */
+function checkListening(fd: number): void {
+  try {
+    requireListening(fd);
+  } catch (error) {
+    throw new Failure(EXIT.listen, `Cannot listen on descriptor ${fd}: ${messageOf(error)}`);
+  }
+}
+
+/** What is preloaded takes over before the entry is run as a program, and loads it as it is loaded everywhere. */
 function denoArgs(entry: string): string[] {
-  const preload = import.meta.resolve("./deno_child.ts");
-  return [
-    "run",
-    "--quiet",
-    "--allow-all",
-    `--preload=${preload.startsWith("file:") ? fileURLToPath(preload) : preload}`,
-    entry,
-  ];
+  const main = import.meta.url.replace(/child_command(?=\.\w+$)/, "main");
+  const preload = `import process from "node:process";
+    const { main } = await import(${JSON.stringify(main)});
+    process.exit(await main(["serve", ...process.argv.slice(2)]));`;
+  return ["run", "--quiet", "--allow-all", `--preload=data:text/javascript,${encodeURIComponent(preload)}`, entry];
 }
 
 function nodeArgs(): string[] {
