@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Goes before the command line. */
   readonly before?: readonly string[];
+  /** How long it may run, in milliseconds. */
+  readonly maxRunMs?: number;
 }
 
 /** A command that has ended. */
@@ -43,6 +45,8 @@ export interface Running {
   readonly pid: number;
   /** What it said when it began to serve. */
   readonly line: string;
+  /** What it has said on standard error so far. */
+  said(): string;
   kill(signal: Deno.Signal): void;
   readonly ended: Promise<Ended>;
 }
@@ -103,13 +107,19 @@ function makeScene(name: string, command: readonly string[], folder: string): Sc
       const process = spawn(args, options);
       const stdout = collect(process.stdout);
       const stderr = collect(process.stderr);
-      const ended = finish(process, stdout, stderr);
+      const ended = finish(process, stdout, stderr, options.maxRunMs);
       const isServing = (): boolean => /\b(?:serves|bridges) .*\n/.test(stderr.text);
       let isOver = false;
       ended.then(() => isOver = true);
       await until(() => isServing() || isOver, `webfcgi ${args.join(" ")} to serve`);
       if (!isServing()) throw new Error(`webfcgi ${args.join(" ")} ended: ${stderr.text}`);
-      return { pid: process.pid, line: stderr.text, kill: (signal) => process.kill(signal), ended };
+      return {
+        pid: process.pid,
+        line: stderr.text,
+        said: () => stderr.text,
+        kill: (signal) => process.kill(signal),
+        ended,
+      };
     },
     names: () => [...Deno.readDirSync(folder)].map(({ name }) => name).sort(),
   };
@@ -129,9 +139,14 @@ function collect(stream: ReadableStream<Uint8Array>): Output {
   return output;
 }
 
-async function finish(process: Deno.ChildProcess, stdout: Output, stderr: Output): Promise<Ended> {
+async function finish(
+  process: Deno.ChildProcess,
+  stdout: Output,
+  stderr: Output,
+  maxRunMs = MAX_RUN_MS,
+): Promise<Ended> {
   try {
-    const { code } = await bounded(process.status, "the command to end", MAX_RUN_MS);
+    const { code } = await bounded(process.status, "the command to end", maxRunMs);
     await bounded(Promise.all([stdout.end, stderr.end]), "the command's output to end", MAX_RUN_MS);
     return { code, stdout: stdout.text, stderr: stderr.text };
   } catch (error) {
