@@ -51,18 +51,23 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Calls `body` for each runtime, one after the other; fails when a process of the command is left behind. */
-export async function onEach(body: (scene: Scene) => Promise<void>): Promise<void> {
-  const bundled = await Deno.makeTempDir({ prefix: "cli-" });
-  await Deno.chmod(bundled, 0o755);
+/**
+ * Calls `body` for each runtime, one after the other; fails when a process of the command is left behind.
+ *
+ * `bundled`: on Node not from the sources, which it takes long to load.
+ */
+export async function onEach(body: (scene: Scene) => Promise<void>, bundled = false): Promise<void> {
+  const built = await Deno.makeTempDir({ prefix: "cli-" });
+  await Deno.chmod(built, 0o755);
   try {
     for (const { name, command, stripsTypes } of await findRuntimes()) {
       const folder = await Deno.makeTempDir({ prefix: `cli-${name}-` });
       await Deno.chmod(folder, 0o755);
-      const target = `${bundled}/main.mjs`;
-      if (!stripsTypes) await bundle(main, target);
+      const target = `${built}/main.mjs`;
+      const isBundled = !stripsTypes || bundled && name.startsWith("node");
+      if (isBundled) await bundle(main, target);
       try {
-        await body(makeScene(name, [...command, stripsTypes ? main : target], folder));
+        await body(makeScene(name, [...command, isBundled ? target : main], folder));
       } catch (error) {
         for (const pid of processesOf(folder)) Deno.kill(pid, "SIGKILL");
         throw new Error(`on ${name}: ${(error as Error).message}`, { cause: error });
@@ -72,7 +77,7 @@ export async function onEach(body: (scene: Scene) => Promise<void>): Promise<voi
       }
     }
   } finally {
-    await Deno.remove(bundled, { recursive: true });
+    await Deno.remove(built, { recursive: true });
   }
 }
 

@@ -89,5 +89,5 @@ server { listen 80; ${unix.locations} ${tcp.locations} }`;
       running.kill("SIGTERM");
       assertEquals((await running.ended).code, 0);
       assertEquals(scene.names(), ["app.mjs", "log"]);
-    }),
+    }, true),
 });
