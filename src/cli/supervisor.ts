@@ -69,7 +69,7 @@ class Supervisor {
       this.#advance();
       pool.reload();
     };
-    onSignals(() => pool.stop(), (exitCode) => this.#killAll(exitCode), reload);
+    onSignals(() => void this.#stop(), (exitCode) => this.#killAll(exitCode), reload);
     const stopWatching = supervision.watch?.(reload);
     if (stopWatching !== undefined) this.#stops.push(stopWatching);
     this.#stops.push(systemClock.every(TICK_MS, () => this.#tick()), systemClock.keepAlive());
@@ -129,6 +129,12 @@ class Supervisor {
     for (const { process, isReady, use } of workers) {
       if (isReady) process.send({ others: { ...difference(all, use), workers: workers.length - 1 } });
     }
+  }
+
+  async #stop(): Promise<void> {
+    // Who has connected to a unix socket by now is still accepted: the workers go on until nobody can.
+    await Promise.all(this.#supervision.sockets.flat().map((socket) => socket.close()));
+    this.#pool.stop();
   }
 
   #killAll(exitCode: number): void {

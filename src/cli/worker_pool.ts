@@ -138,6 +138,9 @@ export class WorkerPool {
       if (worker.phase === "starting") this.#failed(id, worker, exitCode, how);
       if (worker.phase === "ready") this.#died(id, worker, how);
     }
+    if (worker.phase === "draining" && exitCode !== 0) {
+      this.#actions.say(`ended (${how}) before it had answered all its requests`, id);
+    }
     this.#decide();
   }
 

@@ -25,7 +25,7 @@ export interface SharedSocket {
   readonly access: string | undefined;
   /** What is handed over: an object of `node:net`, or on Bun a descriptor. */
   readonly kept: KeptSocket;
-  /** Gives it up, and removes its file. */
+  /** Gives it up, and removes its file; workers that have it go on. May be called again. */
   close(): Promise<void>;
 }
 
@@ -74,7 +74,7 @@ export async function openSharedSocket(options: ListenOptions): Promise<SharedSo
     const bun = runningBun();
     const bound = bun === undefined ? await bindHandle(where) : listenOnBun(where, bun);
     kept = bound.kept;
-    return { addr: bound.addr, close: async () => bound.close(), ref() {}, unref() {} };
+    return { addr: bound.addr, close: once(bound.close), ref() {}, unref() {} };
   };
   const { path } = options;
   let listener: Listener;
@@ -170,6 +170,14 @@ function listenOnBun({ hostname = "0.0.0.0", port = 0, path, fd }: ListenOptions
 function runningBun(): BunApi | undefined {
   const { Bun } = globalThis as { readonly Bun?: BunApi };
   return typeof Bun?.version === "string" ? Bun : undefined;
+}
+
+function once(close: () => void): () => Promise<void> {
+  let isClosed = false;
+  return async () => {
+    if (!isClosed) close();
+    isClosed = true;
+  };
 }
 
 function neverAccept(): never {

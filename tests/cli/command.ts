@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Goes before the command line. */
   readonly before?: readonly string[];
+  /** What it says when it has started. */
+  readonly until?: RegExp;
   /** How long it may run, in milliseconds. */
   readonly maxRunMs?: number;
 }
@@ -51,16 +53,24 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/**
- * Calls `body` for each runtime, one after the other; fails when a process of the command is left behind.
- *
- * `bundled`: on Node not from the sources, which it takes long to load.
- */
-export async function onEach(body: (scene: Scene) => Promise<void>, bundled = false): Promise<void> {
+/** How a test goes over the runtimes. */
+export interface EachOptions {
+  /** Their names. @default All */
+  readonly runtimes?: readonly string[];
+  /** On Node not from the sources, which it takes long to load. */
+  readonly bundled?: boolean;
+}
+
+/** Calls `body` for each runtime, one after the other; fails when a process of the command is left behind. */
+export async function onEach(
+  body: (scene: Scene) => Promise<void>,
+  { runtimes, bundled = false }: EachOptions = {},
+): Promise<void> {
   const built = await Deno.makeTempDir({ prefix: "cli-" });
   await Deno.chmod(built, 0o755);
   try {
     for (const { name, command, stripsTypes } of await findRuntimes()) {
+      if (runtimes?.includes(name) === false) continue;
       const folder = await Deno.makeTempDir({ prefix: `cli-${name}-` });
       await Deno.chmod(folder, 0o755);
       const target = `${built}/main.mjs`;
@@ -113,7 +123,8 @@ function makeScene(name: string, command: readonly string[], folder: string): Sc
       const stdout = collect(process.stdout);
       const stderr = collect(process.stderr);
       const ended = finish(process, stdout, stderr, options.maxRunMs);
-      const isServing = (): boolean => /\b(?:serves|bridges) .*\n/.test(stderr.text);
+      const { until: sign = /\b(?:serves|bridges) .*\n/ } = options;
+      const isServing = (): boolean => stderr.text.search(sign) >= 0;
       let isOver = false;
       ended.then(() => isOver = true);
       await until(() => isServing() || isOver, `webfcgi ${args.join(" ")} to serve`);

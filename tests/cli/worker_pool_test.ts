@@ -287,6 +287,15 @@ Deno.test("WorkerPool still kills a worker that hangs while it drains", () => {
   assertEquals(play.decisions(), ["1: has not answered for 30 s, and is killed", "kill 1"]);
 });
 
+Deno.test("WorkerPool says when a worker ends otherwise than by draining", () => {
+  const play = Play.serving({ workers: 1 });
+  play.pool.reload();
+  play.pool.ready(2);
+  play.decisions();
+  play.pool.ended(1, undefined, "SIGKILL");
+  assertEquals(play.decisions(), ["1: ended (SIGKILL) before it had answered all its requests"]);
+});
+
 Deno.test("WorkerPool waits for other code where it is to be watched", () => {
   const play = new Play({ waitsForCode: true });
   play.pool.ended(1, 4, "exit code 4");

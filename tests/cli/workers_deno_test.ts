@@ -1,32 +1,75 @@
+import { createClient } from "../../src/client.ts";
+import { isRunning } from "../interop/processes.ts";
 import { freePort, isMissing, startWebServer } from "../interop/web_server.ts";
 import { siteFiles, sites } from "../interop/sites.ts";
 import { sleep, until } from "../helpers/waiting.ts";
-import { assert, assertEquals, assertMatch } from "../std/assert.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../std/assert.ts";
 import { onEach, processesOf, type Running, type Scene } from "./command.ts";
 import { appOfVersion, assertOnlyInside, FlagWatch, Load, nginxSite, workersOf } from "./workers_load.ts";
 
 const isRoot = Deno.uid() === 0;
 /** How often each thing is done: more by hand, as in WORKERS_ROUNDS=10. */
 const ROUNDS = Number(Deno.env.get("WORKERS_ROUNDS") ?? 1);
+const mod = new URL("../../mod.ts", import.meta.url).href;
+/** Where more would tell nothing new. */
+const SOME = { runtimes: ["deno", "bun", "node20", "node24"], bundled: true } as const;
 const CLIENTS_OF_A_PATH = 3;
 
-const HELLO = `import process from "node:process";
+const HELLO = `import { writeFileSync } from "node:fs";
+import process from "node:process";
+process.send?.("an application's own message");
 export default {
   async fetch(request) {
     const { pathname } = new URL(request.url);
     if (pathname === "/exit") process.exit(7);
-    if (pathname === "/slow") await new Promise((resolve) => setTimeout(resolve, 500));
+    if (pathname === "/slow") {
+      writeFileSync("asked", "");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    if (pathname === "/user") return new Response(process.getuid() + " " + process.getgroups());
     return new Response(String(process.pid));
   },
 };
 `;
 
+interface Served {
+  readonly running: Running;
+  readonly path: string;
+  /** Asks for a URL's path; gives back the body. */
+  ask(url: string): Promise<string>;
+  /** Asks for what takes a while; resolves, once the application has been asked, with the promise of the answer. */
+  askSlow(): Promise<{ answer: Promise<string> }>;
+}
+
 /** Starts two workers on a unix socket of the folder, with a pid file. */
-async function serveHello(scene: Scene, ...args: string[]): Promise<{ running: Running; socket: string }> {
+async function serveHello(scene: Scene, ...args: string[]): Promise<Served> {
   scene.file("hello.mjs", HELLO);
-  const socket = `unix:${scene.folder}/s.sock`;
-  const running = await scene.start(["serve", "hello.mjs", "-l", socket, "--pid", "pid", "--workers", "2", ...args]);
-  return { running, socket };
+  const path = `${scene.folder}/s.sock`;
+  const running = await scene.start([
+    ...["serve", "hello.mjs", "-l", `unix:${path}`, "--pid", "pid", "--workers", "2"],
+    ...args,
+  ], { maxRunMs: 60_000 });
+  return {
+    running,
+    path,
+    ask: (url) => ask(path, url),
+    async askSlow() {
+      const answer = ask(path, "/slow");
+      answer.catch(() => {});
+      await until(() => scene.names().includes("asked"), "the request to be read");
+      Deno.removeSync(`${scene.folder}/asked`);
+      return { answer };
+    },
+  };
+}
+
+async function ask(path: string, url: string): Promise<string> {
+  const client = createClient({ path });
+  try {
+    return await (await client.fetch(`http://localhost${url}`)).text();
+  } finally {
+    await client.close();
+  }
 }
 
 Deno.test({
@@ -69,11 +112,11 @@ server { listen 80; ${unix.locations} ${tcp.locations} }`;
       scene.file("app.mjs", appOfVersion(ROUNDS));
       const killed: number[] = [];
       for (let kill = 0; kill < ROUNDS; kill++) {
+        await until(() => workersOf(running.pid).length === 2, "two workers");
         const workers = workersOf(running.pid);
         killed.push(workers[kill % workers.length]!);
         Deno.kill(killed.at(-1)!, "SIGKILL");
         await said("(SIGKILL)", killed.length);
-        await until(() => workersOf(running.pid).length === 2, "another worker");
         await sleep(ROUNDS === 1 ? 100 : 1000);
       }
       await load[Symbol.asyncDispose]();
@@ -89,5 +132,165 @@ server { listen 80; ${unix.locations} ${tcp.locations} }`;
       running.kill("SIGTERM");
       assertEquals((await running.ended).code, 0);
       assertEquals(scene.names(), ["app.mjs", "log"]);
-    }, true),
+    }, { bundled: true }),
+});
+
+Deno.test("webfcgi serve --workers ends as it is told to, answers first, and leaves nothing behind", () =>
+  onEach(async (scene) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const { running, askSlow } = await serveHello(scene);
+      assertMatch(running.line, /^webfcgi \S+ \(.*\) serves hello\.mjs on unix:\S+s\.sock \(.*\) by 2 workers\n$/);
+      assertEquals(Deno.readTextFileSync(`${scene.folder}/pid`), `${running.pid}\n`);
+      const { answer } = await askSlow();
+      // A terminal sends it to all, in any order.
+      if (signal === "SIGINT") { for (const pid of workersOf(running.pid)) Deno.kill(pid, signal); }
+      running.kill(signal);
+      assertMatch(await answer, /^\d+$/);
+      assertEquals(await running.ended, { code: 0, stdout: "", stderr: running.line });
+      assertEquals(scene.names(), ["hello.mjs"]);
+    }
+  }, { runtimes: SOME.runtimes }));
+
+Deno.test("webfcgi serve --workers ends at once at a second signal, with 128 and its number", () =>
+  onEach(async (scene) => {
+    const { running, askSlow } = await serveHello(scene);
+    const { answer } = await askSlow();
+    running.kill("SIGTERM");
+    await until(() => workersOf(running.pid).length === 1, "the other worker to end");
+    assertEquals(scene.names(), ["hello.mjs", "pid"]);
+    running.kill("SIGINT");
+    assertEquals((await running.ended).code, 130);
+    await assertRejects(() => answer);
+    assertEquals(scene.names(), ["hello.mjs"]);
+  }, SOME));
+
+Deno.test("webfcgi serve --workers leaves no worker, socket or pid file when the parent is killed", () =>
+  onEach(async (scene) => {
+    const { running, askSlow } = await serveHello(scene);
+    const { answer } = await askSlow();
+    running.kill("SIGKILL");
+    assertMatch(await answer, /^\d+$/);
+    assertEquals((await running.ended).code, 137);
+    await until(() => processesOf(scene.folder).length === 0, "the workers to end");
+    assertEquals(scene.names(), ["hello.mjs"]);
+  }, SOME));
+
+Deno.test("webfcgi serve --workers starts another worker when one ends, and reloads at SIGUSR2", () =>
+  onEach(async (scene) => {
+    const { running, ask } = await serveHello(scene);
+    await assertRejects(() => ask("/exit"));
+    await until(() => running.said().includes("ended (exit code 7); another one is started"), "a word of it");
+    assertMatch(await ask("/"), /^\d+$/);
+    await until(() => workersOf(running.pid).length === 2, "two workers");
+    const old = workersOf(running.pid);
+    running.kill("SIGUSR2");
+    await until(() => workersOf(running.pid).every((pid) => !old.includes(pid)), "new workers");
+    await until(() => running.said().includes("reloaded"), "a word of it");
+    running.kill("SIGTERM");
+    assertEquals((await running.ended).code, 0);
+  }, SOME));
+
+Deno.test("webfcgi serve --workers says once what is wrong, with the exit code that says it too", () =>
+  onEach(async (scene) => {
+    scene.file("hello.mjs", HELLO);
+    scene.file("broken.mjs", "export default {");
+    scene.file("throwing.mjs", "throw new Error('no database');");
+    scene.file("serving.mjs", `import { serve } from "${mod}";\nserve(() => new Response());`);
+    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = other.addr;
+    const socket = `unix:${scene.folder}/s.sock`;
+    for (
+      const [args, code, message] of [
+        [["broken.mjs", "-l", socket], 4, /Cannot load broken\.mjs: /],
+        [["throwing.mjs", "-l", socket], 4, /Cannot load throwing\.mjs: (?:Error: )?no database/],
+        ...scene.name === "node20" ? [] : [
+          [["serving.mjs", "-l", socket], 4, /webfcgi serve, which loads this program, serves it/] as const,
+        ],
+        [["hello.mjs", "-l", String(port)], 3, new RegExp(`Cannot listen on 127.0.0.1:${port}: .*(EADDRINUSE)`)],
+        [["hello.mjs", "-l", "192.0.2.1:9000"], 3, /Cannot listen on 192\.0\.2\.1:9000: this machine has no such/],
+        [["hello.mjs", "-l", "/no/such/s.sock"], 3, /Cannot listen on unix:\/no\/such\/s\.sock: .*(ENOENT)/],
+        [["hello.mjs", "-l", socket, "--max-memory", "much"], 2, /--max-memory is "much"; write a size/],
+      ] as const
+    ) {
+      const { code: ended, stdout, stderr } = await scene.run(["serve", "--workers", "2", "--pid", "pid", ...args]);
+      assertEquals([ended, stdout], [code, ""], stderr);
+      assertMatch(stderr, message);
+      assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+    }
+    assertEquals(scene.names(), ["broken.mjs", "hello.mjs", "serving.mjs", "throwing.mjs"]);
+  }, SOME));
+
+Deno.test("webfcgi serve gives each worker a socket of its own for %n, and replaces workers by age", () =>
+  onEach(async (scene) => {
+    scene.file("hello.mjs", HELLO);
+    const running = await scene.start([
+      ...["serve", "hello.mjs", "-l", `unix:${scene.folder}/%n.sock`],
+      ...["--workers", "2", "--max-age", "1s"],
+    ]);
+    assertEquals(scene.names(), ["1.sock", "2.sock", "hello.mjs"]);
+    const pids = new Map<number, Set<string>>([[1, new Set()], [2, new Set()]]);
+    await until(async () => {
+      for (const [place, seen] of pids) seen.add(await ask(`${scene.folder}/${place}.sock`, "/"));
+      return [...pids.values()].every((seen) => seen.size > 1);
+    }, "other workers");
+    for (const pid of pids.get(1)!) assert(!pids.get(2)!.has(pid), "each worker has its own socket alone");
+    running.kill("SIGTERM");
+    assertEquals(await running.ended, { code: 0, stdout: "", stderr: running.line });
+    assertEquals(scene.names(), ["hello.mjs"]);
+  }, SOME));
+
+Deno.test("webfcgi serve --watch waits for code that starts, and loads it when it changes, in new folders too", () =>
+  onEach(async (scene) => {
+    const path = `${scene.folder}/s.sock`;
+    const answer = (text: string): Promise<void> =>
+      until(async () => await ask(path, "/").catch(() => "") === text, `the answer ${text}`);
+    const save = (name: string, text: string): void => {
+      // As editors do.
+      scene.file(`${name}~`, text);
+      Deno.renameSync(`${scene.folder}/${name}~`, `${scene.folder}/${name}`);
+    };
+    scene.file("app.mjs", "export default {");
+    const running = await scene.start(["serve", "app.mjs", "-l", path, "--watch"], { until: /waiting for other code/ });
+    save("app.mjs", "export default () => new Response('one');");
+    await answer("one");
+    Deno.mkdirSync(`${scene.folder}/lib/deep`, { recursive: true });
+    scene.file("lib/deep/text.mjs", "export const text = 'two';");
+    save("app.mjs", "import { text } from './lib/deep/text.mjs'; export default () => new Response(text);");
+    await answer("two");
+    for (const text of ["three", "four"]) {
+      save("lib/deep/text.mjs", `export const text = '${text}';`);
+      await answer(text);
+    }
+    running.kill("SIGTERM");
+    assertEquals((await running.ended).code, 0);
+  }, SOME));
+
+Deno.test({
+  name: "webfcgi serve --workers --user gives up root in the workers, and owns what it has to remove",
+  ignore: !isRoot,
+  fn: () =>
+    onEach(async (scene) => {
+      const { running, ask, path } = await serveHello(scene, "--user", "nobody");
+      assertMatch(await ask("/user"), /^65534 (?:65534)?$/);
+      assertEquals(Deno.lstatSync(path).uid, 65534);
+      running.kill("SIGTERM");
+      assertEquals((await running.ended).code, 0);
+      assertEquals(scene.names(), ["hello.mjs"]);
+    }, SOME),
+});
+
+Deno.test({
+  name: "webfcgi serve --workers kills a worker that hangs",
+  ignore: ROUNDS === 1,
+  fn: () =>
+    onEach(async (scene) => {
+      const { running, ask } = await serveHello(scene);
+      const [hanging = 0] = workersOf(running.pid);
+      Deno.kill(hanging, "SIGSTOP");
+      await until(() => running.said().includes(`worker ${hanging} has not answered for 30 s`), "a word of it", 40_000);
+      await until(() => workersOf(running.pid).length === 2 && !isRunning(hanging), "another worker");
+      assertMatch(await ask("/"), /^\d+$/);
+      running.kill("SIGTERM");
+      assertEquals((await running.ended).code, 0);
+    }, SOME),
 });
