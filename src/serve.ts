@@ -17,6 +17,7 @@ import {
   resolveConnectionSettings,
   resolveSettings,
   type ServeOptions,
+  type Settings,
 } from "./server/server_options.ts";
 
 /** {@linkcode ServeOptions} that name a TCP address. */
@@ -78,9 +79,15 @@ export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Ha
   return start(clock, options, handlers, resolvePlace(options));
 }
 
-/** As `serve`, on a socket that another process keeps and has handed over. */
-export function serveHanded(where: ListenOptions, options: ServeOptions, handlers: Partial<Handlers>): Server {
-  return start(systemClock, options, handlersByRole(handlers), { where, named: true, handed: true });
+/** As `serve`, for the command: `where` is a socket that another process keeps, `values` answers FCGI_GET_VALUES. */
+export function serveCommanded(
+  options: ServeOptions,
+  handlers: Partial<Handlers>,
+  values: NonNullable<Settings["values"]>,
+  where?: ListenOptions,
+): Server {
+  const place = where === undefined ? resolvePlace(options) : { where, named: true, handed: true };
+  return start(systemClock, options, handlersByRole(handlers), place, values);
 }
 
 function start(
@@ -88,8 +95,9 @@ function start(
   options: ServeOptions,
   handlers: ReadonlyMap<number, Handler>,
   place: Place,
+  values?: Settings["values"],
 ): FastCgiServer {
-  const settings = resolveSettings(options);
+  const settings = { ...resolveSettings(options), values };
   if (settings.patchGlobals) adoptGlobals();
   if (settings.fastResponse) adoptFastResponse(wantsNativeResponses());
   return new FastCgiServer(

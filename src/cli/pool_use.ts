@@ -1,12 +1,26 @@
 /** What workers do and have done, in numbers that add up. */
 
+import process from "node:process";
+import type { Server } from "../server/server.ts";
+import { runtimeText } from "./console.ts";
+import { VERSION } from "./version.ts";
+
 /** The numbers of one worker, or of several together. */
 export type PoolUse = Record<typeof NAMES[number], number>;
 
 const NAMES = ["connections", "activeRequests", "requests", "errors", "memoryBytes"] as const;
 
+/** What a worker is told: of all other workers together, and for how long their parent has run. */
+export interface Others {
+  readonly use: PoolUse;
+  readonly workers: number;
+  readonly uptimeMs: number;
+}
+
 /** How often a worker reports, in milliseconds. */
 export const REPORT_MS = 1000;
+/** How often a worker reports that has nothing new to say, in milliseconds. */
+export const MAX_SILENT_MS = 10_000;
 
 /** The sum of uses. */
 export function sum(uses: Iterable<Partial<PoolUse>>): PoolUse {
@@ -22,6 +36,26 @@ export function difference(total: PoolUse, part: PoolUse): PoolUse {
   const rest = { ...total };
   for (const name of NAMES) rest[name] -= part[name];
   return rest;
+}
+
+/** What `webfcgi serve` answers to `webfcgi status`. */
+export function statusAnswer(use: PoolUse, workers: number, uptimeMs: number): (readonly [string, string])[] {
+  const seconds = Math.round(uptimeMs / 1000);
+  return [
+    ["WEBFCGI_VERSION", VERSION],
+    ["WEBFCGI_RUNTIME", runtimeText()],
+    ["WEBFCGI_UPTIME", String(seconds)],
+    ["WEBFCGI_WORKERS", String(workers)],
+    ["WEBFCGI_CONNECTIONS", String(use.connections)],
+    ["WEBFCGI_REQUESTS_ACTIVE", String(use.activeRequests)],
+    ["WEBFCGI_REQUESTS_TOTAL", String(use.requests)],
+    ["WEBFCGI_MEMORY", String(use.memoryBytes)],
+  ];
+}
+
+/** What a process that serves has done and is doing. */
+export function useOf(servers: readonly Server[]): PoolUse {
+  return sum([{ memoryBytes: process.memoryUsage.rss() }, ...servers.map((server) => server.stats())]);
 }
 
 /** Reads what another process says of itself, who may say anything. */

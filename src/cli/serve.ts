@@ -2,7 +2,7 @@
 
 import { chownSync, lstatSync } from "node:fs";
 import process from "node:process";
-import { serve } from "../serve.ts";
+import { serveCommanded } from "../serve.ts";
 import type { Handler, HandlerInfo } from "../server/handler.ts";
 import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
@@ -19,6 +19,7 @@ import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
+import { statusAnswer, useOf } from "./pool_use.ts";
 import { listenFailure, poolSettings, serveOptions, type ServeValues } from "./serve_options.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { keepWorkers } from "./keep_workers.ts";
@@ -111,10 +112,10 @@ async function listen(
   stop: Stop,
 ): Promise<Server[]> {
   const servers: Server[] = [];
+  const answer = (): (readonly [string, string])[] => statusAnswer(useOf(servers), 1, performance.now());
   try {
     for (const each of options) {
-      // TypeScript knows a fetch only as given; that there is one of the three is certain.
-      const server = serve({ ...each, signal: stop.drain, ...handlers as Handlers });
+      const server = serveCommanded({ ...each, signal: stop.drain }, handlers, answer);
       servers.push(server);
       await server.ready;
     }

@@ -10,7 +10,7 @@ import { startWorker, type WorkerProcess } from "../runtime/processes.ts";
 import type { SharedSocket } from "../runtime/shared_socket.ts";
 import { errorLine } from "./console.ts";
 import type { OwnFile } from "./left_behind.ts";
-import { difference, type PoolUse, readUse, REPORT_MS, sum } from "./pool_use.ts";
+import { difference, type Others, type PoolUse, readUse, REPORT_MS, sum } from "./pool_use.ts";
 import { onSignals } from "./signals.ts";
 import { type PoolSettings, WorkerPool } from "./worker_pool.ts";
 
@@ -50,6 +50,8 @@ class Supervisor {
   /** What the workers had done that are no more. */
   #gone: PoolUse = sum([]);
   readonly #resolve: (exitCode: number) => void;
+  /** Whether the workers know less of each other than could be said. */
+  #isNews = false;
   #tickedMs: number = systemClock.now();
 
   constructor(supervision: Supervision, resolve: (exitCode: number) => void) {
@@ -98,9 +100,11 @@ class Supervisor {
     if (ready === true) {
       worker.isReady = true;
       this.#pool.ready(id);
+      this.#share();
     }
     if (use === undefined) return;
     worker.use = readUse(use);
+    this.#isNews = true;
     this.#pool.reported(id, worker.use);
   }
 
@@ -112,6 +116,7 @@ class Supervisor {
     this.#workers.delete(id);
     const { requests, errors } = worker.use;
     this.#gone = sum([this.#gone, { requests, errors }]);
+    this.#isNews = true;
   }
 
   #advance(): void {
@@ -124,10 +129,17 @@ class Supervisor {
 
   #tick(): void {
     this.#advance();
-    const workers = [...this.#workers.values()];
+    if (this.#isNews) this.#share();
+  }
+
+  /** Tells each worker about all others, since any of them may be asked about all. */
+  #share(): void {
+    const workers = [...this.#workers.values()].filter(({ isReady }) => isReady);
+    const uptimeMs = systemClock.now();
+    this.#isNews = false;
     const all = sum([this.#gone, ...workers.map(({ use }) => use)]);
-    for (const { process, isReady, use } of workers) {
-      if (isReady) process.send({ others: { ...difference(all, use), workers: workers.length - 1 } });
+    for (const { process, use } of workers) {
+      process.send({ others: { use: difference(all, use), workers: workers.length - 1, uptimeMs } satisfies Others });
     }
   }
 

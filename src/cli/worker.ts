@@ -6,8 +6,8 @@
  * | `{ wants: number }` | worker | the application is there: now a socket is wanted, by its place in the options |
  * | `{ socket, files }` | parent | the socket, and what to remove should the parent go without having done so |
  * | `{ ready: true }` | worker | it serves |
- * | `{ use }` | worker | each second: what it has done; who reports nothing is taken to hang |
- * | `{ others }` | parent | what all other workers have done together |
+ * | `{ use }` | worker | what it has done: each second, each ten if that is nothing; who reports nothing is taken to hang |
+ * | `{ others }` | parent | what all other workers have done together, each second in which that changes |
  * | `{ drain: true }` | parent | end gracefully |
  */
 
@@ -15,14 +15,14 @@ import process from "node:process";
 import { systemClock } from "../runtime/clock.ts";
 import type { ParentProcess } from "../runtime/processes.ts";
 import type { ListenOptions } from "../runtime/transport.ts";
-import { serveHanded } from "../serve.ts";
+import { serveCommanded } from "../serve.ts";
 import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/server_options.ts";
 import { surviveClosedOutput } from "./console.ts";
 import { EXIT } from "./failure.ts";
 import { type OwnFile, removeFiles } from "./left_behind.ts";
-import { type PoolUse, REPORT_MS, sum } from "./pool_use.ts";
+import { MAX_SILENT_MS, type Others, REPORT_MS, statusAnswer, sum, useOf } from "./pool_use.ts";
 import { listenFailure } from "./serve_options.ts";
 import { drained, makeStop, type Stop } from "./signals.ts";
 
@@ -37,8 +37,12 @@ export async function serveAsWorker(
 ): Promise<number> {
   surviveClosedOutput();
   const servers: Server[] = [];
-  const stopReporting = systemClock.every(REPORT_MS, () => parent.send({ use: useOf(servers) }));
-  const { stop, next } = followParent(parent);
+  const stopReporting = startReporting(parent, servers);
+  const { stop, next, others } = followParent(parent);
+  const answer = (): (readonly [string, string])[] => {
+    const { use, workers, uptimeMs } = others();
+    return statusAnswer(sum([useOf(servers), use]), workers + 1, uptimeMs);
+  };
   const ended = drained(stop);
   try {
     const handlers = await Promise.race([load(), ended]);
@@ -48,7 +52,7 @@ export async function serveAsWorker(
       parent.send({ wants: at });
       const where = await Promise.race([socket, ended]);
       if (where === undefined) break;
-      servers.push(serveHanded(where, { ...options[at], signal: stop.drain }, handlers));
+      servers.push(serveCommanded({ ...options[at], signal: stop.drain }, handlers, answer, where));
     }
     await Promise.all(servers.map((server) => server.ready)).catch((error) => Promise.reject(listenFailure(error)));
     parent.send({ ready: true });
@@ -59,8 +63,27 @@ export async function serveAsWorker(
   }
 }
 
+/** Reports what has been done, and now and then that nothing has been; gives back what ends that. */
+function startReporting(parent: ParentProcess, servers: readonly Server[]): () => void {
+  let last = "";
+  let silentMs = 0;
+  return systemClock.every(REPORT_MS, () => {
+    const use = useOf(servers);
+    const { memoryBytes: _, ...counts } = use;
+    const text = JSON.stringify(counts);
+    silentMs += REPORT_MS;
+    if (text === last && silentMs < MAX_SILENT_MS) return;
+    last = text;
+    silentMs = 0;
+    parent.send({ use });
+  });
+}
+
 /** Does what the parent says, and ends gracefully when it has gone; `next` gives the next socket that comes. */
-function followParent(parent: ParentProcess): { stop: Stop; next: () => Promise<ListenOptions> } {
+function followParent(
+  parent: ParentProcess,
+): { stop: Stop; next: () => Promise<ListenOptions>; others: () => Others } {
+  let others: Others = { use: sum([]), workers: 0, uptimeMs: 0 };
   let files: readonly OwnFile[] = [];
   let take: (socket: ListenOptions) => void;
   const stop = makeStop((drain) => {
@@ -68,6 +91,7 @@ function followParent(parent: ParentProcess): { stop: Stop; next: () => Promise<
     process.on("SIGTERM", drain);
     parent.onMessage((message, socket) => {
       if (message.drain === true) drain();
+      if (message.others !== undefined) others = message.others as Others;
       if (socket === undefined) return;
       files = message.files as readonly OwnFile[];
       take(socket);
@@ -77,10 +101,5 @@ function followParent(parent: ParentProcess): { stop: Stop; next: () => Promise<
       drain();
     });
   });
-  return { stop, next: () => new Promise((resolve) => take = resolve) };
-}
-
-/** What this worker has done and is doing. */
-function useOf(servers: readonly Server[]): PoolUse {
-  return sum([{ memoryBytes: process.memoryUsage.rss() }, ...servers.map((server) => server.stats())]);
+  return { stop, next: () => new Promise((resolve) => take = resolve), others: () => others };
 }

@@ -34,7 +34,7 @@ export interface PoolActions {
   finished(exitCode: number): void;
 }
 
-/** What a worker reports each second. */
+/** What a worker reports. */
 export interface WorkerUse {
   readonly requests: number;
   readonly memoryBytes: number;
@@ -42,7 +42,7 @@ export interface WorkerUse {
 
 /** How long a worker may take to load the application, in milliseconds. */
 export const START_TIMEOUT_MS = 60_000;
-/** How long a worker may report nothing, in milliseconds; it reports each second unless something keeps it from all. */
+/** How long a worker may report nothing, in milliseconds; it reports each ten seconds unless something keeps it from all. */
 export const HANG_TIMEOUT_MS = 30_000;
 /** How long a worker has to serve before its end counts as bad luck and no more as a start that failed, in milliseconds. */
 export const SETTLED_MS = 1000;

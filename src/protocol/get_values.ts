@@ -11,6 +11,8 @@ export interface Capabilities {
   readonly maxRequests: number;
   /** FCGI_MPXS_CONNS: whether it serves several requests on a connection at a time. */
   readonly multiplex: boolean;
+  /** What else it tells, made when it is asked. */
+  readonly others?: (() => Iterable<readonly [name: string, value: string]>) | undefined;
 }
 
 /**
@@ -20,10 +22,11 @@ export interface Capabilities {
  */
 export function answerGetValues(content: Uint8Array, capabilities: Capabilities): Uint8Array {
   const asked = decodePairs(content);
-  const known = [
+  const known: (readonly [string, string])[] = [
     [FCGI_MAX_CONNS, String(capabilities.maxConnections)],
     [FCGI_MAX_REQS, String(capabilities.maxRequests)],
     [FCGI_MPXS_CONNS, capabilities.multiplex ? "1" : "0"],
-  ] as const;
+    ...capabilities.others?.() ?? [],
+  ];
   return encodePairs(known.flatMap((pair) => asked.some((name, at) => at % 2 === 0 && name === pair[0]) ? pair : []));
 }

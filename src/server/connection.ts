@@ -95,11 +95,11 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
     this.settings = host.settings;
     this.peerAddr = transport.remoteAddr;
     this.#sinceMs = host.nowMs;
-    const { maxConnections, maxRequests, maxParamsBytes } = this.settings;
+    const { maxConnections, maxRequests, maxParamsBytes, values } = this.settings;
     this.#flow = new FlowControl(transport, host, MAX_UNREAD_BYTES);
     this.#protocol = new ApplicationConnection<Exchange>(this, {
       roles: [...host.handlers.keys()],
-      capabilities: { maxConnections, maxRequests, multiplex: true },
+      capabilities: { maxConnections, maxRequests, multiplex: true, others: values },
       maxParamsBytes,
       maxUnfinished: MAX_UNFINISHED_REQUESTS,
       memory: host.memory,

@@ -1,6 +1,7 @@
 import { createClient } from "../../src/client.ts";
 import { isRunning } from "../interop/processes.ts";
 import { freePort, isMissing, startWebServer } from "../interop/web_server.ts";
+import { findProgram, isLeftOut } from "../helpers/programs.ts";
 import { siteFiles, sites } from "../interop/sites.ts";
 import { sleep, until } from "../helpers/waiting.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../std/assert.ts";
@@ -175,9 +176,15 @@ Deno.test("webfcgi serve --workers leaves no worker, socket or pid file when the
     assertEquals(scene.names(), ["hello.mjs"]);
   }, SOME));
 
-Deno.test("webfcgi serve --workers starts another worker when one ends, and reloads at SIGUSR2", () =>
+Deno.test("webfcgi serve --workers starts another worker when one ends, reloads at SIGUSR2, and sums what workers do", () =>
   onEach(async (scene) => {
-    const { running, ask } = await serveHello(scene);
+    const { running, ask, path } = await serveHello(scene);
+    for (let times = 0; times < 5; times++) await ask("/");
+    const status = async (): Promise<Record<string, unknown>> =>
+      JSON.parse((await scene.run(["status", path, "--json"])).stdout);
+    // Each worker knows of the others with a delay of seconds.
+    await until(async () => (await status()).requestsTotal === 5, "the sum of requests");
+    assertEquals((await status()).workers, 2);
     await assertRejects(() => ask("/exit"));
     await until(() => running.said().includes("ended (exit code 7); another one is started"), "a word of it");
     assertMatch(await ask("/"), /^\d+$/);
@@ -294,3 +301,39 @@ Deno.test({
       assertEquals((await running.ended).code, 0);
     }, SOME),
 });
+
+const STARTERS = [
+  { program: "spawn-fcgi", args: (path: string) => ["-n", "-s", path, "--", "/usr/bin/env"], fd: 0 },
+  { program: "systemd-socket-activate", args: (path: string) => ["-l", path], fd: 3 },
+] as const;
+
+for (const { program, args, fd } of STARTERS) {
+  Deno.test({
+    name: `webfcgi serve --workers shares the socket that ${program} has opened`,
+    ignore: isLeftOut(`the workers' test with ${program}`, findProgram(program) === undefined ? program : undefined),
+    fn: () =>
+      onEach(async (scene) => {
+        scene.file("hello.mjs", HELLO);
+        const path = `${scene.folder}/s.sock`;
+        const starting = scene.start(["serve", "hello.mjs", "--workers", "2"], { before: [program, ...args(path)] });
+        await until(() => scene.names().includes("s.sock"), "the socket");
+        // Started by the first who connects, or at once.
+        const first = ask(path, "/");
+        const running = await starting;
+        assertMatch(running.line, new RegExp(` on the inherited descriptor ${fd} by 2 workers\n$`));
+        assertMatch(await first, /^\d+$/);
+        using flags = new FlagWatch(running.pid);
+        const [worker] = workersOf(running.pid);
+        Deno.kill(worker!, "SIGKILL");
+        await until(() => running.said().includes("SIGKILL") && workersOf(running.pid).length === 2, "another worker");
+        running.kill("SIGHUP");
+        await until(() => running.said().includes("reloaded"), "new workers");
+        assertMatch(await ask(path, "/"), /^\d+$/);
+        flags.check();
+        running.kill("SIGTERM");
+        assertEquals((await running.ended).code, 0);
+        // Its file is another program's.
+        assertEquals(scene.names(), ["hello.mjs", "s.sock"]);
+      }, SOME),
+  });
+}

@@ -55,7 +55,10 @@ export class Load {
     while (!this.#isOver) {
       const id = String(++this.#lastId);
       try {
-        if (!connection?.reusable) connection = await HttpConnection.connect(port);
+        if (!connection?.reusable) {
+          connection?.close();
+          connection = await HttpConnection.connect(port);
+        }
         const response = await connection.request("GET", `${path}?id=${id}`);
         const body = text(response);
         if (response.status !== 200 || !body.startsWith("version ")) throw new Error(`${response.status} ${body}`);
