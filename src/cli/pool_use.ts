@@ -10,11 +10,12 @@ export type PoolUse = Record<typeof NAMES[number], number>;
 
 const NAMES = ["connections", "activeRequests", "requests", "errors", "memoryBytes"] as const;
 
-/** What a worker is told: of all other workers together, and for how long their parent has run. */
+/** What a worker is told: of all other workers together, and since when there has been a parent. */
 export interface Others {
   readonly use: PoolUse;
   readonly workers: number;
-  readonly uptimeMs: number;
+  /** In milliseconds of Unix time. */
+  readonly startedMs: number;
 }
 
 /** How often a worker reports, in milliseconds. */
@@ -39,8 +40,8 @@ export function difference(total: PoolUse, part: PoolUse): PoolUse {
 }
 
 /** What `webfcgi serve` answers to `webfcgi status`. */
-export function statusAnswer(use: PoolUse, workers: number, uptimeMs: number): (readonly [string, string])[] {
-  const seconds = Math.round(uptimeMs / 1000);
+export function statusAnswer(use: PoolUse, workers: number, startedMs: number): (readonly [string, string])[] {
+  const seconds = Math.max(0, Math.round((Date.now() - startedMs) / 1000));
   return [
     ["WEBFCGI_VERSION", VERSION],
     ["WEBFCGI_RUNTIME", runtimeText()],

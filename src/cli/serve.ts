@@ -112,7 +112,7 @@ async function listen(
   stop: Stop,
 ): Promise<Server[]> {
   const servers: Server[] = [];
-  const answer = (): (readonly [string, string])[] => statusAnswer(useOf(servers), 1, performance.now());
+  const answer = (): (readonly [string, string])[] => statusAnswer(useOf(servers), 1, performance.timeOrigin);
   try {
     for (const each of options) {
       const server = serveCommanded({ ...each, signal: stop.drain }, handlers, answer);

@@ -135,11 +135,11 @@ class Supervisor {
   /** Tells each worker about all others, since any of them may be asked about all. */
   #share(): void {
     const workers = [...this.#workers.values()].filter(({ isReady }) => isReady);
-    const uptimeMs = systemClock.now();
+    const startedMs = performance.timeOrigin;
     this.#isNews = false;
     const all = sum([this.#gone, ...workers.map(({ use }) => use)]);
     for (const { process, use } of workers) {
-      process.send({ others: { use: difference(all, use), workers: workers.length - 1, uptimeMs } satisfies Others });
+      process.send({ others: { use: difference(all, use), workers: workers.length - 1, startedMs } satisfies Others });
     }
   }
 

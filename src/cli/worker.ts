@@ -40,8 +40,8 @@ export async function serveAsWorker(
   const stopReporting = startReporting(parent, servers);
   const { stop, next, others } = followParent(parent);
   const answer = (): (readonly [string, string])[] => {
-    const { use, workers, uptimeMs } = others();
-    return statusAnswer(sum([useOf(servers), use]), workers + 1, uptimeMs);
+    const { use, workers, startedMs } = others();
+    return statusAnswer(sum([useOf(servers), use]), workers + 1, startedMs);
   };
   const ended = drained(stop);
   try {
@@ -83,7 +83,7 @@ function startReporting(parent: ParentProcess, servers: readonly Server[]): () =
 function followParent(
   parent: ParentProcess,
 ): { stop: Stop; next: () => Promise<ListenOptions>; others: () => Others } {
-  let others: Others = { use: sum([]), workers: 0, uptimeMs: 0 };
+  let others: Others = { use: sum([]), workers: 0, startedMs: performance.timeOrigin };
   let files: readonly OwnFile[] = [];
   let take: (socket: ListenOptions) => void;
   const stop = makeStop((drain) => {
