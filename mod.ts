@@ -6,7 +6,7 @@
  * ```ts
  * import { serve } from "@webfcgi/webfcgi";
  *
- * const server = serve({ port: 0, onListen: () => {} }, (request) => new Response(`Hello from ${request.url}`));
+ * const server = serve({ port: 0, quiet: true }, (request) => new Response(`Hello from ${request.url}`));
  * await server.ready;
  * await server.shutdown();
  * ```
@@ -23,4 +23,9 @@ export { FastResponse } from "./src/fetch/fast_response.ts";
 export type { ErrorHandler, Handler, HandlerInfo, Role } from "./src/server/handler.ts";
 export { allow, type Handlers } from "./src/server/roles.ts";
 export type { Server, ServerStats } from "./src/server/server.ts";
-export type { ConnectionOptions, ServeOptions } from "./src/server/server_options.ts";
+export type {
+  ConnectionOptions,
+  NetServeOptions,
+  ServeOptions,
+  UnixServeOptions,
+} from "./src/server/server_options.ts";

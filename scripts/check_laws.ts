@@ -18,7 +18,13 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/runtime/files.ts": [],
   "src/runtime/clock.ts": [],
   "src/runtime/address.ts": [],
-  "src/runtime/": ["src/runtime/transport.ts", "src/runtime/files.ts", "src/runtime/address.ts", "src/errors.ts"],
+  "src/runtime/": [
+    "src/runtime/transport.ts",
+    "src/runtime/files.ts",
+    "src/runtime/clock.ts",
+    "src/runtime/address.ts",
+    "src/errors.ts",
+  ],
   "src/connection/": ["src/protocol/", "src/runtime/transport.ts", "src/runtime/clock.ts", "src/errors.ts"],
   "src/fetch/": ["src/cgi/", "src/connection/", "src/errors.ts"],
   "src/server/": [

@@ -1,15 +1,15 @@
 /**
- * The main job with nothing else installed: a FastCGI application, and an HTTP server on a free local port that speaks
- * FastCGI to it over a real socket, as a web server would.
+ * A FastCGI application with nothing else installed: an HTTP server on a free local port speaks FastCGI to it over a
+ * real socket, as a web server would.
  */
 
-import { type NetAddr, serve } from "../mod.ts";
+import { serve } from "../mod.ts";
 import { bridge } from "../src/bridge.ts";
 import { createClient } from "../src/client.ts";
 
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-const application = serve({ port: 0, onListen: () => {} }, (request, info) => {
+const application = serve({ port: 0, quiet: true }, (request, info) => {
   const rows = [...info.params].map(([name, value]) => `<tr><th>${escape(name)}<td>${escape(value)}`).join("");
   return new Response(
     `<!doctype html><meta charset="utf-8"><title>webfcgi</title>
@@ -24,7 +24,7 @@ th,td{border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:anywhere}cod
 });
 await application.ready;
 
-const { hostname, port } = application.addr as NetAddr;
+const { hostname, port } = application.addr;
 const client = createClient({ hostname, port, serverSoftware: "webfcgi demo" });
 Deno.serve({
   hostname: "127.0.0.1",

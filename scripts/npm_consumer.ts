@@ -39,7 +39,7 @@ export async function paramsOf(readable: ReadableStream<Uint8Array>): Promise<st
 }
 
 export function phpSite(onError: (error: unknown) => void): (request: Request, info?: BridgeInfo) => Promise<Response> {
-  const php: Client = createClient("fcgi+unix:/run/php/php8.2-fpm.sock", { keepConn: true });
+  const php: Client = createClient("unix:/run/php/php8.2-fpm.sock", { keepAlive: true });
   return bridge(php, { root: new URL("file:///srv/www"), frontController: null, onError });
 }
 

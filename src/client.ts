@@ -7,9 +7,9 @@
  * import { createClient } from "@webfcgi/webfcgi/client";
  * import { assertEquals } from "@std/assert";
  *
- * const server = serve({ port: 0, onListen: () => {} }, (request) => new Response(`Hello from ${request.url}`));
+ * const server = serve({ port: 0, quiet: true }, (request) => new Response(`Hello from ${request.url}`));
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * const client = createClient({ port });
  * const response = await client.fetch("https://example.com/a?b");
@@ -25,9 +25,9 @@
  * import { createClient, LimitError } from "@webfcgi/webfcgi/client";
  * import { assert, assertEquals } from "@std/assert";
  *
- * const server = serve({ port: 0, onListen: () => {} }, () => new Promise<Response>(() => {}));
+ * const server = serve({ port: 0, quiet: true }, () => new Promise<Response>(() => {}));
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * const client = createClient({ port, headTimeoutMs: 50 });
  * const error: unknown = await client.fetch("/").catch((error) => error);
@@ -80,11 +80,11 @@ export * from "./errors.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const names = ["SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "REMOTE_ADDR", "COLOUR"];
- * const server = serve({ port: 0, onListen: () => {} }, (_request, { params }) => {
+ * const server = serve({ port: 0, quiet: true }, (_request, { params }) => {
  *   return Response.json(names.map((name) => params.get(name)));
  * });
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * const client = createClient({ port, params: { COLOUR: "blue" } });
  * const response = await client.fetch("/shop.php/cart", {

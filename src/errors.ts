@@ -152,7 +152,7 @@ export class RequestAbortedError extends FastCgiError {
   override name = "AbortError";
 
   /** Makes the error of a sentence that says how the request ended, and its cause. */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: FastCgiErrorOptions) {
     super("ABORTED", message, options);
   }
 }

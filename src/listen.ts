@@ -58,12 +58,11 @@ async function listenAnywhere(runtime: Runtime, fallback: ListenOptions, accept:
       if (fd !== 0) throw error;
     }
   }
-  const listener = await runtime.listen(fallback, accept);
   if (mayMissSystemd()) {
     const flags = "--allow-env=LISTEN_FDS,LISTEN_PID";
     console.warn(`webfcgi: if systemd offers a socket, run Deno with ${flags}, or it is not found`);
   }
-  return listener;
+  return runtime.listen(fallback, accept);
 }
 
 function peerLists(allowedPeers: PeerList | undefined): NamedList[] {

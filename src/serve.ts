@@ -3,10 +3,9 @@
 import { listen } from "./listen.ts";
 import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
-import { wantsNativeResponses } from "./runtime/detect.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
 import type { ListenOptions, NetAddr, UnixAddr } from "./runtime/transport.ts";
-import { adoptFastResponse, adoptGlobals } from "./fetch/patch_globals.ts";
+import { patchGlobals, patchResponse } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
 import type { Handler } from "./server/handler.ts";
 import { type Place, resolvePlace } from "./server/listen_options.ts";
@@ -14,18 +13,13 @@ import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
 import {
   type ConnectionOptions,
+  type NetServeOptions,
   resolveConnectionSettings,
   resolveSettings,
   type ServeOptions,
   type Settings,
+  type UnixServeOptions,
 } from "./server/server_options.ts";
-
-/** {@linkcode ServeOptions} that name a TCP address. */
-export type NetOptions = ServeOptions & ({ port: number } | { hostname: string });
-/** {@linkcode ServeOptions} that name a unix socket. */
-export type UnixOptions = ServeOptions & { path: string };
-/** The handlers of other roles than the Responder's. */
-type OtherHandlers = Partial<Handlers>;
 
 /** A property of the global object while `webfcgi serve` loads a program, whatever copies of this package there are. */
 export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LOADING;
@@ -54,15 +48,15 @@ export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LO
  */
 export function serve(handler: Handler): Server;
 /** As above, with options that name a TCP address. */
-export function serve(options: NetOptions & OtherHandlers, handler: Handler): Server<NetAddr>;
+export function serve(options: NetServeOptions & Partial<Handlers>, handler: Handler): Server<NetAddr>;
 /** As above, with options that name a unix socket. */
-export function serve(options: UnixOptions & OtherHandlers, handler: Handler): Server<UnixAddr>;
+export function serve(options: UnixServeOptions & Partial<Handlers>, handler: Handler): Server<UnixAddr>;
 /** As above, with options. */
-export function serve(options: ServeOptions & OtherHandlers, handler: Handler): Server;
+export function serve(options: ServeOptions & Partial<Handlers>, handler: Handler): Server;
 /** As above, with the handlers among the options, as in `Bun.serve`. */
-export function serve(options: NetOptions & Handlers): Server<NetAddr>;
+export function serve(options: NetServeOptions & Handlers): Server<NetAddr>;
 /** As above, with options that name a unix socket. */
-export function serve(options: UnixOptions & Handlers): Server<UnixAddr>;
+export function serve(options: UnixServeOptions & Handlers): Server<UnixAddr>;
 /** As above, with other options. */
 export function serve(options: ServeOptions & Handlers): Server;
 export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler?: Handler): Server {
@@ -98,14 +92,16 @@ function start(
   values?: Settings["values"],
 ): FastCgiServer {
   const settings = { ...resolveSettings(options), values };
-  if (settings.patchGlobals) adoptGlobals();
-  if (settings.fastResponse) adoptFastResponse(wantsNativeResponses());
+  const releases: (() => void)[] = [];
+  if (settings.patchGlobals) releases.push(patchGlobals());
+  if (settings.fastResponse) releases.push(patchResponse());
   return new FastCgiServer(
     settings,
     handlers,
     options.signal,
     (accept) => listen(place, settings, options.onListen, accept),
     clock,
+    () => releases.forEach((release) => release()),
   );
 }
 
@@ -133,7 +129,7 @@ export function serveConnection(streams: DuplexStreams, handler: Handler): Promi
 /** As above, with options. */
 export function serveConnection(
   streams: DuplexStreams,
-  options: ConnectionOptions & OtherHandlers,
+  options: ConnectionOptions & Partial<Handlers>,
   handler: Handler,
 ): Promise<void>;
 /** As above, with the handlers among the options. */

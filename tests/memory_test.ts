@@ -1,6 +1,6 @@
 // How much memory is made, with room: what it is made of is the code's own affair.
 
-import { RequestBody } from "../src/connection/incoming_body.ts";
+import { IncomingBody } from "../src/connection/incoming_body.ts";
 import { RecordMemory, RecordWriter } from "../src/protocol/record_writer.ts";
 import { detectRuntime } from "../src/runtime/detect.ts";
 import type { NetAddr } from "../src/runtime/transport.ts";
@@ -45,9 +45,9 @@ Deno.test("RecordMemory makes hardly more pieces than writers have something wri
 
 for (const expected of [1_000_000_000, undefined]) {
   const what = expected === undefined ? "an unknown number of bytes" : `${expected} bytes`;
-  Deno.test(`RequestBody.collect makes little memory for a body of ${what} of which little has come`, () => {
-    const body = new RequestBody("request body", expected, Infinity, { buffered() {} });
-    body.collect().catch(() => {});
+  Deno.test(`IncomingBody.readAll makes little memory for a body of ${what} of which little has come`, () => {
+    const body = new IncomingBody("request body", expected, undefined, { buffered() {} });
+    body.readAll().catch(() => {});
     const Native = globalThis.Uint8Array;
     let made = 0;
     globalThis.Uint8Array = new Proxy(Native, {

@@ -53,7 +53,7 @@ if (mode === "fastcgi") {
     ...where.startsWith("/") ? { path: where } : { port: Number(where) },
     // The default is 1024, less than the benchmark opens.
     maxConnections: 100_000,
-    onListen: () => {},
+    quiet: true,
   }, makeHandler(responseClass === "FastResponse" ? FastResponse : Response));
 } else if (mode === "http") {
   serveHttp(Number(args[0]), makeHandler(Response));
@@ -64,6 +64,8 @@ if (mode === "fastcgi") {
   }).listen(Number(args[0]), hostname);
 } else {
   const [port, path, keep, documentRoot] = args;
-  const php = createClient({ path: path!, keepConn: keep === "keep", documentRoot: documentRoot! });
-  serveHttp(Number(port), (request) => php.fetch(request));
+  const php = createClient({ path: path!, keepAlive: keep === "keep", documentRoot: documentRoot! });
+  serveHttp(Number(port), (request) => {
+    return php.fetch(request, { scriptFilename: documentRoot + new URL(request.url).pathname });
+  });
 }

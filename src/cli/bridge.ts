@@ -36,7 +36,6 @@ export async function bridgeCommand({ values, operands }: Arguments<typeof BRIDG
   if (!values.quiet) announce(server, address, values.root);
   const finished = drained(stop).then(() => server.shutdown()).then(() => EXIT.ok);
   const exitCode = await Promise.race([finished, stop.end]);
-  server.close();
   await client.close();
   return exitCode;
 }

@@ -15,6 +15,9 @@ import { clientSettings, connector, requestFailure, usage } from "./upstream.ts"
 type FetchValues = Values<typeof FETCH.options>;
 
 const ROLES = ["responder", "authorizer", "filter"] as const;
+/** What a Blob is made of. */
+type BodyPart = string | Blob | Uint8Array<ArrayBuffer>;
+
 const FORM = "application/x-www-form-urlencoded";
 
 /** Sends the request and prints the response; resolves with curl's exit code. */
@@ -80,7 +83,7 @@ function readHeaders(fields: readonly string[]): Headers {
 }
 
 async function readData(data: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: BlobPart[] = [];
+  const parts: BodyPart[] = [];
   for (const text of data) {
     if (parts.length > 0) parts.push("&");
     parts.push(await readPart(text));
@@ -88,9 +91,9 @@ async function readData(data: readonly string[]): Promise<Uint8Array<ArrayBuffer
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-async function readPart(text: string): Promise<BlobPart> {
+async function readPart(text: string): Promise<BodyPart> {
   if (text === "-" || text === "@-") {
-    const chunks: BlobPart[] = [];
+    const chunks: BodyPart[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk);
     return new Blob(chunks);
   }

@@ -1,8 +1,8 @@
 /**
- * Reads bodies before their requests are given a connection: a sender who is slow then holds no worker of PHP-FPM.
+ * Reads bodies before their requests are given a connection, so that a slow sender holds no worker of PHP-FPM.
  *
  * Owns the bodies being read, how many bytes have been collected, and since when each one waits. A body of unknown length
- * is read to its end, because PHP-FPM wants CONTENT_LENGTH; of others only so much as makes a form or an API call whole.
+ * is read to its end, because PHP-FPM needs CONTENT_LENGTH; any other as far as forms and calls of an API usually go.
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
@@ -14,7 +14,7 @@ import { bodyTimeout, requestTimeout, wrongLength } from "./request_errors.ts";
 
 /** Bytes of a body of known length that are read ahead. */
 const READ_AHEAD_BYTES = 1_048_576;
-/** All that is collected may have this many times as much as one body of unknown length. */
+/** All bodies together may take this many times as much as one of unknown length. */
 const SUM_FACTOR = 4;
 
 /** Whether a body is read before it is sent; with `wantsLength`, also to know how long it is. */
@@ -60,7 +60,7 @@ export class BodyCollector {
    * Reads a body of a request that began at `startedMs`.
    *
    * @throws {LimitError} If it is too long or too slow, or there are too many.
-   * @throws {TypeError} If it has not the length that it should have, or gives no bytes.
+   * @throws {TypeError} If its length is wrong, or a chunk is not bytes.
    */
   collect(body: OutgoingBody, signal: AbortSignal | undefined, startedMs: number): Promise<OutgoingBody> {
     const { maxQueuedRequests } = this.#settings;
@@ -83,13 +83,11 @@ export class BodyCollector {
       const reading: Reading = { progress: new BodyProgress(this.#clock.nowMs), startedMs, fail };
       this.#readings.add(reading);
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#read(body, reading).then((read) => {
-        if (end()) resolve(read);
-      }, fail);
+      this.#read(body, reading).then((read) => end() ? resolve(read) : this.release(read), fail);
     });
   }
 
-  /** The request that a body was collected for needs it no more. */
+  /** Releases a body that was collected: its request has been answered. */
   release(body: OutgoingBody): void {
     this.#bytes -= body.content?.length ?? 0;
   }
@@ -134,7 +132,6 @@ export class BodyCollector {
       this.#bytes -= collector.length;
       throw error;
     }
-    if (!this.#readings.has(reading)) this.#bytes -= collector.length;
     return { ...body, content: collector.take() };
   }
 

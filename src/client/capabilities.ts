@@ -9,7 +9,7 @@ import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { Connect } from "./connection_pool.ts";
 import { upstreamFault, upstreamLimit } from "./request_errors.ts";
 
-/** What an application tells of itself; what it leaves out is `undefined`. */
+/** What an application says of itself; what it leaves out is `undefined`. */
 export interface ApplicationCapabilities {
   /** FCGI_MAX_CONNS: connections it accepts at a time. */
   readonly maxConnections: number | undefined;
@@ -23,7 +23,7 @@ export interface ApplicationCapabilities {
 const ASK_AGAIN_MS = 250;
 
 /**
- * Asks, and closes the connection; gives up when `signal` is aborted.
+ * Asks, and closes the connection; `signal` aborts it.
  *
  * @throws {LimitError} `headTimeoutMs`, if there is no answer.
  * @throws {ProtocolError} If the application closes the connection instead, or answers what cannot be read.
@@ -57,6 +57,7 @@ export async function fetchValues(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const probe = new GetValuesProbe(names);
+  const abandon = new AbortController();
   const onAbort = (): void => probe.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
   const stopAsking = clock.after(ASK_AGAIN_MS, () => probe.sendGetValues());
@@ -65,12 +66,13 @@ export async function fetchValues(
     probe.fail(upstreamLimit("headTimeoutMs", headTimeoutMs, message));
   });
   try {
-    connect((transport) => probe.open(transport), signal).then(
+    connect((transport) => probe.open(transport), abandon.signal).then(
       () => probe.sendGetValues(),
       (error) => probe.fail(error),
     );
     return await probe.answer;
   } finally {
+    abandon.abort();
     stopAsking();
     stopWaiting?.();
     signal.removeEventListener("abort", onAbort);

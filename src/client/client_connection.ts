@@ -12,6 +12,7 @@
  * | `gone` | it is closed, or being closed |
  */
 
+import type { CoarseClock } from "../connection/coarse_clock.ts";
 import { FlowControl } from "../connection/flow_control.ts";
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
@@ -29,10 +30,10 @@ export interface ClientConnectionHost {
   readonly keepAlive: boolean;
   /** Whether several requests may share a connection. */
   readonly shares: boolean;
-  /** Whether one waits for the application to accept it, so that others must be given back to be accepted again. */
+  /** Whether a connection seems to wait for a worker of the application: then idle ones are closed, to free theirs. */
   readonly workersBusy: boolean;
-  /** The client's clock, in milliseconds. */
-  readonly clock: { readonly nowMs: number };
+  /** The client's clock. */
+  readonly clock: CoarseClock;
   /** What all connections write to. */
   readonly memory: RecordMemory;
   /** The connection can take a request, or one more. */
@@ -57,17 +58,18 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #exchanges = new Map<number, ClientExchange>();
   /** Ids of requests that were aborted. Go ends such a request at once, and then writes what its handler has to say. */
   readonly #abandoned = new Set<number>();
-  /** Exchanges whose response may be made once all that has come is taken in. */
+  /** Exchanges whose Response can be made once the whole chunk has been processed. */
   #answered: ClientExchange[] = [];
   #phase: "new" | "used" | "retired" | "gone" = "new";
   #lastId = 0;
   /** When it was opened, or became idle. */
   #idleSinceMs: number;
-  /** Something has come. */
+  /** Whether anything has arrived. */
   #heard = false;
-  #receiving = false;
-  /** What is being received must be copied to last. */
-  #lent = false;
+  /** What is being received: if it is lent, what is to last must be copied. */
+  #receiving: "nothing" | "lent" | "owned" = "nothing";
+  /** It keeps the process alive although nothing is read from its socket. */
+  #holdsProcess = false;
 
   constructor(transport: Transport, host: ClientConnectionHost) {
     this.#host = host;
@@ -145,15 +147,14 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   received(chunk: Uint8Array, lent: boolean): void {
     if (this.#phase === "gone") return;
-    this.#lent = lent;
     this.#heard = true;
-    this.#receiving = true;
+    this.#receiving = lent ? "lent" : "owned";
     try {
       this.protocol.receive(chunk);
     } catch (error) {
       this.close(error instanceof ProtocolError ? upstreamFault(error.code, error.message, error) : error);
     }
-    this.#receiving = false;
+    this.#receiving = "nothing";
     const answered = this.#answered;
     this.#answered = [];
     for (const exchange of answered) exchange.respond();
@@ -184,7 +185,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
     if (!exchange.responded) this.#answered.push(exchange);
-    exchange.onStdout(content, this.#lent);
+    exchange.onStdout(content, this.#receiving === "lent");
   }
 
   onStderr(requestId: number, content: Uint8Array): void {
@@ -231,7 +232,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#updateReading();
   }
 
-  /** The next free id: never that of the request before, whose late records would be taken for the next one's. */
+  /** The next free id, never the previous one: late records of that request could pass for the next one's. */
   #nextId(): number {
     do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (
       this.#exchanges.has(this.#lastId) || this.#abandoned.has(this.#lastId)
@@ -246,11 +247,12 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     for (const exchange of this.#exchanges.values()) exchange.connectionLost(error);
     this.#exchanges.clear();
     this.#flow.drained();
+    this.#updateReading();
   }
 
   /** Gives the connection back, or closes it, once it has nothing more to do. */
   #flushOrClose(): void {
-    if (this.#phase === "gone" || this.#receiving) return;
+    if (this.#phase === "gone" || this.#receiving !== "nothing") return;
     if (this.#exchanges.size === 0) {
       const isKept = this.#phase === "new" || this.#phase === "used" && this.#host.keepAlive && !this.#host.workersBusy;
       if (!isKept) return this.close();
@@ -263,5 +265,11 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   #updateReading(): void {
     if (this.#phase !== "gone") this.#flow.steer(this.#exchanges.size > 1, false);
+    // Node lets a process end whose sockets are paused, although one body may be waited for behind another one.
+    const holdsProcess = this.#phase !== "gone" && this.#flow.paused && this.#exchanges.size > 1;
+    if (holdsProcess === this.#holdsProcess) return;
+    this.#holdsProcess = holdsProcess;
+    if (holdsProcess) this.#host.clock.hold();
+    else this.#host.clock.release();
   }
 }

@@ -25,7 +25,7 @@ import { StderrLog } from "./stderr_log.ts";
 
 /** Who has an exchange: the queue, or a connection. */
 export interface ExchangeOwner {
-  /** The exchange is over without the application's doing. */
+  /** The exchange has ended, but the application has not ended it. */
   abandon(exchange: ClientExchange): void;
   /** Bytes of its body that wait to be read have become more, or fewer. */
   buffered(delta: number): void;
@@ -79,6 +79,11 @@ export class ClientExchange implements ResponseBodyHost {
     return this.#retriable;
   }
 
+  /** Whether it waits for a connection. */
+  get isQueued(): boolean {
+    return this.#phase === "queued";
+  }
+
   /** Whether the response has been made. */
   get responded(): boolean {
     return this.#incoming.made;
@@ -130,7 +135,7 @@ export class ClientExchange implements ResponseBodyHost {
     }
   }
 
-  /** Makes the response if its head has come; called when all that came with it has been taken in. */
+  /** Makes the Response if its head has come; called once the whole chunk has been processed. */
   respond(): void {
     if (!this.#incoming.hasHead || this.#incoming.made) return;
     try {
@@ -167,7 +172,7 @@ export class ClientExchange implements ResponseBodyHost {
     this.#finish(unanswered ? withNote(error, splitPairHint(this.call.params)) : error);
   }
 
-  /** Ends it for a reason of the client's or the caller's. */
+  /** Ends it for the client's own reason, or the caller's. */
   abort(reason: unknown): void {
     if (this.#phase === "over") return;
     this.#finish(reason);

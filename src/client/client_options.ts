@@ -160,7 +160,7 @@ const NAMES: readonly string[] = [
   ...VARIABLE_NAMES,
 ];
 
-/** What people may look for under another name. */
+/** Names that people may try, and the option that they mean. */
 const OTHER_NAMES = {
   host: "hostname",
   socket: "path",
@@ -235,7 +235,7 @@ function unixAddr(path: string): UnixAddr {
   return { transport: "unix", path };
 }
 
-/** Line by line: text from an application can neither pass for a line of another request nor reach the terminal. */
+/** Line by line and escaped: an application can neither forge lines nor send escapes to the terminal. */
 function toConsole(text: string, { method, url }: StderrSource): void {
   for (const line of text.split("\n")) {
     if (line.trim() !== "") console.error(printable(`webfcgi: ${method} ${url}: ${line.trimEnd()}`));

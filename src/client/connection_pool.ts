@@ -12,7 +12,7 @@ import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
 import { upstreamFault, upstreamLimit } from "./request_errors.ts";
 
-/** Opens a connection; `open` is called once connected and gives back who listens; `signal` gives it up. */
+/** Opens a connection: `open` is called once connected and returns its sink; `signal` aborts it. */
 export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>;
 
 /** Requests that share a connection before another one is opened. */

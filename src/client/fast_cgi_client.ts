@@ -53,12 +53,12 @@ export interface ClientStats {
  *
  * const server = serve({
  *   port: 0,
- *   onListen: () => {},
+ *   quiet: true,
  *   fetch: () => new Response("Hello"),
  *   authorizer: () => allow({ REMOTE_USER: "anna" }),
  * });
  * await server.ready;
- * const { port } = server.addr as { port: number };
+ * const { port } = server.addr;
  *
  * await using client = createClient({ port, keepAlive: true });
  * assertEquals((await client.capabilities()).multiplex, true);
@@ -76,8 +76,10 @@ export interface Client extends AsyncDisposable {
    * it is read. Redirects are not followed, not even those that RFC 3875 §6.2.2 leaves to the web server: a Location
    * without a Status is a 302. A URL may be a path alone.
    *
-   * A safe request (GET, HEAD, OPTIONS) is sent once more if a kept connection turns out to be closed before anything
-   * has come back.
+   * A body is read before a connection is taken: whole if its length is not known, else up to 1 MiB, so that a slow
+   * sender holds no worker of the application. A safe request (GET, HEAD, OPTIONS) is sent once more if a kept connection
+   * turns out to be closed before anything has come back; any other waits some milliseconds until a connection that has
+   * just been used is likely to stay open.
    *
    * @throws {TypeError} If it is no request that can be sent, or the client is closed.
    * @throws {FastCgiError} If the application breaks the protocol, refuses, or takes too long; `code` tells. After the
@@ -118,16 +120,9 @@ export class FastCgiClient implements Client {
   #asked = false;
 
   constructor(settings: ClientSettings, connect: Connect, clock: Clock = systemClock) {
-    const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, idleTimeoutMs } =
-      settings;
-    const timeoutsMs = [
-      connectTimeoutMs,
-      queueTimeoutMs,
-      headTimeoutMs,
-      bodyTimeoutMs,
-      requestTimeoutMs,
-      idleTimeoutMs,
-    ];
+    const { connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs, ...others } = settings;
+    const timeoutsMs = [connectTimeoutMs, queueTimeoutMs, headTimeoutMs, bodyTimeoutMs];
+    timeoutsMs.push(others.requestTimeoutMs, others.idleTimeoutMs);
     this.#settings = settings;
     this.#connect = connect;
     this.#clock = new CoarseClock(clock, timeoutsMs, () => this.#tick());
@@ -140,15 +135,10 @@ export class FastCgiClient implements Client {
     checkInit(init);
     const role = ROLES[init.role ?? "responder"];
     if (role === undefined) throw new TypeError(`Cannot fetch: role is ${show(init.role)}`);
-    this.#clock.hold();
     this.#counts.requests++;
-    try {
-      const startedMs = this.#clock.nowMs;
-      const request = await readRequest(input, init);
-      return await this.#send(request, init, role, startedMs);
-    } finally {
-      this.#clock.release();
-    }
+    this.#clock.start();
+    const startedMs = this.#clock.nowMs;
+    return await this.#send(await readRequest(input, init), init, role, startedMs);
   }
 
   async capabilities(): Promise<ApplicationCapabilities> {
@@ -163,7 +153,8 @@ export class FastCgiClient implements Client {
 
   async close(): Promise<void> {
     const { signal } = this.#closing;
-    if (!signal.aborted) this.#closing.abort(new RequestAbortedError("The client was closed"));
+    const reason = new RequestAbortedError("The client was closed", { side: "upstream" });
+    if (!signal.aborted) this.#closing.abort(reason);
     this.#collector.close(signal.reason);
     const closed = this.#pool.close(signal.reason);
     this.#clock.stop();
@@ -192,7 +183,7 @@ export class FastCgiClient implements Client {
   #tick(): void {
     this.#collector.tick();
     this.#pool.tick();
-    if (this.#pool.resting && !this.#clock.isHeld) this.#clock.stop();
+    if (this.#pool.resting && this.#collector.active === 0 && !this.#clock.isHeld) this.#clock.stop();
   }
 
   /** Sends a request once its bodies have been collected, as far as that is needed. */
@@ -200,12 +191,16 @@ export class FastCgiClient implements Client {
     const { signal } = given;
     let { body, data } = given;
     try {
-      if (role === FCGI_AUTHORIZER) body = NOTHING;
-      if (needsCollecting(body, this.#settings.unknownLengthBodies === "buffer")) {
-        body = await this.#collector.collect(body, signal, startedMs);
+      this.#closing.signal.throwIfAborted();
+      if (role === FCGI_AUTHORIZER) {
+        body = NOTHING;
+        given.body.source?.cancel(undefined);
       }
-      if (needsCollecting(data, true)) data = await this.#collector.collect(data, signal, startedMs);
-      const request = { ...given, body, data };
+      if (needsCollecting(body, this.#settings.unknownLengthBodies === "buffer")) {
+        body = await this.#collect(body, signal, startedMs);
+      }
+      if (needsCollecting(data, true)) data = await this.#collect(data, signal, startedMs);
+      const request = body === given.body && data === given.data ? given : { ...given, body, data };
       const params = this.#params(request, init, role);
       if (this.#settings.multiplex && !this.#asked) this.#askCapabilities();
       const { onEnd } = init;
@@ -224,15 +219,31 @@ export class FastCgiClient implements Client {
   async #run(call: Call): Promise<Response> {
     for (let onNew = false;; onNew = true) {
       call.request.signal?.throwIfAborted();
+      this.#closing.signal.throwIfAborted();
       const exchange = new ClientExchange(call, this.#pool);
+      this.#clock.start();
       this.#pool.run(exchange, onNew);
+      // Once it is on a connection, its socket keeps the process alive.
+      const { isQueued } = exchange;
+      if (isQueued) this.#clock.hold();
       try {
         return await exchange.response;
       } catch (error) {
         if (onNew || !exchange.retriable) throw error;
         this.#counts.retries++;
         if ((error as { protocolStatus?: number }).protocolStatus === FCGI_CANT_MPX_CONN) this.#pool.maxShared = 1;
+      } finally {
+        if (isQueued) this.#clock.release();
       }
+    }
+  }
+
+  async #collect(body: OutgoingBody, signal: AbortSignal | undefined, startedMs: number): Promise<OutgoingBody> {
+    this.#clock.hold();
+    try {
+      return await this.#collector.collect(body, signal, startedMs);
+    } finally {
+      this.#clock.release();
     }
   }
 

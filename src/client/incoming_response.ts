@@ -11,6 +11,9 @@ import { upstreamFault } from "./request_errors.ts";
 import { ResponseBody, type ResponseBodyHost } from "./response_body.ts";
 import { ResponseHeadReader } from "./response_head_reader.ts";
 
+/** Fields that are named when they are left out of a response. */
+const MAX_NOTES = 8;
+
 /** A response under way. */
 export class IncomingResponse {
   readonly body: ResponseBody;
@@ -56,7 +59,9 @@ export class IncomingResponse {
     if (found === undefined) return false;
     this.#head = found.head;
     this.#expected = this.#hasBody ? found.head.contentLength : 0;
-    for (const what of found.head.omitted) this.#note(`left out of the response ${what}`);
+    const { omitted } = found.head;
+    for (const what of omitted.slice(0, MAX_NOTES)) this.#note(`left out of the response ${what}`);
+    if (omitted.length > MAX_NOTES) this.#note(`left out of the response ${omitted.length - MAX_NOTES} fields more`);
     this.#addBody(content.subarray(found.bodyAt), lent);
     return true;
   }

@@ -107,10 +107,10 @@ export async function readRequest(
   if (content !== null && init.body === undefined && request!.bodyUsed) {
     throw new TypeError("Cannot fetch: the request's body has been read already");
   }
-  const given = readBody(content, headers);
-  const body = given instanceof Promise ? await given : given;
   const file = readBody(init.data, new Headers());
   const data = file instanceof Promise ? await file : file;
+  const given = readBody(content, headers);
+  const body = given instanceof Promise ? await given : given;
   return { method, url, headers, body, data, signal };
 }
 
@@ -129,7 +129,7 @@ function normalize(method: string): string {
   return NORMALIZED_METHOD.test(method) ? method.toUpperCase() : method;
 }
 
-/** A path alone is one of `http://localhost`: for who probes an application no host matters. */
+/** A path alone is one of `http://localhost`: whoever probes an application needs no host. */
 function absolute(url: string): string {
   return url.startsWith("/") ? `http://localhost${url}` : url;
 }

@@ -6,6 +6,7 @@
  */
 
 import { joinBytes } from "../protocol/byte_collector.ts";
+import { FCGI_HEADER_LEN } from "../protocol/constants.ts";
 
 /** What a body needs of the request that it answers. */
 export interface ResponseBodyHost {
@@ -37,8 +38,8 @@ export class ResponseBody {
   /** Takes a part; if it is `lent`, as a copy. */
   push(content: Uint8Array, lent: boolean): void {
     if (this.#state !== "open" || content.length === 0) return;
-    // By reference only where that does not hold on to far more memory than the part's.
-    const kept = !lent && content.length * 2 >= content.buffer.byteLength;
+    // By reference only if the buffer is the part's alone: whoever transfers it must take nothing from others.
+    const kept = !lent && content.length + FCGI_HEADER_LEN >= content.buffer.byteLength;
     this.#queue.push(kept ? content : new Uint8Array(content));
     this.#weigh(Math.max(content.length, MIN_WEIGHT));
     this.#wake?.();

@@ -35,12 +35,12 @@ export class ForeignStream {
     if (this.#cancelled) return;
     this.#cancelled = true;
     try {
-      // Node 24 fills the stream of FormData whether or not it is read; being cancelled meanwhile, it throws where no one
-      // can catch it, and the process ends. There is nothing behind it that would have to know.
+      // Node 24 fills the stream of FormData whether or not it is read. If it is cancelled meanwhile, Node throws where
+      // nothing can catch it, and the process ends. Such a stream has no source that needs to know.
       if (this.#fillsItself) this.#reader.releaseLock();
       else this.#reader.cancel(reason).catch(() => {});
     } catch {
-      // Who throws here has heard it.
+      // The source was called, and threw.
     }
   }
 }

@@ -1,51 +1,62 @@
 /**
- * The body of one request: an input stream (STDIN or DATA) as a handler reads it.
+ * A body that arrives as a stream of records, as its reader gets it: a request's STDIN or DATA, or a response's STDOUT.
  *
- * Owns the bytes that have come and have not been read, and knows whether the stream has ended, failed or is no longer
- * wanted. Never holds more than the connection lets come: it reports every byte it holds and every byte it lets go.
+ * Owns the bytes that have arrived and have not been read, and whether the stream has ended, failed or been discarded.
+ * Holds no more than the connection lets in: it reports every byte that it queues and every byte that it releases.
+ *
+ * Readers never share memory. A chunk's buffer is the chunk's alone, so that transferring it takes nothing away from
+ * anyone, and it holds nothing but the body's bytes, zeros, and at most the head of the record that they came in.
  */
 
 import { joinBytes } from "../protocol/byte_collector.ts";
-import { LimitError, ProtocolError } from "../errors.ts";
+import { FCGI_HEADER_LEN } from "../protocol/constants.ts";
+import { LimitError, type LimitName, ProtocolError } from "../errors.ts";
 
-/** What a body needs of the connection that it comes on. */
-export interface RequestBodyHost {
-  /** Bytes of bodies that wait to be read have become more, or fewer. */
+/** What a body needs of the connection that it arrives on. */
+export interface IncomingBodyHost {
+  /** The number of bytes that wait to be read has changed. */
   buffered(delta: number): void;
 }
 
-/** Parts below this length (bytes) share memory. */
-const SHARED_MEMORY = 4096;
-/** How many times as long as what has come a body that is read whole may say that it will be, to have memory made for it:
- * who says so may send no more. */
-const BELIEVED = 32;
+/** The most bytes that a body may have, and the option that says so. */
+export interface BodyLimit {
+  readonly name: LimitName;
+  readonly max: number;
+}
+
+/** Chunks below this length (bytes) are gathered in one piece of memory while they wait. */
+const GATHERED_BYTES = 4096;
+/**
+ * When reading a whole body, allocate at most this many times the bytes received so far: Content-Length is only a promise.
+ */
+const MAX_PREALLOCATION_FACTOR = 32;
 
 /** A body under way. */
-export class RequestBody {
+export class IncomingBody {
   readonly #name: string;
   readonly #expected: number | undefined;
-  readonly #maxBytes: number;
-  readonly #host: RequestBodyHost;
+  readonly #limit: BodyLimit | undefined;
+  readonly #host: IncomingBodyHost;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #received = 0;
-  #state: "open" | "ended" | "failed" | "discarded" = "open";
+  #state: "receiving" | "ended" | "failed" | "discarded" = "receiving";
   #error: unknown;
-  /** Memory that small parts are copied to, or all when the whole is collected, and how much of it is used. */
-  #shared: Uint8Array = none;
-  #sharedUsed = 0;
+  /** The memory behind the queue's last chunk, or behind the whole body for `readAll`, and how much of it is used. */
+  #memory: Uint8Array = none;
+  #used = 0;
   #stream: ReadableStream<Uint8Array> | null = null;
   #disturbed = false;
-  /** `collect` has been called: all is wanted, so nothing waits to be read. */
-  #collecting = false;
-  /** Goes on with the read that waits for more. */
+  /** `readAll` was called: nothing waits to be read any more. */
+  #readingAll = false;
+  /** Resumes the read that waits for more. */
   #wake: (() => void) | null = null;
 
-  /** Makes the body of a stream of `expected` bytes, or of an unknown number, but never more than `maxBytes`. */
-  constructor(name: string, expected: number | undefined, maxBytes: number, host: RequestBodyHost) {
+  /** Makes a body of `expected` bytes, or of an unknown number; `name` is what its errors call it. */
+  constructor(name: string, expected: number | undefined, limit: BodyLimit | undefined, host: IncomingBodyHost) {
     this.#name = name;
     this.#expected = expected;
-    this.#maxBytes = maxBytes;
+    this.#limit = limit;
     this.#host = host;
   }
 
@@ -54,34 +65,34 @@ export class RequestBody {
     return this.#disturbed;
   }
 
-  /** Whether a reader holds its stream. */
+  /** Whether its stream is locked to a reader. */
   get locked(): boolean {
     return this.#stream?.locked ?? false;
   }
 
   /** Whether some of it waits to be read. */
-  get waiting(): boolean {
+  get hasUnread(): boolean {
     return this.#queuedBytes > 0;
   }
 
-  /** Whether more may come. */
-  get open(): boolean {
-    return this.#state === "open";
+  /** Whether more may arrive. */
+  get receiving(): boolean {
+    return this.#state === "receiving";
   }
 
-  /** Takes a part; if it is `lent`, as a copy. */
+  /** Takes a part. Of one that is not `lent` the memory is the body's, if no one else's bytes are in it. */
   push(content: Uint8Array, lent: boolean): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "receiving") return;
     this.#received += content.length;
     if (this.#expected !== undefined && this.#received > this.#expected) {
-      const past = `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`;
-      return this.fail(new ProtocolError("BAD_LENGTH", past));
+      const message = `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`;
+      return this.fail(new ProtocolError("BAD_LENGTH", message));
     }
-    if (this.#received > this.#maxBytes) {
-      const past = `Cannot read ${this.#name}: it goes past ${this.#maxBytes} bytes`;
-      return this.fail(new LimitError("maxBodyBytes", this.#maxBytes, past));
+    if (this.#limit !== undefined && this.#received > this.#limit.max) {
+      const { name, max } = this.#limit;
+      return this.fail(new LimitError(name, max, `Cannot read ${this.#name}: it goes past ${max} bytes`));
     }
-    if (this.#collecting) return this.#collect(content);
+    if (this.#readingAll) return this.#append(content);
     this.#enqueue(content, lent);
     this.#queuedBytes += content.length;
     this.#host.buffered(content.length);
@@ -90,30 +101,25 @@ export class RequestBody {
 
   /** The stream has ended. */
   end(): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "receiving") return;
     if (this.#expected !== undefined && this.#received < this.#expected) {
-      this.fail(
-        new ProtocolError(
-          "UNEXPECTED_END",
-          `Cannot read ${this.#name}: it ended after ${this.#received} of its ${this.#expected} bytes`,
-        ),
-      );
-    } else {
-      this.#state = "ended";
-      this.#wake?.();
+      const message = `Cannot read ${this.#name}: it ended after ${this.#received} of its ${this.#expected} bytes`;
+      return this.fail(new ProtocolError("UNEXPECTED_END", message));
     }
+    this.#state = "ended";
+    this.#wake?.();
   }
 
-  /** No more will come: reading fails with `error`. What has come whole already stays readable. */
+  /** No more will arrive: reading fails with `error`. A body that has arrived whole stays readable. */
   fail(error: unknown): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "receiving") return;
     this.#state = "failed";
     this.#error = error;
     this.#release();
     this.#wake?.();
   }
 
-  /** No one wants it any more. */
+  /** Drops what has arrived, and all that will. */
   discard(): void {
     if (this.#state === "discarded") return;
     this.#state = "discarded";
@@ -121,7 +127,7 @@ export class RequestBody {
     this.#wake?.();
   }
 
-  /** The body as a stream that reads from the socket only what is read from it. */
+  /** The body as a stream; the socket is read only as fast as the stream is. */
   get stream(): ReadableStream<Uint8Array> {
     if (this.#stream === null) {
       this.#stream = new ReadableStream<Uint8Array>({
@@ -131,52 +137,60 @@ export class RequestBody {
           this.discard();
         },
       }, { highWaterMark: 0 });
-      if (this.#collecting) this.#stream.getReader();
+      if (this.#readingAll) this.#stream.getReader();
     }
     return this.#stream;
   }
 
-  /** All of it, once the last has come; without a stream. It may share memory with others. */
-  async collect(): Promise<Uint8Array> {
+  /** Reads all of it, without a stream. The bytes may be a part of a larger buffer. */
+  async readAll(): Promise<Uint8Array> {
     this.#disturbed = true;
-    this.#collecting = true;
-    // Who has the stream, or asks for it now, must not take what has been read for the end of it.
+    this.#readingAll = true;
+    // Locked: whoever has the stream, or asks for it now, must not see an empty one.
     this.#stream?.getReader();
-    this.uncount();
+    this.releaseCredit();
     const parts = this.#queue;
     this.#queue = [];
-    this.#shared = none;
-    this.#sharedUsed = 0;
-    if (this.#state !== "open") return this.#all(joinBytes(parts));
-    for (const part of parts) this.#collect(part);
-    while (this.#state === "open") await new Promise<void>((resolve) => this.#wake = resolve);
-    return this.#all(this.#shared.subarray(0, this.#sharedUsed));
+    this.#memory = none;
+    this.#used = 0;
+    if (this.#state !== "receiving") return this.#whole(joinBytes(parts));
+    for (const part of parts) this.#append(part);
+    while (this.#state === "receiving") await new Promise<void>((resolve) => this.#wake = resolve);
+    return this.#whole(this.#memory.subarray(0, this.#used));
   }
 
-  #all(bytes: Uint8Array): Uint8Array {
-    this.#shared = none;
+  /** Counts as read what no one has read, so that it holds up no later request; it can still be read. */
+  releaseCredit(): void {
+    const bytes = this.#queuedBytes;
+    this.#queuedBytes = 0;
+    if (bytes > 0) this.#host.buffered(-bytes);
+  }
+
+  #whole(bytes: Uint8Array): Uint8Array {
+    this.#memory = none;
     if (this.#state === "failed") throw this.#error;
     return bytes;
   }
 
-  /** Adds to what is collected: in memory for the whole, but not for far more than has come. */
-  #collect(content: Uint8Array): void {
-    const at = this.#sharedUsed;
+  /** Adds to the whole: in memory for all of it, within what {@linkcode MAX_PREALLOCATION_FACTOR} allows. */
+  #append(content: Uint8Array): void {
+    const at = this.#used;
     const length = at + content.length;
-    if (length > this.#shared.length) {
-      const room = Math.max(SHARED_MEMORY, (this.#expected === undefined ? 2 : BELIEVED) * length);
-      const memory = new Uint8Array(Math.min(this.#expected ?? Infinity, this.#maxBytes, room));
-      memory.set(this.#shared.subarray(0, at));
-      this.#shared = memory;
+    if (length > this.#memory.length) {
+      const factor = this.#expected === undefined ? 2 : MAX_PREALLOCATION_FACTOR;
+      const room = Math.max(GATHERED_BYTES, factor * length);
+      const memory = new Uint8Array(Math.min(this.#expected ?? Infinity, this.#limit?.max ?? Infinity, room));
+      memory.set(this.#memory.subarray(0, at));
+      this.#memory = memory;
     }
-    this.#shared.set(content, at);
-    this.#sharedUsed = length;
+    this.#memory.set(content, at);
+    this.#used = length;
   }
 
   #pull(controller: ReadableStreamDefaultController<Uint8Array>): void | Promise<void> {
     this.#disturbed = true;
     if (this.#queue.length > 0) {
-      // Never one by one from the front of a long queue: that is quadratic.
+      // All at once: taking single chunks from the front of a long queue is quadratic.
       for (const part of this.#queue) controller.enqueue(part);
       this.#release();
       if (this.#state === "ended") controller.close();
@@ -184,7 +198,7 @@ export class RequestBody {
       controller.close();
     } else if (this.#state === "failed") {
       controller.error(this.#error);
-    } else if (this.#state === "open") {
+    } else if (this.#state === "receiving") {
       return new Promise((resolve) => {
         this.#wake = () => {
           this.#wake = null;
@@ -195,42 +209,40 @@ export class RequestBody {
     }
   }
 
-  /** Queues a part by reference where that is allowed and does not hold far more memory than the part's, else as a copy. */
+  /** Queues a part: by reference where its buffer holds nothing else, gathered with others if it is small, or as a copy. */
   #enqueue(content: Uint8Array, lent: boolean): void {
-    if (!lent && content.length * 8 >= content.buffer.byteLength) {
+    if (!lent && isAlone(content)) {
       this.#queue.push(content);
-      this.#shared = none;
+      this.#memory = none;
       return;
     }
-    const at = this.#sharedUsed;
-    if (content.length <= this.#shared.length - at) {
-      this.#shared.set(content, at);
-      this.#sharedUsed = at + content.length;
-      this.#queue[this.#queue.length - 1] = this.#shared.subarray(0, this.#sharedUsed);
-    } else if (this.#queue.length > 0 && content.length < SHARED_MEMORY) {
-      this.#shared = new Uint8Array(SHARED_MEMORY);
-      this.#shared.set(content);
-      this.#sharedUsed = content.length;
-      this.#queue.push(this.#shared.subarray(0, content.length));
+    const at = this.#used;
+    if (content.length <= this.#memory.length - at) {
+      this.#memory.set(content, at);
+      this.#used = at + content.length;
+      this.#queue[this.#queue.length - 1] = this.#memory.subarray(0, this.#used);
+    } else if (this.#queue.length > 0 && content.length < GATHERED_BYTES) {
+      this.#memory = new Uint8Array(GATHERED_BYTES);
+      this.#memory.set(content);
+      this.#used = content.length;
+      this.#queue.push(this.#memory.subarray(0, content.length));
     } else {
       // Unlike `slice`, V8 does not clear the memory first.
       this.#queue.push(new Uint8Array(content));
-      this.#shared = none;
+      this.#memory = none;
     }
   }
 
   #release(): void {
     this.#queue = [];
-    this.#shared = none;
-    this.uncount();
-  }
-
-  /** What has been left unread must not hold up the requests that follow: the handler may still read it. */
-  uncount(): void {
-    const bytes = this.#queuedBytes;
-    this.#queuedBytes = 0;
-    if (bytes > 0) this.#host.buffered(-bytes);
+    this.#memory = none;
+    this.releaseCredit();
   }
 }
 
 const none = new Uint8Array(0);
+
+/** Whether nothing but the head of its record lies in the buffer with a part: what the socket read begins with either. */
+function isAlone({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return byteOffset <= FCGI_HEADER_LEN && byteOffset + length === buffer.byteLength;
+}

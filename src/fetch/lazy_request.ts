@@ -2,13 +2,14 @@
  * A `Request` that makes its parts when they are first read: most handlers read two of them, and a native Request with
  * all of them costs more than the rest of the server.
  *
- * It passes for a Request: `instanceof`, every property and method. The two things that look behind the prototype,
- * `fetch(request)` and `new Request(request)`, are given the native one by `patch_globals.ts`.
+ * It passes for a Request: `instanceof`, every property and method. `fetch(request)` and `new Request(request)` bypass the
+ * prototype chain: where `patch_globals.ts` has not patched them, `fetch(request.url, request)`,
+ * `new Request(request.url, request)` and `request.clone()`, which is a native one, do the same.
  */
 
 import { copyHeaders } from "./header_pairs.ts";
-import { passFor } from "./native_lookalike.ts";
-import type { RequestBody } from "../connection/incoming_body.ts";
+import { makeLookalike } from "./native_lookalike.ts";
+import type { IncomingBody } from "../connection/incoming_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
 export interface RequestSource {
@@ -19,12 +20,11 @@ export interface RequestSource {
   /** The headers as `[name, value, …]`. */
   readonly headerPairs: readonly string[];
   /** The body; null if the request has none. */
-  readonly body: RequestBody | null;
+  readonly body: IncomingBody | null;
   /** Aborted when the web server gives the request up. */
   readonly signal: AbortSignal;
 }
 
-const behind = Symbol("webfcgi request");
 const NativeRequest = Request;
 const NativeResponse = Response;
 
@@ -32,10 +32,10 @@ const NativeResponse = Response;
 export class LazyRequest {
   readonly #source: RequestSource;
   #headers: Headers | null = null;
-  /** The native request that has taken the body over. */
+  /** The native request, which has the body. */
   #native: Request | null = null;
-  /** The body has gone to someone else. */
-  #handedOver = false;
+  /** The body belongs to another request. */
+  #bodyTransferred = false;
 
   /** Makes the request of an exchange. */
   constructor(source: RequestSource) {
@@ -47,37 +47,34 @@ export class LazyRequest {
     return typeof value === "object" && value !== null && #source in value;
   }
 
-  /** The LazyRequest that `value` is, or is a Proxy around: itty-router's handlers have one. */
-  static behind(value: unknown): LazyRequest | undefined {
-    if (LazyRequest.is(value)) return value;
-    const self = value instanceof NativeRequest ? (value as { readonly [behind]?: unknown })[behind] : undefined;
-    return LazyRequest.is(self) ? self : undefined;
-  }
-
   /**
-   * The native Request of the same contents, for who looks behind the prototype. It has the body from now on; with
-   * `withBody` false it is one without, and the body stays.
+   * The native Request of the same contents. It has the body from now on.
    *
-   * @throws {TypeError} If the body has been used, or the runtime can make no such request.
+   * @throws {TypeError} If the body has been used, or the runtime cannot make such a request.
    */
-  static toNative(request: LazyRequest, withBody = true): Request {
-    const body = withBody ? request.#source.body : null;
+  static toNative(request: LazyRequest): Request {
+    const { body } = request.#source;
     if (body !== null && request.bodyUsed) throw used();
-    if (request.#native !== null) {
-      if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
-      return request.#native;
-    }
-    const { method, url, signal } = request.#source;
-    const init: RequestInit & { duplex: "half" } = { method, headers: request.headers, signal, duplex: "half" };
-    if (body !== null) init.body = body.stream;
-    const native = keepMethod(new NativeRequest(url, init), method);
-    if (withBody) request.#native = native;
-    return native;
+    if (request.#native === null) request.#native = request.#makeNative(body?.stream ?? null);
+    else if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
+    return request.#native;
   }
 
-  /** Someone else has the body from now on: Bun's own classes would leave it to the request as well. */
-  static handOver(request: LazyRequest): void {
-    request.#handedOver = request.#source.body !== null;
+  /** A native Request of the same contents but the body, which stays. */
+  static withoutBody(request: LazyRequest): Request {
+    return request.#makeNative(null);
+  }
+
+  /** Notes that another request has the body: Bun's own classes would leave it readable here as well. */
+  static markBodyTransferred(request: LazyRequest): void {
+    request.#bodyTransferred = request.#source.body !== null;
+  }
+
+  #makeNative(body: ReadableStream<Uint8Array> | null): Request {
+    const { method, url, signal } = this.#source;
+    const init: RequestInit & { duplex: "half" } = { method, headers: this.headers, signal, duplex: "half" };
+    if (body !== null) init.body = body as ReadableStream<Uint8Array<ArrayBuffer>>;
+    return restoreMethod(new NativeRequest(url, init), method);
   }
 
   get method(): string {
@@ -106,7 +103,7 @@ export class LazyRequest {
   }
 
   get bodyUsed(): boolean {
-    if (this.#handedOver) return true;
+    if (this.#bodyTransferred) return true;
     return this.#native !== null ? this.#native.bodyUsed : this.#source.body?.disturbed ?? false;
   }
 
@@ -187,7 +184,7 @@ export class LazyRequest {
 
   clone(): Request {
     if (this.bodyUsed || this.body?.locked) throw used();
-    return keepMethod(LazyRequest.toNative(this).clone(), this.method);
+    return restoreMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 
   /** Reads the body. A handler that answers without waiting for it must not leave an unhandled rejection behind. */
@@ -199,35 +196,29 @@ export class LazyRequest {
 
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
   async #bytes(): Promise<Uint8Array> {
-    if (this.#handedOver) throw used();
+    if (this.#bodyTransferred) throw used();
     if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
     const body = this.#source.body;
     if (body === null) return new Uint8Array(0);
     if (body.disturbed || body.locked) throw used();
-    return body.collect();
+    return body.readAll();
   }
 }
 
-passFor(LazyRequest, NativeRequest);
-
-Object.defineProperty(LazyRequest.prototype, behind, {
-  get(): unknown {
-    return this;
-  },
-});
+makeLookalike(LazyRequest, NativeRequest);
 
 // For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
 const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
 if (!(inspectSymbol in NativeRequest.prototype)) {
   Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
     value(this: LazyRequest): Request {
-      return LazyRequest.toNative(this, false);
+      return LazyRequest.withoutBody(this);
     },
   });
 }
 
-/** Bun makes GET of the methods that it does not know. */
-export function keepMethod(request: Request, method: string): Request {
+/** Bun turns methods that it does not know into GET. */
+export function restoreMethod(request: Request, method: string): Request {
   if (request.method !== method) Object.defineProperty(request, "method", { value: method, configurable: true });
   return request;
 }

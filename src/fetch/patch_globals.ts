@@ -1,85 +1,111 @@
 /**
- * The globals that see through what only looks native, or differ between runtimes, put right.
+ * Patches the globals that bypass the prototype chain, and so would reject a LazyRequest, and those that differ between
+ * runtimes.
  *
- * - `new Request(request, init)`, `fetch(request)` and `cache.match(request)` want a native Request: they get the native
- *   one of a lazy request. What is called on `Request.prototype` gets ours.
+ * - `new Request(request, init)`, `fetch(request)` and `cache.match(request)` get the native request of a lazy one. What
+ *   is called on `Request.prototype` works on a lazy one, too.
  * - `new Response("text")` and `Response.json(…)` set a Content-Type by the Fetch standard; Bun's set none, or another.
  *
- * Each stays what it was in every other way: `instanceof`, subclassing, its statics and its name. Done once, by the first
- * `serve`, and not at all where `nativeRequest` is set. With the option `fastResponse`, `new Response("text")` makes one
- * that keeps its text.
+ * Each stays what it was in every other way: `instanceof`, subclassing, its statics and its name.
  */
 
-import { globalResponse, MemoryResponse, nativeResponse } from "./fast_response.ts";
-import { keepMethod, LazyRequest } from "./lazy_request.ts";
-import { adoptClass, adoptPrototype } from "./native_lookalike.ts";
+import { FastInstance } from "./fast_response.ts";
+import { patchedResponse, type Remembered } from "./patched_response.ts";
+import { LazyRequest, restoreMethod } from "./lazy_request.ts";
+import { patchPrototype, replaceGlobal, unwrap } from "./native_lookalike.ts";
+import { type Define, useChange } from "./shared_change.ts";
 
-const adopted = Symbol("webfcgi");
-
-/** Puts the globals right, unless that has been done. */
-export function adoptGlobals(): void {
-  if (adopted in Request) return;
-  Object.defineProperty(Request, adopted, { value: true });
-  const AdoptedRequest = new Proxy(Request, {
-    construct(target, [input, init]: ConstructorParameters<typeof Request>, newTarget): Request {
-      const lazy = LazyRequest.behind(input);
-      if (lazy === undefined) return Reflect.construct(target, init === undefined ? [input] : [input, init], newTarget);
-      const request = passOn(lazy, init, (native): Request => Reflect.construct(target, [native, init], newTarget));
-      return init?.method === undefined ? keepMethod(request, lazy.method) : request;
-    },
+/** Patches the globals, unless that has been done. The function returned undoes it, unless another server needs it. */
+export function patchGlobals(): () => void {
+  return useChange("globals", (define) => {
+    patchPrototype(define, Request, LazyRequest);
+    patchRequest(define);
+    patchFetch(define);
+    patchCaches(define);
+    if (!new Response("").headers.has("content-type")) replaceGlobal(define, "Response", patchedResponse("nothing"));
   });
-  adoptPrototype(Request, LazyRequest, LazyRequest.toNative);
-  adoptClass("Request", AdoptedRequest);
-  globalThis.fetch = new Proxy(fetch, {
+}
+
+/** Makes the global `Response` create responses that are sent without a stream; undone as {@linkcode patchGlobals}. */
+export function patchResponse(): () => void {
+  return useChange("response", (define) => {
+    const remembered: Remembered = takesOnlyNative() ? "text" : "body";
+    if (remembered === "body") patchPrototype(define, Response, FastInstance);
+    replaceGlobal(define, "Response", patchedResponse(remembered));
+  });
+}
+
+/** Whether the runtime's own functions (its HTTP server, its caches, its files) take no Response but its own. */
+function takesOnlyNative(): boolean {
+  const { Deno, Bun } = globalThis as {
+    readonly Deno?: { readonly version?: { readonly deno?: unknown } };
+    readonly Bun?: { readonly version?: unknown };
+  };
+  return typeof (Deno?.version?.deno ?? Bun?.version) === "string";
+}
+
+function patchRequest(define: Define): void {
+  replaceGlobal(
+    define,
+    "Request",
+    new Proxy(Request, {
+      construct(target, [input, init]: ConstructorParameters<typeof Request>, newTarget): Request {
+        const make = (native: RequestInfo | URL): Request =>
+          Reflect.construct(target, init === undefined ? [native] : [native, init], newTarget);
+        const lazy = unwrapRequest(input);
+        if (lazy === undefined) return make(input);
+        const request = withNativeRequest(lazy, init, make);
+        return init?.method === undefined ? restoreMethod(request, lazy.own.method) : request;
+      },
+    }),
+  );
+}
+
+function patchFetch(define: Define): void {
+  const value = new Proxy(fetch, {
     apply(target, self, [input, ...rest]: Parameters<typeof fetch>): Promise<Response> {
-      const lazy = LazyRequest.behind(input);
+      const lazy = unwrapRequest(input);
       if (lazy === undefined) return Reflect.apply(target, self, [input, ...rest]);
       try {
-        return passOn(lazy, rest[0], (native) => Reflect.apply(target, self, [native, ...rest]));
+        return withNativeRequest(lazy, rest[0], (native) => Reflect.apply(target, self, [native, ...rest]));
       } catch (error) {
         return Promise.reject(error);
       }
     },
   });
-  adoptCaches();
-  adoptResponse();
+  define(globalThis, "fetch", { value });
 }
 
-/** Gives the native request to `use`, which has the body from then on if it has not thrown, nor another body by `init`. */
-function passOn<T>(request: LazyRequest, init: RequestInit | undefined, use: (native: Request) => T): T {
-  const keepsBody = init?.body !== undefined && init.body !== null;
-  const result = use(LazyRequest.toNative(request, !keepsBody));
-  if (!keepsBody) LazyRequest.handOver(request);
-  return result;
-}
-
-/** Where there are caches (Deno): requests are only looked at. */
-function adoptCaches(): void {
+/** Deno's caches look at a request, and do not read its body. */
+function patchCaches(define: Define): void {
   const { prototype } = (globalThis as unknown as { Cache?: { prototype: Record<string, unknown> } }).Cache ?? {};
   for (const name of ["match", "put", "delete"]) {
     const method = prototype?.[name];
     if (prototype === undefined || typeof method !== "function") continue;
-    prototype[name] = new Proxy(method, {
+    const value = new Proxy(method, {
       apply(target, self, [input, ...rest]): unknown {
-        const lazy = LazyRequest.behind(input);
-        return Reflect.apply(target, self, [lazy === undefined ? input : LazyRequest.toNative(lazy, false), ...rest]);
+        const lazy = unwrapRequest(input);
+        return Reflect.apply(target, self, [lazy?.Class.withoutBody(lazy.own) ?? input, ...rest]);
       },
     });
+    define(prototype, name, { value });
   }
 }
 
-/** Where `new Response("text")` has no Content-Type (Bun), gives it the one of the Fetch standard. */
-function adoptResponse(): void {
-  if (!new Response("").headers.has("content-type")) adoptClass("Response", nativeResponse);
+type UnwrappedRequest = NonNullable<ReturnType<typeof unwrapRequest>>;
+
+function unwrapRequest(value: unknown): ReturnType<typeof unwrap<typeof LazyRequest>> {
+  return unwrap<typeof LazyRequest>(value, "Request");
 }
 
-const fast = Symbol("webfcgi fast");
-
-/** Has the global `Response` make responses that are sent without a stream, unless it does; `native` as `globalResponse`. */
-export function adoptFastResponse(native: boolean): void {
-  if (fast in Response) return;
-  const FastGlobal = globalResponse(native);
-  Object.defineProperty(FastGlobal, fast, { value: true });
-  if (!native) adoptPrototype(Response, MemoryResponse, MemoryResponse.toNative);
-  adoptClass("Response", FastGlobal);
+/** Calls `use` with the native request, which then has the body, unless `use` throws or `init` gives another body. */
+function withNativeRequest<T>(
+  { own, Class }: UnwrappedRequest,
+  init: RequestInit | undefined,
+  use: (native: Request) => T,
+): T {
+  if (init?.body !== undefined && init.body !== null) return use(Class.withoutBody(own));
+  const result = use(Class.toNative(own));
+  Class.markBodyTransferred(own);
+  return result;
 }

@@ -1,6 +1,7 @@
 /**
- * The body of a native Response that is a string or bytes, without a stream made of it: where the runtime shows what it
- * keeps (Deno, to its own HTTP server). That is documented nowhere, so it is used only as far as it is found as known.
+ * The body of a native Response that is a string or bytes, without a stream: Deno shows it to its own HTTP server.
+ *
+ * Undocumented; used only if the internals look exactly as expected, otherwise the stream is read.
  */
 
 const NativeResponse = Response;
@@ -11,14 +12,14 @@ interface StaticBody {
   consumed: boolean;
 }
 
-/** Under what a response keeps its body; undefined where it is not shown. */
+/** The symbol under which a response keeps its body; undefined where it does not show it. */
 const inner: symbol | undefined = findInner();
 
 function findInner(): symbol | undefined {
   const response = new NativeResponse("text", { headers: { a: "b" } });
   const found = Object.getOwnPropertySymbols(response).find((key) => staticBody(response, key)?.body === "text");
   if (found === undefined) return undefined;
-  // Only if a body that is marked there as used is used.
+  // Only if marking a body as used there makes it used.
   staticBody(response, found)!.consumed = true;
   return response.bodyUsed ? found : undefined;
 }
@@ -27,7 +28,7 @@ function findInner(): symbol | undefined {
  * Takes the body out of a response of which headers have been read, and which is used thereby; undefined if it has to be
  * read as a stream, or there is none, or it cannot be read.
  */
-export function takeMemoryBody(response: Response): string | Uint8Array | undefined {
+export function takeStaticBody(response: Response): string | Uint8Array | undefined {
   if (inner === undefined || Object.getPrototypeOf(response) !== NativeResponse.prototype) return undefined;
   const found = staticBody(response, inner);
   if (found === undefined || found.consumed || Object.hasOwn(response, "body")) return undefined;

@@ -6,6 +6,9 @@
  */
 import { unixFiles } from "./unix_files.ts";
 import { inheritedFd, requireListening } from "./inherited_fd.ts";
+import { peerAddr, UNNAMED } from "./peer_addr.ts";
+import { isWholeBuffer } from "./plain_bytes.ts";
+import { QueuedOutput, type QueuedSocket } from "./queued_output.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
   Accept,
@@ -19,7 +22,7 @@ import type {
   UnixAddr,
 } from "./transport.ts";
 import { listenOnPath } from "./unix_socket.ts";
-import { HIGH_WATER_BYTES, WriteQueue } from "./write_queue.ts";
+import type { WriteQueue } from "./write_queue.ts";
 
 interface BunSocket {
   data: BunTransport;
@@ -86,7 +89,7 @@ export function bunRuntime(): Runtime {
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, reusePort = false } = options;
+    const { hostname = "127.0.0.1", port = 0, path, fd, reusePort = false } = options;
     const where: Where = fd !== undefined
       ? { fd }
       : path !== undefined
@@ -94,7 +97,7 @@ export function bunRuntime(): Runtime {
       : { hostname, port, reusePort };
     let addr: Addr | undefined;
     const handlers = socketHandlers((socket) => {
-      BunTransport.open(socket, addr?.transport === "tcp" ? netAddr(socket) : UNNAMED, scratch, accept);
+      BunTransport.open(socket, addr?.transport === "tcp" ? peerAddr(socket) : UNNAMED, scratch, accept);
     });
     try {
       if (fd !== undefined) requireListening(fd);
@@ -109,7 +112,7 @@ export function bunRuntime(): Runtime {
   async function connect(addr: NetAddr | UnixAddr, open: Accept): Promise<Transport> {
     const where: Where = addr.transport === "unix" ? { unix: addr.path } : { hostname: addr.hostname, port: addr.port };
     const handlers = socketHandlers((socket) => {
-      BunTransport.open(socket, addr.transport === "unix" ? addr : netAddr(socket), scratch, open);
+      BunTransport.open(socket, addr.transport === "unix" ? addr : peerAddr(socket), scratch, open);
     });
     try {
       return (await bun.connect({ ...where, allowHalfOpen: true, socket: handlers })).data;
@@ -144,14 +147,12 @@ class BunTransportListener implements Listener {
   }
 }
 
-class BunTransport implements Transport {
+class BunTransport implements Transport, QueuedSocket {
   readonly remoteAddr: Addr;
   readonly #socket: BunSocket;
   readonly #scratch: Scratch;
-  readonly #queue = new WriteQueue();
+  readonly #output = new QueuedOutput(this);
   #sink!: TransportSink;
-  #wantsDrained = false;
-  #shut: "no" | "when sent" | "done" = "no";
   #peerEnded = false;
   #gone = false;
   #error: Error | undefined;
@@ -169,7 +170,7 @@ class BunTransport implements Transport {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!this.#gone) this.#sink.received(chunk, false);
+    if (!this.#gone) this.#sink.received(chunk, !isWholeBuffer(chunk));
   }
 
   onEnd(): void {
@@ -183,10 +184,9 @@ class BunTransport implements Transport {
   }
 
   onClose(error = this.#error): void {
-    // Bun tells no end of the peer when ours came first.
-    const ended = !this.#gone && this.#shut === "done" && !this.#peerEnded && error === undefined;
-    this.#gone = true;
-    this.#queue.clear();
+    // Bun does not report the peer's end when ours came first.
+    const ended = this.#output.ended && !this.#peerEnded && error === undefined;
+    this.#close();
     // Bun calls this from inside our own calls too.
     queueMicrotask(() => {
       if (ended) this.#sink.ended();
@@ -197,28 +197,21 @@ class BunTransport implements Transport {
   /** Called without need too, after `pause` and `resume`. */
   onDrain(): void {
     if (this.#gone) return;
-    this.#send();
-    if (this.#queue.bytes > 0 || this.#gone) return;
-    if (this.#shut === "when sent") this.#sendFin();
-    if (this.#wantsDrained) {
-      this.#wantsDrained = false;
-      this.#sink.drained();
-    }
+    const { queue } = this.#output;
+    this.send(queue);
+    if (queue.bytes === 0) this.#output.sent();
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
-    if (this.#gone || this.#shut !== "no") return true;
-    const waiting = this.#queue.bytes > 0;
-    for (const piece of pieces) this.#queue.push(piece);
-    if (!waiting) this.#send();
-    const below = this.#queue.bytes <= HIGH_WATER_BYTES;
-    if (!below) this.#wantsDrained = true;
-    return below;
+    return this.#output.write(pieces);
+  }
+
+  shutdown(): boolean {
+    return this.#output.shutdown();
   }
 
   /** Sends until the socket takes no more; Bun calls `drain` when it does again. */
-  #send(): void {
-    const queue = this.#queue;
+  send(queue: WriteQueue): void {
     while (queue.bytes > 0) {
       const bytes = queue.peek(queue.gatherBytes === 0 ? NOTHING : this.#scratch.of(queue.gatherBytes));
       const taken = this.#socket.write(bytes);
@@ -226,6 +219,14 @@ class BunTransport implements Transport {
       if (taken > 0) queue.sent(taken);
       if (taken < bytes.length) return;
     }
+  }
+
+  sendFin(): void {
+    this.#socket.shutdown();
+  }
+
+  drained(): void {
+    this.#sink.drained();
   }
 
   pause(): void {
@@ -236,29 +237,21 @@ class BunTransport implements Transport {
     if (!this.#gone) this.#socket.resume();
   }
 
-  shutdown(): boolean {
-    if (this.#gone || this.#shut !== "no") return true;
-    this.#shut = "when sent";
-    if (this.#queue.bytes === 0) this.#sendFin();
-    else this.#wantsDrained = true;
-    return !this.#wantsDrained;
-  }
-
-  #sendFin(): void {
-    this.#shut = "done";
-    this.#socket.shutdown();
-  }
-
   close(): void {
     if (this.#gone) return;
-    this.#gone = true;
+    this.#close();
     this.#socket.end();
   }
 
   reset(): void {
     if (this.#gone) return;
-    this.#gone = true;
+    this.#close();
     this.#socket.terminate();
+  }
+
+  #close(): void {
+    this.#gone = true;
+    this.#output.close();
   }
 
   ref(): void {
@@ -293,13 +286,6 @@ function socketHandlers(open: (socket: BunSocket) => void): Handlers {
     error: (socket, error) => socket.data.onError(error),
     close: (socket, error) => socket.data.onClose(error),
   };
-}
-
-const UNNAMED: UnixAddr = { transport: "unix", path: "" };
-
-/** A peer that has gone already has no address: `""` is in no list of allowed ones. */
-function netAddr(socket: BunSocket): NetAddr {
-  return { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
 }
 
 function listenAddr(listener: BunListener, { path, fd }: ListenOptions): Addr {

@@ -19,8 +19,6 @@ export interface HttpServer {
   readonly port: number;
   /** Accepts no more connections, and resolves when the responses under way have been sent. */
   shutdown(): Promise<void>;
-  /** Ends at once. */
-  close(): void;
 }
 
 interface Runtimes {
@@ -57,18 +55,19 @@ export async function listenHttp(
   const { hostname } = where;
   try {
     if (typeof Deno?.version?.deno === "string") {
-      const aborter = new AbortController();
-      const server = Deno.serve({ ...where, signal: aborter.signal, onListen() {}, onError: fail }, handler);
-      return { hostname, port: server.addr.port, shutdown: () => server.shutdown(), close: () => aborter.abort() };
+      const server = Deno.serve({ ...where, onListen() {}, onError: fail }, handler);
+      return { hostname, port: server.addr.port, shutdown: () => server.shutdown() };
     }
     if (typeof Bun?.version === "string") {
+      // Bun lets several processes share a port unless it is told otherwise, or is in development.
       const server = Bun.serve({
         ...where,
         development: false,
+        reusePort: false,
         error: fail,
         fetch: (request, server) => handler(request, bunInfo(request, server)),
       });
-      return { hostname, port: server.port, shutdown: () => server.stop(), close: () => void server.stop(true) };
+      return { hostname, port: server.port, shutdown: () => server.stop() };
     }
     return await (await import("./node_http.ts")).listenNodeHttp(where, handler);
   } catch (error) {

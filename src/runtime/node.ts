@@ -6,7 +6,9 @@
  */
 import { connect as netConnect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import { unixFiles } from "./unix_files.ts";
-import { plainBytes } from "./plain_bytes.ts";
+import { systemClock } from "./clock.ts";
+import { peerAddr, UNNAMED } from "./peer_addr.ts";
+import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
 import { inheritedFd, requireListening } from "./inherited_fd.ts";
 import { connectError, listenError } from "./socket_error.ts";
 import type {
@@ -20,16 +22,22 @@ import type {
   TransportSink,
   UnixAddr,
 } from "./transport.ts";
+import { closeStandardInput, duplicateStandardInput, type ListenHandle } from "./standard_input.ts";
 import { listenOnPath } from "./unix_socket.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
 /** What one read takes at most. */
 const READ_BYTES = 65_536;
+/** How long Deno may be without a connection because it was without a descriptor. */
+const LISTEN_AGAIN_MS = 500;
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES } as const;
 
-/** Makes the runtime that stands on `node:net`; `onNode`: on Node's own, of which some internals are known. */
-export function nodeRuntime(onNode = false): Runtime {
-  const readBuffer = onNode ? new Uint8Array(READ_BYTES) : undefined;
+/** Whose `node:net` it is; of `"other"` nothing is known but what is documented. */
+export type NetHost = "node" | "deno" | "other";
+
+/** Makes the runtime that stands on `node:net`. */
+export function nodeRuntime(host: NetHost = "other"): Runtime {
+  const readBuffer = host === "node" ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { path, fd, handle } = options;
@@ -38,44 +46,48 @@ export function nodeRuntime(onNode = false): Runtime {
       : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
-  function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "0.0.0.0", port = 0, path, fd, handle, backlog, reusePort } = options;
-    const { promise, resolve, reject } = settleLater<Listener>();
+  async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
+    const { hostname = "127.0.0.1", port = 0, path, fd, handle, backlog = 511, reusePort } = options;
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
-    // Stays on for life: what `accept` fails of later (no descriptors left) is no reason to stop; Node goes on by itself.
-    server.on("error", (error) => reject(listenError(options, error)));
-    server.on("listening", () => {
-      const listener = new NodeListener(server, options);
-      const remoteAddr = listener.addr.transport === "tcp" ? undefined : UNNAMED;
-      server.on("connection", (socket) => NodeTransport.open(socket, readBuffer, remoteAddr, accept));
-      resolve(listener);
-    });
-    const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+    let duplicate: ListenHandle | undefined;
     try {
       if (fd !== undefined) requireListening(fd);
-      if (handle !== undefined) server.listen(handle, backlog);
-      else server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+      if (fd === 0 && host === "node") duplicate = await duplicateStandardInput();
+      const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+      const open = duplicate ?? handle;
+      await new Promise<void>((resolve, reject) => {
+        // Stays on for life: when a later `accept` fails (no descriptors left), Node goes on by itself.
+        server.on("error", reject);
+        server.on("listening", resolve);
+        if (open !== undefined) server.listen(open, backlog);
+        else server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
+      });
     } catch (error) {
-      reject(listenError(options, error));
+      throw listenError(options, error);
     }
-    return promise;
+    if (duplicate !== undefined) closeStandardInput();
+    const listener = new NodeListener(server, options);
+    if (host === "deno") listener.keepAccepting(backlog);
+    const remoteAddr = listener.addr.transport === "tcp" ? undefined : UNNAMED;
+    server.on("connection", (socket) => NodeTransport.open(socket, readBuffer, remoteAddr, accept));
+    return listener;
   }
 
   function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
-    const { promise, resolve, reject } = settleLater<Transport>();
     const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
     const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
-    const failed = (error: Error): void => reject(connectError(addr, error));
-    const giveUp = (): void => void socket.destroy(signal?.reason);
-    socket.once("error", failed);
-    signal?.addEventListener("abort", giveUp);
-    socket.once("connect", () => {
-      socket.off("error", failed);
-      signal?.removeEventListener("abort", giveUp);
-      socket.pause();
-      resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(connectError(addr, error));
+      const abort = (): void => void socket.destroy(signal?.reason);
+      socket.once("error", failed);
+      signal?.addEventListener("abort", abort);
+      socket.once("connect", () => {
+        socket.off("error", failed);
+        signal?.removeEventListener("abort", abort);
+        socket.pause();
+        resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+      });
     });
-    return promise;
   }
 
   return { listen, connect, inheritedFd };
@@ -84,6 +96,7 @@ export function nodeRuntime(onNode = false): Runtime {
 class NodeListener implements Listener {
   readonly addr: Addr;
   readonly #server: Server;
+  #stopClock: (() => void) | undefined;
 
   constructor(server: Server, { path, fd }: ListenOptions) {
     this.#server = server;
@@ -94,7 +107,14 @@ class NodeListener implements Listener {
     else this.addr = { transport: "tcp", hostname: address.address, port: address.port };
   }
 
+  /** Deno accepts no more, and reports nothing, once it had no descriptor for a connection; unless it listens again. */
+  keepAccepting(backlog: number): void {
+    const server = this.#server as unknown as { readonly _handle?: { listen?(backlog: number): unknown } | null };
+    this.#stopClock = systemClock.every(LISTEN_AGAIN_MS, () => void server._handle?.listen?.(backlog));
+  }
+
   close(): Promise<void> {
+    this.#stopClock?.();
     // Its callback would wait for the open connections too.
     this.#server.close();
     return Promise.resolve();
@@ -120,7 +140,7 @@ class NodeTransport implements Transport {
       if (!this.#socket.destroyed) this.#sink.received(chunk, lent);
     };
     this.#socket = readBuffer && readInto(readBuffer, paused, received) || readChunks(paused, received);
-    this.remoteAddr = remoteAddr ?? netAddr(this.#socket);
+    this.remoteAddr = remoteAddr ?? peerAddr(this.#socket);
   }
 
   static open(
@@ -226,24 +246,6 @@ function readInto(
 
 /** Reads chunks that have memory of their own. */
 function readChunks(paused: Socket, received: (chunk: Uint8Array, lent: boolean) => void): Socket {
-  paused.on("data", (chunk) => received(plainBytes(chunk), false));
+  paused.on("data", (chunk) => received(plainBytes(chunk), !isWholeBuffer(chunk)));
   return paused.resume();
-}
-
-const UNNAMED: UnixAddr = { transport: "unix", path: "" };
-
-/** A peer that has gone already has no address: `""` is in no list of allowed ones. */
-function netAddr(socket: Socket): NetAddr {
-  return { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function settleLater<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
-  let resolve!: (value: T) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

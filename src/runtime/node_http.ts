@@ -24,10 +24,6 @@ export function listenNodeHttp(
             server.close(() => resolve());
             server.closeIdleConnections();
           }),
-        close() {
-          server.close();
-          server.closeAllConnections();
-        },
       });
     });
   });

@@ -1,4 +1,9 @@
-/** Bytes as whoever stands on a transport gets them. */
+/** Bytes as a transport's sink gets them. */
+
+/** Whether a chunk may be given away: no one else can see or change its buffer. */
+export function isWholeBuffer(bytes: Uint8Array): boolean {
+  return bytes.byteLength === bytes.buffer.byteLength;
+}
 
 /** The same memory; as a Uint8Array, if it is a Buffer, whose `slice` copies nothing and whose `subarray` is slow. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {

@@ -10,16 +10,22 @@ export interface SocketError extends Error {
 
 type Hints = Readonly<Record<string, string>>;
 
-const LISTEN_HINTS: Hints = {
+const PORT_HINTS: Hints = {
   EADDRINUSE: "another process listens there; stop it, or choose another address",
   EADDRNOTAVAIL: "this machine has no such address",
+  // Deno's `node:net` says so of an address.
+  EINVAL: "this machine has no such address",
   EACCES: "permission denied; ports below 1024 are for root: choose one above 1023",
   ENOTFOUND: "there is no machine of that name",
-  EINVAL: "this is no address or descriptor that can listen",
-  ENOTSOCK: "the descriptor is no socket",
 };
 
-function folderHints(folder: string): Hints {
+const FD_HINTS: Hints = {
+  EINVAL: "this is no listening socket; give one",
+  ENOTSOCK: "this is no listening socket; give one",
+};
+
+function pathHints(path: string): Hints {
+  const folder = folderOf(path);
   return {
     ENOENT: `the folder ${folder} does not exist; create it first`,
     ENOTDIR: `${folder} is no folder`,
@@ -39,24 +45,26 @@ const CONNECT_HINTS: Hints = {
 export function addressText(addr: Addr | ListenOptions): string {
   if ("path" in addr && addr.path !== undefined) return formatAddress({ path: addr.path });
   if ("fd" in addr && addr.fd !== undefined) return `descriptor ${addr.fd}`;
-  const { hostname = "0.0.0.0", port = 0 } = addr as { hostname?: string; port?: number };
+  const { hostname = "127.0.0.1", port = 0 } = addr as { hostname?: string; port?: number };
   return formatAddress({ hostname, port });
 }
 
 /** The folder of a path. */
-export function folderOf(path: string): string {
+function folderOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /** Makes the error of a failed listen, with the system's `code` and the runtime's error as `cause`. */
 export function listenError(options: ListenOptions, cause: unknown): SocketError {
-  const { path } = options;
-  const hints = path === undefined ? LISTEN_HINTS : { ...LISTEN_HINTS, ...folderHints(folderOf(path)) };
+  const { path, fd, hostname = "" } = options;
+  const hints = path !== undefined ? pathHints(path) : fd !== undefined ? FD_HINTS : PORT_HINTS;
   const flags = path === undefined
     ? `--allow-net=${addressText(options)}`
     : `--allow-net --allow-read=${folderOf(path)} --allow-write=${folderOf(path)}`;
-  return socketError(`Cannot listen on ${addressText(options)}`, hints, flags, cause);
+  // Deno and Bun give no code to what they cannot look up.
+  const otherwise = /^(?=.*[a-z])[^:]+$/i.test(hostname) ? "ENOTFOUND" : undefined;
+  return socketError(`Cannot listen on ${addressText(options)}`, hints, flags, cause, otherwise);
 }
 
 /** Makes the error of a failed connect, with the system's `code` and the runtime's error as `cause`. */
@@ -77,9 +85,11 @@ export class ExplainedError extends Error implements SocketError {
   }
 }
 
-function socketError(what: string, hints: Hints, flags: string, cause: unknown): SocketError {
-  const { name, code, message } = cause as SocketError;
-  const hint = code === undefined || cause instanceof ExplainedError ? undefined : hints[code];
+function socketError(what: string, hints: Hints, flags: string, cause: unknown, otherwise?: string): SocketError {
+  const { name, message } = cause as SocketError;
+  const isExplained = cause instanceof ExplainedError || name === "NotCapable";
+  const code = (cause as SocketError).code ?? (isExplained ? undefined : otherwise);
+  const hint = code === undefined || isExplained ? undefined : hints[code];
   const why = name === "NotCapable" ? `Deno needs ${flags}` : hint === undefined ? message : `${hint} (${code})`;
   const error: SocketError = new Error(`${what}: ${why}`, cause instanceof ExplainedError ? {} : { cause });
   if (code !== undefined) error.code = code;

@@ -3,7 +3,9 @@
  *
  * Owns the reader and the writer of the pair, and counts the bytes that the writer has not taken.
  */
-import { plainBytes } from "./plain_bytes.ts";
+import { isWholeBuffer, plainBytes } from "./plain_bytes.ts";
+import { UNNAMED } from "./peer_addr.ts";
+import { ReadGate } from "./read_gate.ts";
 import type { Accept, Transport, TransportSink, UnixAddr } from "./transport.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
@@ -21,12 +23,11 @@ export function openStreams(streams: DuplexStreams, accept: Accept): Transport {
 }
 
 class StreamsTransport implements Transport {
-  readonly remoteAddr: UnixAddr = { transport: "unix", path: "" };
+  readonly remoteAddr: UnixAddr = UNNAMED;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #sink!: TransportSink;
-  #paused = false;
-  #goOn: (() => void) | undefined;
+  readonly #gate = new ReadGate();
   #queuedBytes = 0;
   #wantsDrained = false;
   #shut = false;
@@ -49,7 +50,7 @@ class StreamsTransport implements Transport {
   async #read(): Promise<void> {
     try {
       while (!this.#gone) {
-        if (this.#paused) await new Promise<void>((resolve) => this.#goOn = resolve);
+        if (this.#gate.closed) await this.#gate.opened();
         if (this.#gone) return;
         const { done, value } = await this.#reader.read();
         if (this.#gone) return;
@@ -61,7 +62,7 @@ class StreamsTransport implements Transport {
         if (!(value instanceof Uint8Array)) {
           throw new TypeError(`Cannot read from the stream: its chunks must be Uint8Array, not ${typeof value}`);
         }
-        if (value.length > 0) this.#sink.received(plainBytes(value), false);
+        if (value.length > 0) this.#sink.received(plainBytes(value), !isWholeBuffer(value));
       }
     } catch (error) {
       this.#fail(error as Error);
@@ -74,7 +75,7 @@ class StreamsTransport implements Transport {
       if (piece.length === 0) continue;
       const { length } = piece;
       this.#queuedBytes += length;
-      // A stream may give the memory away, which is shared with what is still to be written, or is the handler's own.
+      // The stream may transfer the memory, which other pieces share, or the handler keeps.
       this.#writer.write(new Uint8Array(piece)).then(() => this.#sent(length), this.#failed);
     }
     const below = this.#queuedBytes <= HIGH_WATER_BYTES;
@@ -90,13 +91,11 @@ class StreamsTransport implements Transport {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#gate.close();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#goOn?.();
-    this.#goOn = undefined;
+    this.#gate.open();
   }
 
   shutdown(): boolean {
@@ -127,14 +126,14 @@ class StreamsTransport implements Transport {
   #fail(error?: Error, reason: Error | undefined = error): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#goOn?.();
-    // Either may have failed already; that is told by `error`.
+    this.#gate.open();
+    // Either may have failed already, which `error` says.
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
     queueMicrotask(() => this.#sink.closed(error));
   }
 
-  // A stream keeps no process alive, or not by our doing.
+  // Whether a stream keeps the process alive is not ours to say.
   ref(): void {}
 
   unref(): void {}

@@ -1,7 +1,7 @@
 /**
- * What the rest of the library knows of sockets: a listener, a transport, and who listens to it.
+ * What the rest of the library knows of sockets: a listener, a transport, and the sink of what happens on it.
  *
- * A shim (`deno.ts`, `bun.ts`, `node.ts`, `streams.ts`) implements these and knows no FastCGI.
+ * A shim (`deno.ts`, `bun.ts`, `node.ts`, `streams_transport.ts`) implements these and knows no FastCGI.
  */
 
 /** The address of a TCP socket, as Deno spells it. */
@@ -35,7 +35,7 @@ export type Addr = NetAddr | UnixAddr | FdAddr;
 
 /** Where to listen: exactly one of `port` (with `hostname`), `path`, `fd` and `handle`; with these two, `path` may name it. */
 export interface ListenOptions {
-  /** IP address or name to bind. @default `"0.0.0.0"` */
+  /** IP address or name to bind. @default `"127.0.0.1"`, as a FastCGI peer is trusted */
   readonly hostname?: string | undefined;
   /** TCP port; 0 lets the system choose a free one. */
   readonly port?: number | undefined;
@@ -64,8 +64,8 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory will be read into again as soon
-   * as the call returns: what is to last must be copied.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as the
+   * call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
    */
   received(chunk: Uint8Array, lent: boolean): void;
   /**
@@ -73,11 +73,11 @@ export interface TransportSink {
    * looks the same until a write to it fails (over a unix socket, Bun calls `closed` at once).
    */
   ended(): void;
-  /** What `write` had refused to take more of has gone out: write again. */
+  /** The write queue has drained; writing may continue (Node's `drain`). */
   drained(): void;
   /**
    * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once, and
-   * last. `error` tells a reset or failure from an end.
+   * last. After a reset or failure, with an `error`.
    */
   closed(error?: Error): void;
 }
@@ -91,15 +91,15 @@ export interface Transport {
    *
    * The memory belongs to the transport from now on and must never be changed by the caller again. Returns `false` when
    * the queue is above the transport's high-water mark (64 KiB): wait for `drained` before writing more. A write after
-   * `shutdown` or after the socket is gone is dropped and returns `true` (`closed` tells).
+   * `shutdown` or after the socket is gone is dropped and returns `true`; `closed` reports it.
    */
   write(pieces: readonly Uint8Array[]): boolean;
   /**
    * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen, nor
-   * on Deno and Node its reset: who pauses for long must bound the wait.
+   * on Deno and Node its reset: whoever pauses for long must bound the wait.
    */
   pause(): void;
-  /** Goes on reading. */
+  /** Resumes reading. */
   resume(): void;
   /**
    * Ends our side (FIN) once the queue has gone out; reading goes on. When the peer has ended too, closes.

@@ -201,9 +201,9 @@ export class Connection implements TransportSink, ApplicationEvents<Exchange>, E
 
   #tickBody(exchange: Exchange): void {
     const { bodyTimeoutMs } = this.settings;
-    if (bodyTimeoutMs === 0 || !(exchange.body?.open || exchange.data?.open)) return;
+    if (bodyTimeoutMs === 0 || !(exchange.body?.receiving || exchange.data?.receiving)) return;
     // It is we who do not read.
-    if (this.#flow.paused || exchange.body?.waiting || exchange.data?.waiting) exchange.bodyMs = this.#host.nowMs;
+    if (this.#flow.paused || exchange.body?.hasUnread || exchange.data?.hasUnread) exchange.bodyMs = this.#host.nowMs;
     else if (this.#host.nowMs - exchange.bodyMs >= bodyTimeoutMs) exchange.timeOutBody(bodyTimeoutMs);
   }
 

@@ -9,7 +9,7 @@ import type { RequestAbortedError } from "../errors.ts";
 import { RecordMemory } from "../protocol/record_writer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
-import { Connection, type ConnectionHost, DRAIN_TIMEOUT_MS } from "./connection.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import type { Settings } from "./server_options.ts";
 
@@ -25,8 +25,8 @@ export interface ServerStats {
   readonly errors: number;
 }
 
-/** Longest time between two ticks of the clock, in milliseconds; less where a time-out asks for it. */
-const MAX_TICK_MS = 1000;
+/** Longest time between two ticks of the clock, in milliseconds: a quarter of DRAIN_TIMEOUT_MS. */
+const MAX_TICK_MS = 500;
 
 /** Connections under way, none at first. */
 export class ConnectionSet implements ConnectionHost {
@@ -44,7 +44,6 @@ export class ConnectionSet implements ConnectionHost {
   readonly #counts = { activeRequests: 0, requests: 0, errors: 0 };
   #stopClock: (() => void) | undefined;
   #closedBy: RequestAbortedError | undefined;
-  #unreffed = false;
 
   /** `onIdle` is called whenever the last connection or the last promise has ended and none of either is left. */
   constructor(settings: Settings, handlers: ReadonlyMap<number, Handler>, clock: Clock, onIdle: () => void) {
@@ -69,12 +68,10 @@ export class ConnectionSet implements ConnectionHost {
   }
 
   ref(): void {
-    this.#unreffed = false;
     for (const connection of this.#connections) connection.ref();
   }
 
   unref(): void {
-    this.#unreffed = true;
     for (const connection of this.#connections) connection.unref();
   }
 
@@ -87,7 +84,6 @@ export class ConnectionSet implements ConnectionHost {
       connection.hold();
     }
     this.#connections.add(connection);
-    if (this.#unreffed) connection.unref();
     if (this.#closedBy !== undefined) connection.close(this.#closedBy);
     return connection;
   }
@@ -159,7 +155,7 @@ export class ConnectionSet implements ConnectionHost {
   #startClock(): () => void {
     const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
     const shortest = Math.min(headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs);
-    const periodMs = Math.min(MAX_TICK_MS, Math.max(1, Math.min(shortest, DRAIN_TIMEOUT_MS) / 4));
+    const periodMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / 4));
     let lastMs = this.#clock.now();
     return this.#clock.every(periodMs, () => {
       const timeMs = this.#clock.now();

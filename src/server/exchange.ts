@@ -12,17 +12,16 @@ import { statusPage } from "../cgi/status_page.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
-import { memoryParts } from "../fetch/fast_response.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { ExchangeInfo } from "./exchange_info.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { RequestBody, type RequestBodyHost } from "../connection/incoming_body.ts";
-import { takeApart } from "../fetch/response_parts.ts";
+import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
+import { knownParts, readResponse } from "../fetch/read_response.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of the connection that it takes place on. */
-export interface ExchangeHost extends ResponseOutput, RequestBodyHost {
+export interface ExchangeHost extends ResponseOutput, IncomingBodyHost {
   readonly settings: Settings;
   readonly peerAddr: Addr;
   /** Writes END_REQUEST, sends all that has been written, and forgets the exchange. */
@@ -55,8 +54,8 @@ export class Exchange implements RequestSource {
   bodyMs: number;
   /** Bytes of its body since then. */
   #bodyBytes = 0;
-  readonly body: RequestBody | null;
-  readonly data: RequestBody | null;
+  readonly body: IncomingBody | null;
+  readonly data: IncomingBody | null;
   readonly #expected: number | undefined;
   readonly #sender: ResponseSender;
   #url = "";
@@ -84,9 +83,14 @@ export class Exchange implements RequestSource {
     this.#sender = new ResponseSender(host, requestId);
     this.#expected = contentLength(params);
     const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || this.#expected === 0;
-    this.body = bodiless ? null : new RequestBody("request body", this.#expected, host.settings.maxBodyBytes, host);
+    this.body = bodiless ? null : new IncomingBody(
+      "request body",
+      this.#expected,
+      { name: "maxBodyBytes", max: host.settings.maxBodyBytes },
+      host,
+    );
     this.data = role === FCGI_FILTER
-      ? new RequestBody("FCGI_DATA", new ExchangeInfo(this).dataLength, Infinity, host)
+      ? new IncomingBody("FCGI_DATA", new ExchangeInfo(this).dataLength, undefined, host)
       : null;
   }
 
@@ -216,7 +220,7 @@ export class Exchange implements RequestSource {
   #respond(response: unknown): void {
     if (this.#over) return discard(response);
     try {
-      const sending = this.#send(takeApart(response, this.method));
+      const sending = this.#send(readResponse(response, this.method));
       sending?.catch((error) => this.#fail(error));
     } catch (error) {
       discard(response);
@@ -267,9 +271,9 @@ export class Exchange implements RequestSource {
     this.#over = true;
     this.#failure = failure;
     this.#sender.stop(failure?.reason ?? this.#abortReason);
-    this.body?.uncount();
-    this.data?.uncount();
-    if (this.body?.open || this.data?.open) {
+    this.body?.releaseCredit();
+    this.data?.releaseCredit();
+    if (this.body?.receiving || this.data?.receiving) {
       const reason = this.#abortReason ??
         new RequestAbortedError("Cannot read request body: the response has been sent");
       this.body?.fail(reason);
@@ -309,7 +313,7 @@ function statusOf(error: unknown): number {
 /** No one will read this response. */
 function discard(response: unknown): void {
   try {
-    if (response instanceof Response && memoryParts(response) === undefined && !response.body?.locked) {
+    if (response instanceof Response && knownParts(response) === undefined && !response.body?.locked) {
       response.body?.cancel().catch(() => {});
     }
   } catch {

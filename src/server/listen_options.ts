@@ -8,14 +8,16 @@ import type { ServeOptions } from "./server_options.ts";
 const WHAT = "Cannot serve";
 const MAX_INT = 2 ** 31 - 1;
 
-/** Options that mean something for some kinds of addresses only. */
-const ONLY_FOR = {
-  mode: ["path"],
-  group: ["path"],
-  takeOver: ["path"],
-  reusePort: ["port"],
-  backlog: ["port", "path"],
-} as const;
+type Kind = "port" | "path" | "abstract name" | "fd";
+
+/** Options that mean something for some kinds of addresses only, and for which in words. */
+const ONLY_FOR: Readonly<Record<string, readonly [words: string, ...kinds: Kind[]]>> = {
+  mode: ["a unix socket with a path", "path"],
+  group: ["a unix socket with a path", "path"],
+  takeOver: ["a unix socket with a path", "path"],
+  reusePort: ["a port", "port"],
+  backlog: ["a port or a unix socket", "port", "path", "abstract name"],
+};
 
 /** Where a server listens. */
 export interface Place {
@@ -85,12 +87,17 @@ function checkPath(path: string): string {
 }
 
 function checkKind(options: ServeOptions, address: Address): void {
-  const kind = "port" in address ? "port" : "path" in address ? "path" : "fd";
-  for (const [name, kinds] of Object.entries(ONLY_FOR)) {
-    const value = options[name as keyof typeof ONLY_FOR];
-    if (value === undefined || value === false || (kinds as readonly string[]).includes(kind)) continue;
-    const sockets = kinds.length > 1 ? "a port or a unix socket" : kinds[0] === "port" ? "a port" : "a unix socket";
-    throw new TypeError(`${WHAT}: ${name} is an option of ${sockets}, and none is given; leave it out`);
+  const kind: Kind = "port" in address
+    ? "port"
+    : "fd" in address
+    ? "fd"
+    : address.path.startsWith("\0")
+    ? "abstract name"
+    : "path";
+  for (const [name, [words, ...kinds]] of Object.entries(ONLY_FOR)) {
+    const value = options[name as keyof ServeOptions];
+    if (value === undefined || value === false || kinds.includes(kind)) continue;
+    throw new TypeError(`${WHAT}: ${name} is an option of ${words}, and none is given; leave it out`);
   }
 }
 

@@ -55,13 +55,17 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
   #stopped = false;
   #unreffed = false;
 
-  /** Makes a server that listens as soon as `listen` has resolved, and shuts down when `signal` is aborted. */
+  /**
+   * Makes a server that listens as soon as `listen` has resolved, and shuts down when `signal` is aborted. `onFinished` is
+   * called once: when it has finished, or could not listen.
+   */
   constructor(
     settings: Settings,
     handlers: ReadonlyMap<number, Handler>,
     signal: AbortSignal | undefined,
     listen: (accept: (transport: Transport) => TransportSink) => Promise<Listener>,
     clock: Clock,
+    onFinished: () => void = () => {},
   ) {
     this.#connections = new ConnectionSet(settings, handlers, clock, () => this.#endIfDone());
     this.#clock = clock;
@@ -70,10 +74,17 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
     const finished = new Promise<void>((resolve) => {
       this.#finish = () => {
         signal?.removeEventListener("abort", onAbort);
+        onFinished();
         resolve();
       };
     });
-    this.#ready = listen((transport) => this.#connections.accept(transport)).then((it) => this.#listening(it));
+    this.#ready = listen((transport) => {
+      if (this.#unreffed) transport.unref();
+      return this.#connections.accept(transport);
+    }).then((listener) => this.#listening(listener), (error) => {
+      onFinished();
+      throw error;
+    });
     this.#finished = this.#ready.then(() => finished);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });

@@ -194,6 +194,12 @@ export interface ServeOptions extends ConnectionOptions {
   quiet?: boolean;
 }
 
+/** Options of {@linkcode serve} that name a TCP address. */
+export type NetServeOptions = ServeOptions & ({ port: number } | { hostname: string });
+
+/** Options of {@linkcode serve} that name a unix socket. */
+export type UnixServeOptions = ServeOptions & { path: string };
+
 /** Of how requests are served: the least value, and the default unless it is Infinity. */
 const CONNECTION_NUMBERS = {
   maxRequests: [1, 1024],

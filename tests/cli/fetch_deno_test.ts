@@ -19,8 +19,8 @@ const ECHO = `export default {
     }
     const { method, headers } = request;
     return Response.json({
-      method, url: request.url, type: headers.get("content-type"), a: headers.get("x-a"), k: params.get("K"),
-      script: params.get("SCRIPT_FILENAME"), body: await request.text(),
+      method, url: request.url, type: headers.get("content-type"), a: headers.get("x-a"), k: params.get("K") ?? null,
+      script: params.get("SCRIPT_FILENAME") ?? null, body: await request.text(),
     });
   },
   onError() {},

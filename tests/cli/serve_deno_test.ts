@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { isLeftOut, missingOf } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { onEach, processesOf, type Scene } from "./command.ts";
 
@@ -9,7 +10,10 @@ const HELLO = `export default {
     const path = new URL(request.url).pathname;
     if (path === "/exit") setTimeout(() => process.exit(7), 10);
     if (path === "/throw") setTimeout(() => { throw new Error("late"); }, 10);
-    if (path === "/hang") await new Promise(() => {});
+    if (path === "/hang") {
+      console.error("it hangs");
+      await new Promise(() => {});
+    }
     return new Response("hello " + path);
   },
 };
@@ -45,7 +49,7 @@ Deno.test("webfcgi serve ends at once at a second signal, with 128 and its numbe
   onEach(async (scene) => {
     const { running, ask } = await serveHello(scene);
     const hanging = ask("/hang");
-    await until(async () => (await scene.run(["status", `unix:${scene.folder}/s.sock`])).code === 0, "an answer");
+    await until(() => running.said().includes("it hangs"), "the request to come");
     running.kill("SIGTERM");
     await until(() => !scene.names().includes("s.sock"), "the socket to be gone");
     running.kill("SIGINT");
@@ -87,26 +91,30 @@ Deno.test("webfcgi serve listens on several addresses", () =>
     assertEquals((await running.ended).code, 0);
   }));
 
-Deno.test("webfcgi serve serves the socket that it is started with", () =>
-  onEach(async (scene) => {
-    scene.file("hello.mjs", HELLO);
-    const before = ["systemd-socket-activate", "-l", `${scene.folder}/s.sock`];
-    // It connects once to start it.
-    const started = scene.run(["serve", "hello.mjs"], { before });
-    await until(() => scene.names().includes("s.sock"), "systemd-socket-activate to listen");
-    const socket = `unix:${scene.folder}/s.sock`;
-    assertEquals((await scene.run(["fetch", socket, "/c"])).stdout, "hello /c");
-    for (const pid of processesOf(scene.folder)) {
-      try {
-        Deno.kill(pid, "SIGTERM");
-      } catch {
-        // Ended by the first.
+Deno.test({
+  name: "webfcgi serve serves the socket that it is started with",
+  ignore: isLeftOut("the command's tests with systemd's sockets", missingOf("systemd-socket-activate")),
+  fn: () =>
+    onEach(async (scene) => {
+      scene.file("hello.mjs", HELLO);
+      const before = ["systemd-socket-activate", "-E", "CLI_TEST_FOLDER", "-l", `${scene.folder}/s.sock`];
+      // It connects once to start it.
+      const started = scene.run(["serve", "hello.mjs"], { before });
+      await until(() => scene.names().includes("s.sock"), "systemd-socket-activate to listen");
+      const socket = `unix:${scene.folder}/s.sock`;
+      assertEquals((await scene.run(["fetch", socket, "/c"])).stdout, "hello /c");
+      for (const pid of processesOf(scene.folder)) {
+        try {
+          Deno.kill(pid, "SIGTERM");
+        } catch {
+          // Ended by the first.
+        }
       }
-    }
-    const { code, stderr } = await started;
-    assertMatch(stderr, /serves hello\.mjs on the inherited descriptor 3|serves hello\.mjs on unix:/);
-    assertEquals(code, 0, stderr);
-  }));
+      const { code, stderr } = await started;
+      assertMatch(stderr, /serves hello\.mjs on the inherited descriptor 3|serves hello\.mjs on unix:/);
+      assertEquals(code, 0, stderr);
+    }),
+});
 
 Deno.test("webfcgi serve loads what an application exports in each form", () =>
   onEach(async (scene) => {
@@ -183,7 +191,6 @@ Deno.test("webfcgi serve --access-log writes a line for each request", () =>
       "client.address": "192.0.2.1",
       "user_agent.original": "test",
       "http.response.status_code": 200,
-      "http.response.body.size": 8,
     });
   }));
 

@@ -2,7 +2,7 @@
 
 import { FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertRejects, assertStrictEquals } from "../std/assert.ts";
-import { bounded, gate, until } from "../server/scene.ts";
+import { bounded, gate, until } from "../helpers/waiting.ts";
 import { latin1, stdout } from "../vectors/wire.ts";
 import { clientTest, textOrError } from "./application.ts";
 
@@ -151,8 +151,21 @@ clientTest("Client.close aborts what is under way", { maxConnections: 1 }, () =>
   second.catch(() => {});
   await (await connection()).untilSent();
   await bounded(client.close(), "close");
-  for (const fetched of [first, second]) await assertRejects(() => fetched, FastCgiError, "The client was closed");
+  for (const fetched of [first, second]) {
+    const error = await assertRejects(() => fetched, FastCgiError, "The client was closed");
+    assertEquals([error.code, error.side], ["ABORTED", "upstream"]);
+  }
   await assertRejects(() => client.fetch("/"), TypeError, "the client is closed");
   await assertRejects(() => client.capabilities(), TypeError, "the client is closed");
   await bounded(client.close(), "close again");
+});
+
+clientTest("Client.close rejects what has only just begun", {}, () => {}, async ({ client, connections }) => {
+  const form = new FormData();
+  form.set("a", "1");
+  const begun = [client.fetch("/"), client.fetch("/", { method: "POST", body: form })];
+  const rejected = begun.map((fetched) => assertRejects(() => fetched, FastCgiError, "The client was closed"));
+  await client.close();
+  await Promise.all(rejected);
+  assertEquals([connections.length, client.stats().queuedRequests], [0, 0]);
 });

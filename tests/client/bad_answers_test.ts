@@ -5,7 +5,7 @@ import { FastCgiClient } from "../../src/client/fast_cgi_client.ts";
 import type { Accept, Transport, TransportSink } from "../../src/runtime/transport.ts";
 import { assertEquals } from "../std/assert.ts";
 import { Random } from "../protocol/random.ts";
-import { bounded } from "../server/scene.ts";
+import { bounded } from "../helpers/waiting.ts";
 import { bytesOf, end, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
 import { textOrError } from "./application.ts";
 

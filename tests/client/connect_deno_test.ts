@@ -3,7 +3,7 @@
 import { createClient } from "@webfcgi/webfcgi/client";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import { assertEquals, assertRejects, fail } from "../std/assert.ts";
-import { bounded, until } from "../server/scene.ts";
+import { bounded, until } from "../helpers/waiting.ts";
 
 // Linux tells which sockets are connecting, and drops what does not fit in a queue.
 const ignore = Deno.build.os !== "linux";
@@ -41,6 +41,18 @@ Deno.test(
       const client = createClient({ hostname: "127.0.0.1", port, connectTimeoutMs: 50 });
       const error = await assertRejects(() => bounded(client.fetch("/"), "fetch"), Error, "connectTimeoutMs, 50");
       assertEquals((error as { code?: unknown }).code, "LIMIT");
+      await client.close();
+    }),
+);
+
+Deno.test(
+  "Client.capabilities leaves nothing behind when a host does not answer within headTimeoutMs",
+  { ignore },
+  () =>
+    withDeafHost(async (port) => {
+      const client = createClient({ hostname: "127.0.0.1", port, headTimeoutMs: 50 });
+      await assertRejects(() => bounded(client.capabilities(), "capabilities"), Error, "headTimeoutMs, 50");
+      await until(() => connectingTo(port) === 0, "no socket to be connecting");
       await client.close();
     }),
 );

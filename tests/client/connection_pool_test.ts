@@ -3,7 +3,7 @@ import { FastCgiClient } from "../../src/client/fast_cgi_client.ts";
 import type { Accept, Transport, TransportSink } from "../../src/runtime/transport.ts";
 import { FastCgiError, LimitError, ProtocolError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
-import { bounded, gate, until } from "../server/scene.ts";
+import { bounded, gate, until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { always, answer, clientTest } from "./application.ts";
 

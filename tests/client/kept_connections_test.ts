@@ -2,7 +2,7 @@
 
 import { ProtocolError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertRejects } from "../std/assert.ts";
-import { until } from "../server/scene.ts";
+import { until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { end, stderr, stdout } from "../vectors/wire.ts";
 import { always, answer, type AppConnection, clientTest, serveAll } from "./application.ts";

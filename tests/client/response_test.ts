@@ -2,7 +2,7 @@
 
 import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "../std/assert.ts";
-import { bounded, sleep } from "../server/scene.ts";
+import { bounded, sleep } from "../helpers/waiting.ts";
 import { bytesOf, end, latin1, record, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
 import { always, answer, clientTest, inClientScene, textOrError } from "./application.ts";
 
@@ -310,3 +310,15 @@ for (const parts of [["hello\n\n"], ["hello", "\n", "\n"], ["hel", "lo\n\n", "mo
     },
   );
 }
+
+const many: string[] = [];
+clientTest(
+  "onStderr names eight of the fields that are left out, and counts the rest",
+  { onStderr: (text) => void many.push(text) },
+  always(...answer("X: a\x01b\r\n".repeat(100) + "A: b")),
+  async ({ client }) => {
+    const response = await client.fetch("/");
+    assertEquals([response.headers.get("a"), many.length], ["b", 9]);
+    assertEquals(many[8], "webfcgi: left out of the response 92 fields more\n");
+  },
+);

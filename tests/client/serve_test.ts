@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { allow, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { authorizerVariables, type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertLess } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 import { textOrError } from "./application.ts";
 
 /** What the process holds on to in the heap. */
@@ -32,7 +32,7 @@ async function between(
   body: (client: Client, server: ReturnType<typeof serve>) => Promise<void>,
 ): Promise<void> {
   const where = handlers.path === undefined ? { port: 0 } : {};
-  const server = serve({ ...where, onListen: () => {}, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
+  const server = serve({ ...where, quiet: true, onError: () => {}, shutdownTimeoutMs: 1000, ...handlers });
   await server.ready;
   const { addr } = server;
   const client = createClient({

@@ -2,7 +2,7 @@
 
 import { type Client, FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects } from "../std/assert.ts";
-import { bounded, until } from "../server/scene.ts";
+import { bounded, sleep, until } from "../helpers/waiting.ts";
 import { end, getValuesResult, latin1, pairs, stdout } from "../vectors/wire.ts";
 import { answer, type AppConnection, clientTest, inClientScene, serveAll, textOrError } from "./application.ts";
 
@@ -123,6 +123,26 @@ Deno.test("fetch sends a POST at once over a shared connection that is in use", 
     await app.untilSent(3);
     app.send(...answer("X: y", "3", 3), ...answer("X: y", "2", 2));
     assertEquals([await textOrError(await first), await textOrError(await second)], ["2", "3"]);
+  });
+});
+
+Deno.test("fetch shares no connection that the application does not read from", async () => {
+  await inSharedScene(2, async ({ client, app, apps }) => {
+    app.discard();
+    app.pause();
+    const blocked = client.fetch("/a", { method: "POST", body: new Uint8Array(32 << 20) });
+    await until(() => client.stats().activeRequests === 1, "the long request");
+    // What both sockets hold has been written.
+    await sleep(50);
+    const other = client.fetch("/b");
+    await until(() => apps.length === 2, "another connection");
+    await apps[1]!.untilSent();
+    apps[1]!.send(...answer("X: y", "other"));
+    assertEquals(await textOrError(await other), "other");
+    app.resume();
+    await app.untilSent(2);
+    app.send(...answer("X: y", "long", 2));
+    assertEquals(await textOrError(await blocked), "long");
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { FastCgiError, LimitError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
-import { bounded, gate, until } from "../server/scene.ts";
+import { bounded, gate, until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { end, latin1, stderr, stdout } from "../vectors/wire.ts";
 import { always, answer, type AppConnection, type ClientScene, clientTest, textOrError } from "./application.ts";
@@ -153,6 +153,20 @@ turnedTest("fetch holds no connection while little of its body of known length h
   clock.turn(61_000);
   assertEquals(await stalled, ["bodyTimeoutMs", "request"]);
 });
+
+turnedTest(
+  "fetch rejects when a Filter's file gives too little within bodyTimeoutMs",
+  {},
+  () => {},
+  async (clock, { client, connections }) => {
+    const { stream, cancelled } = slowBody();
+    const rejected = limitOf(client.fetch("/", { role: "filter", method: "POST", body: "x", data: stream }));
+    await until(() => client.stats().queuedRequests === 1, "the file to be waited for");
+    clock.turn(61_000);
+    assertEquals([await rejected, connections.length], [["bodyTimeoutMs", "request"], 0]);
+    await bounded(cancelled, "the file to be cancelled");
+  },
+);
 
 turnedTest(
   "fetch rejects after requestTimeoutMs while its body is collected",

@@ -1,8 +1,8 @@
-import { serve } from "@webfcgi/webfcgi";
+import { patchResponse } from "../../src/fetch/patch_globals.ts";
 import { assertEquals } from "../std/assert.ts";
 
 Deno.test("Deno.serve and caches take a Response when fastResponse is set", async () => {
-  await serve({ port: 0, onListen: () => {}, fastResponse: true }, () => new Response()).close();
+  const release = patchResponse();
   const make = [() => new Response("text", { status: 201 }), () => Response.json({ a: 1 }), () => new Response(null)];
   let turn = 0;
   const http = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => make[turn]!());
@@ -18,4 +18,5 @@ Deno.test("Deno.serve and caches take a Response when fastResponse is set", asyn
   await cache.put("http://example.com/", new Response("kept"));
   assertEquals(await (await cache.match("http://example.com/"))?.text(), "kept");
   await caches.delete("webfcgi_test");
+  release();
 });

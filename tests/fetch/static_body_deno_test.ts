@@ -1,4 +1,4 @@
-import { takeMemoryBody } from "../../src/fetch/static_body.ts";
+import { takeStaticBody } from "../../src/fetch/static_body.ts";
 import { assertEquals } from "../std/assert.ts";
 
 /** A response of which headers have been read. */
@@ -7,21 +7,21 @@ function read(response: Response): Response {
   return response;
 }
 
-Deno.test("takeMemoryBody finds strings and bytes where Deno keeps them", async () => {
+Deno.test("takeStaticBody finds strings and bytes where Deno keeps them", async () => {
   const bytes = new Uint8Array([1, 2]);
-  assertEquals(takeMemoryBody(read(new Response("text"))), "text");
-  assertEquals(takeMemoryBody(read(new Response("", { status: 404, headers: { a: "b" } }))), "");
-  assertEquals(takeMemoryBody(read(new Response(bytes))), bytes);
-  assertEquals(takeMemoryBody(read(new Response(bytes.buffer))), bytes);
-  assertEquals(takeMemoryBody(read(Response.json({ a: 1 }))), '{"a":1}');
-  assertEquals(takeMemoryBody(read(new Response(new URLSearchParams("a=b")))), "a=b");
-  assertEquals(takeMemoryBody(read(new Response("text").clone())), "text");
+  assertEquals(takeStaticBody(read(new Response("text"))), "text");
+  assertEquals(takeStaticBody(read(new Response("", { status: 404, headers: { a: "b" } }))), "");
+  assertEquals(takeStaticBody(read(new Response(bytes))), bytes);
+  assertEquals(takeStaticBody(read(new Response(bytes.buffer))), bytes);
+  assertEquals(takeStaticBody(read(Response.json({ a: 1 }))), '{"a":1}');
+  assertEquals(takeStaticBody(read(new Response(new URLSearchParams("a=b")))), "a=b");
+  assertEquals(takeStaticBody(read(new Response("text").clone())), "text");
   const response = new Response("text");
-  assertEquals([takeMemoryBody(read(response)), response.bodyUsed], ["text", true]);
+  assertEquals([takeStaticBody(read(response)), response.bodyUsed], ["text", true]);
   assertEquals(await response.text().catch((error) => error instanceof TypeError), true);
 });
 
-Deno.test("takeMemoryBody leaves the others to be read as streams", async () => {
+Deno.test("takeStaticBody leaves the others to be read as streams", async () => {
   const used = new Response("text");
   await used.text();
   const asked = new Response("text");
@@ -36,6 +36,6 @@ Deno.test("takeMemoryBody leaves the others to be read as streams", async () => 
     new Other("text"),
     Response.error(),
   ];
-  for (const other of others) assertEquals(takeMemoryBody(read(other)), undefined);
-  assertEquals(takeMemoryBody(Object.create(Response.prototype)), undefined);
+  for (const other of others) assertEquals(takeStaticBody(read(other)), undefined);
+  assertEquals(takeStaticBody(Object.create(Response.prototype)), undefined);
 });

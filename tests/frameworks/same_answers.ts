@@ -98,7 +98,7 @@ const asks: readonly AskOptions[] = [
 export function frameworkTest(framework: string, makeApp: (surroundings: Surroundings) => Handler): void {
   Deno.test(`${framework} answers as it does to the runtime's own Request`, async () => {
     // Only then has Bun's Response a Content-Type, with whatever Request.
-    await serve({ port: 0, onListen: () => {} }, () => new Response()).close();
+    await serve({ port: 0, quiet: true }, () => new Response()).close();
     const AdoptedResponse = Response;
     const { error } = console;
     // Frameworks write to the console what a route throws.

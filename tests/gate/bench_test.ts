@@ -42,9 +42,9 @@ const wrong: { readonly [what: string]: readonly [answer: () => Response, messag
 
 for (const [what, [answer, message]] of Object.entries(wrong)) {
   Deno.test(`load fails when a response ${what}`, async () => {
-    await using server = serve({ port: 0, onListen: () => {} }, answer);
+    await using server = serve({ port: 0, quiet: true }, answer);
     await server.ready;
-    const { port } = server.addr as { port: number };
+    const { port } = server.addr;
     const load: Load = directLoads[0]!;
     const job = { ...load, addr: port, pids: [Deno.pid], script: "", maxRequests: 100, warmUpSeconds: 1, seconds: 1 };
     const { code, output } = await run("bench/load.ts", JSON.stringify(job));

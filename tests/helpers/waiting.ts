@@ -3,6 +3,9 @@
 /** How long a test waits for anything, in milliseconds, unless it says otherwise. */
 export const MAX_WAIT_MS = 10_000;
 
+/** How often {@linkcode until} looks, in milliseconds. */
+export const UNTIL_MS = 2;
+
 /** Waits for a promise; rejects when it takes too long. */
 export async function bounded<T>(promise: PromiseLike<T>, what: string, ms: number = MAX_WAIT_MS): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -24,7 +27,7 @@ export async function until(
 ): Promise<void> {
   for (const deadline = Date.now() + ms; !await holds();) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await sleep(2);
+    await sleep(UNTIL_MS);
   }
 }
 

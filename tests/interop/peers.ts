@@ -1,5 +1,6 @@
 /** Builds applications by other FastCGI libraries and runs them, each in a folder of its own that goes when it is stopped. */
 
+import { outputOf } from "../helpers/output_of.ts";
 import { answers, findProgram, isFile, isLeftOut, missingOf } from "../helpers/programs.ts";
 import { sleep } from "../helpers/waiting.ts";
 
@@ -34,18 +35,12 @@ export async function startPeer(kind: PeerKind): Promise<Peer> {
   const program = `${folder}/app`;
   const path = `${folder}/app.sock`;
   try {
-    const command = kind === "Go"
+    const [compiler, ...args] = kind === "Go"
       ? ["go", "build", "-o", program, source("go_app.go")]
       : ["gcc", "-O1", "-Wall", "-o", program, source("libfcgi_app.c"), "-lfcgi"];
-    const built = await new Deno.Command(findProgram(command[0]!)!, {
-      args: command.slice(1),
-      cwd: folder,
-      // Go keeps what it has built in the home folder, and does nothing without one.
-      env: Deno.env.has("HOME") ? {} : { GOCACHE: `${folder}/cache` },
-    }).output();
-    if (!built.success) {
-      throw new Error(`Cannot build ${kind}'s application: ${new TextDecoder().decode(built.stderr)}`);
-    }
+    // Go keeps what it has built in the home folder, and does nothing without one.
+    const env: Record<string, string> = Deno.env.has("HOME") ? {} : { GOCACHE: `${folder}/cache` };
+    await outputOf([findProgram(compiler!)!, ...args], { cwd: folder, env });
     const process = new Deno.Command(program, { args: [path], stdin: "null", stdout: "null", stderr: "null" }).spawn();
     let ended = false;
     const status = process.status.finally(() => ended = true);

@@ -30,7 +30,7 @@ function peerTest(
       for (const [way, options] of Object.entries(ways)) {
         await t.step(way, async () => {
           const stderr: string[] = [];
-          await using client = createClient(`fcgi+unix:${peer.path}`, {
+          await using client = createClient(`unix:${peer.path}`, {
             onStderr: (text) => void stderr.push(text),
             ...options,
           });
@@ -42,7 +42,7 @@ function peerTest(
 }
 
 const ofItsOwn = { "each on a connection of its own": {} };
-const kept = { "over kept connections": { keepConn: true } };
+const kept = { "over kept connections": { keepAlive: true } };
 const shared = { "over shared connections": { multiplex: true, maxConnections: 2 } };
 const everyWay = { ...ofItsOwn, ...kept, ...shared };
 
@@ -78,7 +78,7 @@ peerTest("Go", "fetch and Go's net/http/fcgi understand each other", everyWay, a
 });
 
 peerTest("Go", "fetch sends Go a body of unknown length as it comes", {
-  "as a stream": { chunkedBodies: "stream" },
+  "as a stream": { unknownLengthBodies: "stream" },
   "collected": {},
 }, async (client) => {
   const parts = Array.from({ length: 10 }, () => new Uint8Array(50_000));

@@ -6,7 +6,7 @@ import { findRuntimes } from "../runtimes.ts";
 import { type AppProcess, spawnApp, startApp } from "./app_process.ts";
 import { checkSite, staticText } from "./check_site.ts";
 import { childrenOf } from "./processes.ts";
-import { placeSite, type Site, siteFiles, sites } from "./sites.ts";
+import { documentedSite, placeSite, type Site, siteFiles } from "./sites.ts";
 import { isMissing, startWebServer } from "./web_server.ts";
 
 const runtimes = await findRuntimes();
@@ -32,33 +32,28 @@ async function check(t: Deno.TestContext, site: Site, start: (folder: string) =>
   assertEquals(childrenOf(Deno.pid), [], "no process stays behind");
 }
 
-function readmeSite(kind: string, mount: string): Site {
-  const site = sites.find((site) => site.name.startsWith("README") && site.kind === kind && site.mount === mount);
-  if (!site) throw new Error(`README.md has no block for ${kind}`);
-  return site;
-}
-
 for (const runtime of runtimes) {
   if (runtime.name !== "deno") {
     Deno.test({
       name: `serve answers on ${runtime.name} when nginx is at the root over unix`,
       ignore: missing.nginx,
-      fn: (t) => check(t, readmeSite("nginx", ""), (folder) => startApp(runtime, { path: `${folder}/app.sock` })),
+      fn: (t) =>
+        check(t, documentedSite("nginx, at the root"), (folder) => startApp(runtime, { path: `${folder}/app.sock` })),
     });
     Deno.test({
       name: `serve answers on ${runtime.name} when Apache is under a path over TCP`,
       ignore: missing.apache,
-      fn: (t) => check(t, readmeSite("apache", "/fcgi"), () => startApp(runtime, { port: 0 })),
+      fn: (t) => check(t, documentedSite("Apache, under a path"), () => startApp(runtime, { port: 0 })),
     });
   }
   Deno.test({
     name: `serve finds the inherited unix socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, readmeSite("nginx", "/fcgi"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
+    fn: (t) => check(t, documentedSite("nginx, under a path"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
   });
   Deno.test({
     name: `serve finds the inherited TCP socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, readmeSite("nginx", ""), () => spawnApp(runtime)),
+    fn: (t) => check(t, documentedSite("nginx, at the root"), () => spawnApp(runtime)),
   });
 }

@@ -1,5 +1,6 @@
-/** The web-server configurations that the tests run: README's blocks, the Flask page's, and what people write. */
+/** The web-server configurations that the tests run: the documentation's, the Flask page's, and what people write. */
 
+import { blocksOf, nginxServer } from "./documentation.ts";
 import type { WebServerKind } from "./web_server.ts";
 
 /** A configuration, and what the web server by its nature cannot do with it: each with the reason. */
@@ -44,22 +45,28 @@ async function config(name: string, kind: WebServerKind, cannot: Site["cannot"])
   return { name: name.replace("_", " "), kind, mount: name.endsWith("path") ? "/fcgi" : "", directives, cannot };
 }
 
-/** The blocks of README.md under a heading such as "nginx, under a path", as they stand there. */
-async function readmeSites(): Promise<Site[]> {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url)).catch(() => "");
-  const blocks = readme.matchAll(/^#+ ((nginx|Apache), .*)\n(?:(?!#|```).*\n)*```(?:nginx|apache)\n([^]*?)^```$/gm);
-  return [...blocks].map(([, heading = "", server, directives = ""]): Site => ({
-    name: `README "${heading}"`,
-    kind: server === "nginx" ? "nginx" : "apache",
+/** The documentation's blocks for web servers, but for those that are a part of a site or have a test of their own. */
+const documented: readonly Site[] = ["README.md", "docs/web-servers.md"].flatMap(blocksOf)
+  .filter(({ info, text }) => info === "apache" || info === "nginx" && !/^map .*\{$/m.test(text))
+  .filter(({ text }) => !text.includes("auth_request"))
+  .map(({ page, heading, info, text }): Site => ({
+    name: `${page} "${heading}"`,
+    kind: info === "nginx" ? "nginx" : "apache",
     mount: heading.includes("path") ? "/fcgi" : "",
-    directives,
-    cannot: server === "nginx" ? {} : apacheCannot,
+    directives: info === "nginx" ? nginxServer(text) : text,
+    cannot: info === "nginx" ? {} : apacheCannot,
   }));
+
+/** The site under a heading of `docs/web-servers.md`. */
+export function documentedSite(heading: string): Site {
+  const site = documented.find(({ name }) => name === `docs/web-servers.md "${heading}"`);
+  if (!site) throw new Error(`docs/web-servers.md has no site under "${heading}"`);
+  return site;
 }
 
 /** Every configuration to be tried. */
 export const sites: readonly Site[] = [
-  ...await readmeSites(),
+  ...documented,
   await config("page_root", "nginx", {}),
   await config("page_path", "nginx", {}),
   await config("plain_root", "nginx", {}),
@@ -87,9 +94,9 @@ export function placeSite(site: Site, addr: { port: number } | { path: string },
     );
 }
 
-/** The files that a site's directives include. README's blocks get the harder `fastcgi_params`, that of Debian. */
+/** The files that a site's directives include. The documentation's get the harder `fastcgi_params`, that of Debian. */
 export async function siteFiles(site: Site): Promise<Record<string, string>> {
   const params = await Deno.readTextFile(new URL("configs/fastcgi_params", import.meta.url));
-  const debian = site.name.startsWith("README") ? "fastcgi_param HTTP_HOST $host;\n" : "";
+  const debian = documented.includes(site) ? "fastcgi_param HTTP_HOST $host;\n" : "";
   return { fastcgi_params: params + debian };
 }

@@ -10,13 +10,16 @@ import { isMissing, startWebServer } from "./web_server.ts";
 
 const missing = { nginx: isMissing("nginx"), apache: isMissing("apache") };
 
-Deno.test("README has a block for each web server at the root and under a path", () => {
-  assertEquals(sites.map(({ name }) => name).filter((name) => name.startsWith("README")), [
-    'README "nginx, at the root"',
-    'README "nginx, under a path"',
-    'README "Apache, at the root"',
-    'README "Apache, under a path"',
-    'README "nginx, kept connections"',
+Deno.test("the documentation has a site for each web server at the root and under a path", () => {
+  assertEquals(sites.map(({ name }) => name).filter((name) => name.includes(".md ")), [
+    'README.md "Put it behind nginx"',
+    'docs/web-servers.md "nginx, at the root"',
+    'docs/web-servers.md "nginx, under a path"',
+    'docs/web-servers.md "nginx, kept connections"',
+    'docs/web-servers.md "nginx, streams and sizes"',
+    'docs/web-servers.md "nginx, behind another proxy"',
+    'docs/web-servers.md "Apache, at the root"',
+    'docs/web-servers.md "Apache, under a path"',
   ]);
 });
 
@@ -33,7 +36,7 @@ for (const site of sites) {
           const path = `${folder}/app.sock`;
           await using server = serve({
             ...socket === "TCP" ? { port: 0 } : { path, mode: 0o666 },
-            onListen: () => {},
+            quiet: true,
             onError: () => undefined,
           }, createApp());
           await server.ready;

@@ -239,7 +239,7 @@ async function forAll<T>(items: readonly T[], task: (item: T) => Promise<void>):
 async function serveHere(folder: string, options: ServeOptions = {}): Promise<App> {
   const path = `${folder}/app.sock`;
   const handler = createApp();
-  const quiet = { ...options, onListen: () => {}, onError: () => undefined, shutdownTimeoutMs: 300 };
+  const quiet = { ...options, quiet: true, onError: () => undefined, shutdownTimeoutMs: 300 };
   const servers = [serve({ ...quiet, port: 0 }, handler), serve({ ...quiet, path, mode: 0o666 }, handler)];
   for (const server of servers) await server.ready;
   const addr = servers[0]?.addr;

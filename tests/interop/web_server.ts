@@ -134,11 +134,11 @@ async function start(
   return { port, errorLog, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Puts directives into a server of their own, unless they bring one that listens on port 80. */
+/** Puts directives into a server of their own, unless they bring one. */
 function wholeSite(kind: WebServerKind, site: string, port: number): string {
   const address = `127.0.0.1:${port}`;
   if (kind === "apache") return `<VirtualHost ${address}>\n${site}\n</VirtualHost>`;
-  if (site.includes("listen 80;")) return site.replace("listen 80;", `listen ${address};`);
+  if (/^ *listen \d+;/m.test(site)) return site.replace(/listen \d+;/, `listen ${address};`);
   return `server {\nlisten ${address};\nserver_name localhost;\n${site}\n}`;
 }
 

@@ -13,6 +13,17 @@ Deno.test("ByteCollector gives the very part back when there was one", () => {
   assertEquals(collector.take(), new Uint8Array(0));
 });
 
+Deno.test("ByteCollector shows what has been collected, and keeps it", () => {
+  const collector = new ByteCollector();
+  const part = Uint8Array.of(1, 2);
+  assertEquals(collector.peek(), new Uint8Array(0));
+  collector.add(part);
+  assertStrictEquals(collector.peek(), part);
+  collector.add(Uint8Array.of(3));
+  assertEquals(collector.peek(), Uint8Array.of(1, 2, 3));
+  assertEquals(collector.take(), Uint8Array.of(1, 2, 3));
+});
+
 Deno.test("ByteCollector keeps nothing lent when it owns", () => {
   const collector = new ByteCollector();
   const first = Uint8Array.of(1, 2);

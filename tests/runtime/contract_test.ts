@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +24,7 @@ import {
   assertGreater,
   assertInstanceOf,
   assertLess,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
@@ -27,6 +38,7 @@ import {
   type Recorder,
   sleep,
   until,
+  UNTIL_MS,
 } from "./recorder.ts";
 
 const isDeno = typeof (globalThis as { Deno?: { version?: { deno?: string } } }).Deno?.version?.deno === "string";
@@ -39,7 +51,7 @@ const isNode = !isDeno && !isBun;
  */
 const shims: readonly (readonly [name: string, load: () => Promise<Runtime>])[] = [
   ["this runtime", detectRuntime],
-  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime())] as const]),
+  ...(isBun ? [] : [["node:net", () => Promise.resolve(nodeRuntime(isDeno ? "deno" : "other"))] as const]),
 ];
 
 type Kind = "tcp" | "unix";
@@ -104,8 +116,10 @@ function optionsFor(kind: Kind, folder: string): ListenOptions {
   return kind === "tcp" ? { hostname: "127.0.0.1", port: 0 } : { path: join(folder, "s.sock"), mode: 0o600 };
 }
 
-function test(name: string, body: (runtime: Runtime, shim: string) => Promise<void>): void {
-  for (const [shim, load] of shims) Deno.test(`${name} (${shim})`, async () => body(await load(), shim));
+function test(name: string, body: (runtime: Runtime, shim: string) => Promise<void>, ignore = false): void {
+  for (const [shim, load] of shims) {
+    Deno.test({ name: `${name} (${shim})`, ignore, fn: async () => body(await load(), shim) });
+  }
 }
 
 function testEach(name: string, behaviour: Behaviour, body: (scene: Scene, kind: Kind) => Promise<void>): void {
@@ -423,7 +437,7 @@ if (isNode) {
       return emit.apply(this, event.map((it) => it instanceof Socket ? withoutHandle(it) : it));
     };
     try {
-      await inScene(nodeRuntime(true), "tcp", echo, async ({ connect }) => {
+      await inScene(nodeRuntime("node"), "tcp", echo, async ({ connect }) => {
         const { peer, recorder } = await connect();
         peer.socket.end("hello");
         await until(() => peer.ended && recorder.closes === 1, "both sides end");
@@ -492,6 +506,40 @@ testEach(
   },
 );
 
+test("Runtime.listen accepts without a rest when 300 connections were reset before it accepted them", (runtime) =>
+  inScene(runtime, "tcp", {}, async ({ listener, recorders }) => {
+    const { port } = listener.addr as NetAddr;
+    const code = `const { connect } = await import("node:net");
+      const visit = (leave) => new Promise((gone) => {
+        const s = connect(${port}, "127.0.0.1", () => leave(s)).on("close", gone).on("error", () => {});
+      });
+      for (let i = 0; i < 300; i++) await visit((s) => s.resetAndDestroy());
+      await visit((s) => s.write("hello", () => s.destroy()));`;
+    const delays = await timersDuring(async () => {
+      // This process does nothing else until the other has ended.
+      execFileSync(process.execPath, isDeno ? ["eval", code] : ["--input-type=module", "-e", code]);
+      await until(() => recorders.some(({ ends, text }) => ends === 1 && text === "hello"), "the last connection");
+    });
+    assertEquals(delays.filter((ms) => ms > UNTIL_MS), []);
+    await until(() => recorders.every(({ ends, closes }) => ends + closes > 0), "the resets");
+  }));
+
+/** The delays of the timers that are set while `body` runs, in milliseconds. */
+async function timersDuring(body: () => Promise<void>): Promise<number[]> {
+  const delays: number[] = [];
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((callback: () => void, ms = 0) => {
+    delays.push(ms);
+    return setTimeout(callback, ms);
+  }) as typeof setTimeout;
+  try {
+    await body();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  return delays;
+}
+
 testEach(
   "Runtime.listen leaves nothing open when 200 connections come and go",
   echo,
@@ -539,17 +587,28 @@ test("Runtime.listen rejects when the address is wrong", async (runtime) => {
   const rejects = async (options: ListenOptions, message: string): Promise<void> => {
     await assertRejects(() => runtime.listen(options, ignore), Error, message);
   };
-  await rejects({ hostname: "203.0.113.9", port: 0 }, "Cannot listen on 203.0.113.9:0: ");
-  await rejects({ hostname: "127.0.0.1", port: 70_000 }, "Cannot listen on 127.0.0.1:70000: ");
-  await rejects({ hostname: "no.such.invalid", port: 0 }, "Cannot listen on no.such.invalid:0: ");
   await rejects(
-    { path: "/no/such/folder/s.sock" },
-    "Cannot listen on unix:/no/such/folder/s.sock: ",
+    { hostname: "203.0.113.9", port: 0 },
+    "Cannot listen on 203.0.113.9:0: this machine has no such address",
   );
+  await rejects({ hostname: "127.0.0.1", port: 70_000 }, "Cannot listen on 127.0.0.1:70000: ");
+  await rejects({ hostname: "no.such.invalid", port: 0 }, "no.such.invalid:0: there is no machine of that name");
+  await rejects(
+    { path: "/no/folder/s.sock" },
+    "unix:/no/folder/s.sock: the folder /no/folder does not exist; create it",
+  );
+  await rejects({ path: "/etc/passwd/s.sock" }, "Cannot listen on unix:/etc/passwd/s.sock: /etc/passwd is no folder");
 });
 
 test("Runtime.listen rejects when the descriptor is no listening socket", async (runtime) => {
-  await assertRejects(() => runtime.listen({ fd: 987 }, ignore), Error, "Cannot listen on descriptor 987: ");
+  const rejects = async (fd: number, message: string): Promise<void> => {
+    await assertRejects(() => runtime.listen({ fd }, ignore), Error, `Cannot listen on descriptor ${fd}: ${message}`);
+  };
+  await rejects(987, "no such descriptor is open; give that of a listening socket");
+  const file = openSync("/dev/null", "r");
+  // Deno has numbers of its own for what it opens.
+  if (!isDeno) await rejects(file, "the descriptor is no socket; give that of a listening socket");
+  closeSync(file);
 });
 
 test("Runtime.connect rejects when nothing listens", async (runtime) => {
@@ -599,6 +658,23 @@ test("Runtime.listen sets the mode when a path is given", (runtime) =>
       await listener.close();
       assertEquals(readdirSync(folder), []);
     }
+  }));
+
+test("Runtime.listen gives the socket to a group when one is named", (runtime) =>
+  inFolder(async (folder) => {
+    const path = join(folder, "s.sock");
+    // Root may give it to any group, others to their own.
+    const gid = process.getuid!() === 0 ? 1 : process.getgid!();
+    for (const group of [gid, String(gid)]) {
+      const listener = await runtime.listen({ path, mode: 0o640, group }, ignore);
+      const { gid: found, mode } = lstatSync(path);
+      assertEquals([found, mode & 0o777, readdirSync(folder)], [gid, 0o640, ["s.sock"]]);
+      assertMatch(listener.access ?? "", /^mode 0640, owner \S+, group \S+$/);
+      await listener.close();
+    }
+    const message = "there is no group no.such.group in /etc/group";
+    await assertRejects(() => runtime.listen({ path, group: "no.such.group" }, ignore), Error, message);
+    assertEquals(readdirSync(folder), []);
   }));
 
 test("Runtime.listen refuses a path when a unix socket cannot have it", (runtime) =>
@@ -686,9 +762,8 @@ test("Listener.close leaves the path alone when it belongs to a newer listener",
     await newer.close();
   }));
 
+// Elsewhere there are no abstract names; Node 20 pads them so that only itself finds them.
 test("Runtime.listen listens on an abstract name when the path begins with NUL", async (runtime) => {
-  // Elsewhere there are none, and Node 20 pads them so that only itself finds them.
-  if (process.platform !== "linux") return;
   const path = `\0webfcgi-${process.pid}-${Math.random()}`;
   const { accept, recorders } = recordAll(echo);
   const listener = await runtime.listen({ path, mode: 0o600 }, accept);
@@ -699,7 +774,7 @@ test("Runtime.listen listens on an abstract name when the path begins with NUL",
   await until(() => own.recorders[0]?.text === "hi", "the answer");
   await until(() => [...recorders, ...own.recorders].every(({ closes }) => closes === 1), "all are closed");
   await listener.close();
-});
+}, process.platform !== "linux");
 
 /** Leaves the file of a socket that nobody listens on. */
 async function makeStale(path: string): Promise<void> {

@@ -1,6 +1,6 @@
 // What process_deno_test.ts runs on each runtime: `process_child.mjs ROLE`.
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import type { Accept, Listener, NetAddr } from "../../src/runtime/transport.ts";
@@ -25,9 +25,10 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
     listener.ref();
     console.log((listener.addr as NetAddr).port);
   },
-  /** As `listener`, with four descriptors left to the process. */
+  /** As `listener`, or on the inherited socket, with four descriptors left to the process. */
   async starved() {
-    const listener = await listen();
+    const fd = runtime.inheritedFd();
+    const listener = fd === undefined ? await listen() : await runtime.listen({ fd }, echo);
     // Deno makes a pipe for signals half a second after its start, and panics if there is no descriptor for it.
     process.on("SIGUSR2", () => {});
     const files: number[] = [];
@@ -37,6 +38,18 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
       for (const file of files.splice(-4)) closeSync(file);
     }
     console.log((listener.addr as NetAddr).port);
+  },
+  /** One of several that share descriptor 0: echoes, with its process id behind it, and ends when it reads "exit". */
+  async shared() {
+    const pid = new TextEncoder().encode(` ${process.pid}`);
+    await runtime.listen({ fd: 0 }, (transport) => ({
+      ...echo(transport),
+      received(chunk) {
+        if (new TextDecoder().decode(chunk) === "exit") process.exit();
+        transport.write([chunk.slice(), pid]);
+      },
+    }));
+    writeFileSync(`${process.argv[3]}/${process.pid}.ready`, "");
   },
   /** Ends, though listener and connection are open. */
   async unref() {

@@ -1,8 +1,10 @@
 // Starts processes of each runtime, for what can be seen only from outside.
 
+import { existsSync } from "node:fs";
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { bundle } from "../helpers/bundle.ts";
 import { isLeftOut, missingOf } from "../helpers/programs.ts";
+import { freePort } from "../interop/web_server.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { Peer, until } from "./recorder.ts";
 
@@ -186,15 +188,21 @@ async function connectSoon(path: string): Promise<Peer> {
   }
 }
 
-Deno.test({
-  name: "Runtime.listen serves descriptor 0 when spawn-fcgi starts the process",
-  ignore: isLeftOut("the tests under spawn-fcgi", missingOf("spawn-fcgi")),
-  fn: () =>
+const spawnFcgiTest = { ignore: isLeftOut("the tests under spawn-fcgi", missingOf("spawn-fcgi")) };
+
+/** The end of spawn-fcgi's arguments to start a command line; it looks for no program on the PATH, the shell does. */
+function program(command: readonly string[]): string[] {
+  return ["--", "/bin/sh", "-c", 'exec "$@"', "sh", ...command];
+}
+
+Deno.test(
+  "Runtime.listen serves descriptor 0 when spawn-fcgi starts the process",
+  spawnFcgiTest,
+  () =>
     onEach(async (command, name, folder) => {
       const path = `${folder}/s.sock`;
       const process = new Deno.Command("spawn-fcgi", {
-        // It does not look for a program on the PATH; the shell does.
-        args: ["-n", "-s", path, "--", "/bin/sh", "-c", 'exec "$@"', "sh", ...command, "inherited"],
+        args: ["-n", "-s", path, ...program([...command, "inherited"])],
         stdin: "null",
         stdout: "null",
         stderr: "null",
@@ -207,32 +215,102 @@ Deno.test({
       assertEquals((await process.status).code, 0, name);
       await Deno.remove(path);
     }),
-});
+);
 
-Deno.test("Listener goes on when descriptors had run out", () =>
-  onEach(async (command, name) => {
-    if (name === "deno without permissions") return;
-    // The limit makes it quick: the process itself uses up what it has, however much that is.
-    const { line, end } = await start(["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", ...command, "starved"]);
-    const peers: Peer[] = [];
-    try {
+/** The flags (octal, as in open(2)) of the sockets that a process holds by an inode. */
+function socketFlags(pid: number, inode: string): number[] {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
+    if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`) !== `socket:[${inode}]`) return [];
+    const [, flags] = /^flags:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/fdinfo/${name}`)) ?? [];
+    return [parseInt(flags!, 8)];
+  });
+}
+
+/** The inode of the listening unix socket that was bound to `path`. */
+function inodeOf(path: string): string {
+  const line = Deno.readTextFileSync("/proc/net/unix").split("\n").find((line) => line.endsWith(` ${path}`));
+  return line!.trim().split(/\s+/)[6]!;
+}
+
+const O_NONBLOCK = 0o4000;
+
+for (const how of ["SIGTERM", "SIGKILL", "process.exit"] as const) {
+  Deno.test(
+    `Processes that share descriptor 0 are never blocked by it when one ends by ${how}`,
+    spawnFcgiTest,
+    () =>
+      onEach(async (command, name, folder) => {
+        if (name === "deno without permissions") return;
+        const path = `${folder}/shared.sock`;
+        const started = await new Deno.Command("spawn-fcgi", {
+          args: ["-F", "3", "-s", path, ...program([...command, "shared", folder])],
+          stdin: "null",
+          signal: AbortSignal.timeout(MAX_RUN_MS),
+        }).output();
+        const pids = new Set(
+          [...new TextDecoder().decode(started.stdout).matchAll(/PID: (\d+)/g)].map(([, pid]) => Number(pid)),
+        );
+        const gone = (pid: number): boolean => !existsSync(`/proc/${pid}/fd/1`);
+        const ask = async (word: string): Promise<number> => {
+          const peer = await Peer.connect({ transport: "unix", path });
+          peer.socket.end(word);
+          await until(() => peer.ended || peer.closed, `${name} answers`);
+          await peer.close();
+          return Number(peer.text.slice(word.length + 1));
+        };
+        try {
+          assertEquals(pids.size, 3, name);
+          await until(() => [...pids].every((pid) => existsSync(`${folder}/${pid}.ready`)), `${name} listens`);
+          const inode = inodeOf(path);
+          while (pids.size > 1) {
+            if (how === "process.exit") await ask("exit");
+            else Deno.kill([...pids][0]!, how);
+            await until(() => [...pids].some(gone), `${name} ends`);
+            for (const pid of pids) if (gone(pid)) pids.delete(pid);
+            for (const pid of pids) {
+              const flags = socketFlags(pid, inode);
+              assertEquals([flags.length > 0, flags.every((it) => (it & O_NONBLOCK) !== 0)], [true, true], name);
+            }
+            for (let i = 0; i < 10; i++) assertEquals(pids.has(await ask("who")), true, name);
+          }
+        } finally {
+          for (const pid of pids) Deno.kill(pid, "SIGKILL");
+          await until(() => [...pids].every(gone), `${name} is ended`);
+          await Deno.remove(path);
+        }
+      }),
+  );
+}
+
+for (const inherited of [false, true]) {
+  const name = `Listener goes on when descriptors had run out${inherited ? ", on an inherited socket" : ""}`;
+  Deno.test(name, inherited ? spawnFcgiTest : {}, () =>
+    onEach(async (command, name) => {
+      if (name === "deno without permissions") return;
+      // The limit makes it quick: the process itself uses up what it has, however much that is.
+      const limited = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", ...command, "starved"];
+      const spawner = ["spawn-fcgi", "-n", "-a", "127.0.0.1", "-p", String(freePort())];
+      const { line, end } = await start(inherited ? [...spawner, ...program(limited)] : limited);
       const addr = { transport: "tcp", hostname: "127.0.0.1", port: Number(line) } as const;
-      for (let i = 0; i < 10; i++) peers.push(await Peer.connect(addr));
-      // Long enough for two attempts to accept.
-      await new Promise((resolve) => setTimeout(resolve, 120));
-      for (const peer of peers.splice(0)) await peer.close();
-      let text = "";
-      for (const deadline = Date.now() + MAX_RUN_MS; text === "" && Date.now() < deadline;) {
-        const peer = await Peer.connect(addr);
-        peer.socket.end("again");
-        await until(() => peer.ended || peer.closed, `${name} answers`);
-        text = peer.text;
-        await peer.close();
-        if (text === "") await new Promise((resolve) => setTimeout(resolve, 20));
+      const peers: Peer[] = [];
+      try {
+        for (let i = 0; i < 10; i++) peers.push(await Peer.connect(addr));
+        // Long enough for two attempts to accept.
+        await new Promise((resolve) => setTimeout(resolve, 120));
+        for (const peer of peers.splice(0)) await peer.close();
+        let text = "";
+        for (const deadline = Date.now() + MAX_RUN_MS; text === "" && Date.now() < deadline;) {
+          const peer = await Peer.connect(addr);
+          peer.socket.end("again");
+          await until(() => peer.ended || peer.closed, `${name} answers`);
+          text = peer.text;
+          await peer.close();
+          if (text === "") await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        assertEquals(text, "again", name);
+      } finally {
+        for (const peer of peers) await peer.close();
+        await end();
       }
-      assertEquals(text, "again", name);
-    } finally {
-      for (const peer of peers) await peer.close();
-      await end();
-    }
-  }));
+    }));
+}

@@ -5,7 +5,7 @@ import { latin1Text } from "../helpers/bytes.ts";
 import { until } from "../helpers/waiting.ts";
 import type { Accept, Addr, Transport, TransportSink } from "../../src/runtime/transport.ts";
 
-export { sleep, until } from "../helpers/waiting.ts";
+export { sleep, until, UNTIL_MS } from "../helpers/waiting.ts";
 
 /** What a {@linkcode Recorder} does of itself. */
 export interface Behaviour {
@@ -43,6 +43,7 @@ export class Recorder implements TransportSink {
     this.#note("received");
     if (chunk.constructor !== Uint8Array) this.faults.push(`received a ${chunk.constructor.name}`);
     if (chunk.length === 0) this.faults.push("received nothing");
+    if (!lent && chunk.length < chunk.buffer.byteLength) this.faults.push("received a part of a buffer");
     this.chunks.push(lent ? new Uint8Array(chunk) : chunk);
     this.lent.push(lent);
     this.bytes += chunk.length;

@@ -97,12 +97,12 @@ Deno.test("listenOnPath sets group and mode inside a private folder before the p
 });
 
 Deno.test("listenOnPath enters its folder when the umask keeps the user out, and leaves its other bits alone", async () => {
-  for (const [umask, chmods] of [[0o177, ["chmod PRIVATE 700"]], [0, []]] as const) {
+  for (const [umask, line] of [[0o177, "chmod PRIVATE 700"], [0, ""]] as const) {
     const files = new FakeFiles();
     files.umask = umask;
     const { bind } = bindIn(files);
     await listenOnPath({ path: "/run/a.sock" }, noSink, files, noConnect, bind);
-    assertEquals(files.log.filter((line) => line.startsWith("chmod")), chmods);
+    assertEquals(files.log.filter((it) => it.startsWith("chmod")).join(), line);
   }
 });
 

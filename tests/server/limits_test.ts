@@ -174,7 +174,7 @@ holdTest("serve answers 503 to the 257th request at a time on a connection, and 
   const past = await one.ask({ requestId: 999 }).answer();
   assertEquals([past.status, past.headers.get("retry-after")], [503, "1"]);
   open();
-  assertEquals(new Set(await statuses(most)), new Set([200]));
+  assertEquals((await statuses(most)).filter((status) => status !== 200), []);
   assertEquals((await one.ask({ requestId: 999 }).answer()).status, 200);
 });
 

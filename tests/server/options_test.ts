@@ -88,7 +88,12 @@ const wrong: readonly Wrong[] = [
   [[{ path: "/x", group: "" }, hello], TypeError, 'group is ""; write the name or the number of a group'],
   [[{ path: "/x", group: -1 }, hello], RangeError, "group is -1; "],
   [[{ path: "/x", group: {} }, hello], TypeError, "group is an object; "],
-  [[{ port: 0, mode: 0o660 }, hello], TypeError, "mode is an option of a unix socket, and none is given; leave it out"],
+  [
+    [{ port: 0, mode: 0o660 }, hello],
+    TypeError,
+    "mode is an option of a unix socket with a path, and none is given; leave it out",
+  ],
+  [[{ address: "unix:@app", mode: 0o600 }, hello], TypeError, "mode is an option of a unix socket with a path"],
   [[{ group: "www-data" }, hello], TypeError, "group is an option of a unix socket"],
   [[{ fd: 3, takeOver: true }, hello], TypeError, "takeOver is an option of a unix socket"],
   [[{ path: "/x", reusePort: true }, hello], TypeError, "reusePort is an option of a port"],

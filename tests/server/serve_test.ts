@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Addr, type Handler, serve } from "@webfcgi/webfcgi";
+import process from "node:process";
+import { type Addr, type Handler, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { FCGI_AUTHORIZER } from "@webfcgi/webfcgi/codec";
 import {
   assert,
@@ -75,19 +76,21 @@ async function consoleOf(body: () => Promise<void>): Promise<string[]> {
 
 Deno.test("serve takes handlers of other roles beside the handler", async () => {
   const authorizer: Handler = () => new Response("authorizer");
-  await using server = serve({ ...quiet, authorizer }, hello);
+  const server = serve({ ...quiet, authorizer }, hello);
   await server.ready;
   const web = await WebServer.connect(server.addr);
   assertEquals((await web.ask().answer()).text, "hello");
   assertEquals((await web.ask({ role: FCGI_AUTHORIZER }).answer()).text, "authorizer");
   await web.close();
+  await bounded(server.shutdown(), "shutdown");
 });
 
 Deno.test("serve gives back an object that has the members of Server and no others", async () => {
-  await using server = serve(quiet, hello);
+  const server = serve(quiet, hello);
   const members = Object.getOwnPropertyNames(Object.getPrototypeOf(server)).filter((name) => name !== "constructor");
   assertEquals(Object.keys(server), []);
   assertEquals(members.sort(), ["addr", "close", "finished", "ready", "ref", "shutdown", "stats", "unref"]);
+  await bounded(server.shutdown(), "shutdown");
 });
 
 Deno.test("Server.addr throws before ready and tells the chosen port after it", async () => {
@@ -264,9 +267,10 @@ Deno.test("serve refuses a unix socket that is in use", () =>
 Deno.test("serve tells the console who may connect to a unix socket", () =>
   withPath(async (path) => {
     const [line, ...more] = await consoleOf(async () => {
-      await using server = serve({ path, mode: 0o600 }, hello);
+      const server = serve({ path, mode: 0o600 }, hello);
       await server.ready;
       assertEquals(server.addr, { transport: "unix", path });
+      await bounded(server.shutdown(), "shutdown");
     });
     assertMatch(line!, /^webfcgi: listening on unix:\S+app\.sock \(mode 0600, owner \S+, group \S+\)$/);
     assertEquals(more, []);
@@ -275,9 +279,10 @@ Deno.test("serve tells the console who may connect to a unix socket", () =>
 Deno.test("serve listens on an address that is text", () =>
   withPath(async (path) => {
     for (const address of [`unix:${path}`, path, "0", "127.0.0.1:0", "[::1]:0"]) {
-      await using server = serve({ address, quiet: true }, hello);
+      const server = serve({ address, quiet: true }, hello);
       await server.ready;
       assertEquals(await textOf(server.addr), "hello");
+      await bounded(server.shutdown(), "shutdown");
     }
   }));
 
@@ -293,8 +298,9 @@ Deno.test("serve warns when other machines may connect and allowedPeers says not
     ] as const
   ) {
     const lines = await consoleOf(async () => {
-      await using server = serve({ ...quiet, ...options }, hello);
+      const server = serve({ ...quiet, ...options }, hello);
       await server.ready;
+      await bounded(server.shutdown(), "shutdown");
     });
     assertEquals(lines.length, expected, JSON.stringify(options));
     if (expected > 0) assertMatch(lines[0]!, /^webfcgi: on \S+ other machines may connect, .*allowedPeers$/);
@@ -303,7 +309,7 @@ Deno.test("serve warns when other machines may connect and allowedPeers says not
 
 Deno.test("serve closes the connections of peers that are not in allowedPeers at once, and says so once", async () => {
   const lines = await consoleOf(async () => {
-    await using server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "::1"] }, hello);
+    const server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "::1"] }, hello);
     await server.ready;
     for (let i = 0; i < 3; i++) {
       const web = await WebServer.connect(server.addr, { raw: true });
@@ -313,12 +319,83 @@ Deno.test("serve closes the connections of peers that are not in allowedPeers at
       await web.close();
     }
     assertEquals(server.stats(), { connections: 0, activeRequests: 0, requests: 0, errors: 0 });
+    await bounded(server.shutdown(), "shutdown");
   });
   assertEquals(lines, ["webfcgi: refused the connections of 127.0.0.1: it is not in allowedPeers"]);
 });
 
 Deno.test("serve serves the peers in allowedPeers", async () => {
-  await using server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "127.0.0.1"] }, hello);
+  const server = serve({ ...quiet, allowedPeers: ["10.0.0.0/8", "127.0.0.1"] }, hello);
   await server.ready;
   assertEquals(await textOf(server.addr), "hello");
+  await bounded(server.shutdown(), "shutdown");
+});
+
+/** Runs `body` with environment variables set. */
+async function withEnvironment(variables: Record<string, string>, body: () => Promise<void>): Promise<void> {
+  Object.assign(process.env, variables);
+  try {
+    await body();
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
+}
+
+Deno.test("serve keeps to FCGI_WEB_SERVER_ADDRS, over TCP and besides allowedPeers", () =>
+  withPath(async (path) => {
+    const refused = (peer: string, list: string): string =>
+      `webfcgi: refused the connections of ${peer}: it is not in ${list}`;
+    const addresses = "FCGI_WEB_SERVER_ADDRS";
+    for (
+      const [value, options, lines] of [
+        ["10.0.0.1,127.0.0.1", {}, []],
+        ["10.0.0.1, 10.0.0.2", {}, [refused("127.0.0.1", addresses)]],
+        ["", {}, []],
+        ["127.0.0.1", { allowedPeers: ["10.0.0.0/8"] }, [refused("127.0.0.1", "allowedPeers")]],
+        ["10.0.0.1", { allowedPeers: ["127.0.0.0/8"] }, [refused("127.0.0.1", addresses)]],
+        ["127.0.0.1", { path, port: undefined }, [refused("a unix socket", addresses)]],
+      ] as const
+    ) {
+      const told = await consoleOf(() =>
+        withEnvironment({ [addresses]: value }, async () => {
+          const server = serve({ ...quiet, ...options } as ServeOptions, hello);
+          await server.ready;
+          const web = await WebServer.connect(server.addr, { raw: true });
+          web.ask({ keepConn: false });
+          await web.untilEnded();
+          assertEquals(web.chunks.length > 0, lines.length === 0);
+          await web.close();
+          await bounded(server.shutdown(), "shutdown");
+        })
+      );
+      assertEquals(told, [...lines]);
+    }
+    await withEnvironment({ [addresses]: "localhost" }, async () => {
+      const server = serve(quiet, hello);
+      await assertRejects(() => server.ready, TypeError, `Cannot serve: ${addresses} has "localhost" in it`);
+    });
+  }));
+
+Deno.test("serve says that systemd's socket is not used when an address is named", async () => {
+  for (
+    const [LISTEN_PID, LISTEN_FDS, expected] of [
+      [
+        process.pid,
+        1,
+        /^webfcgi: systemd offers a socket \(LISTEN_FDS\), but the options name 127\.0\.0\.1:\d+; name no/,
+      ],
+      [process.pid + 1, 1, undefined],
+      [process.pid, 0, undefined],
+    ] as const
+  ) {
+    const lines = await consoleOf(() =>
+      withEnvironment({ LISTEN_PID: String(LISTEN_PID), LISTEN_FDS: String(LISTEN_FDS) }, async () => {
+        const server = serve(quiet, hello);
+        await server.ready;
+        await bounded(server.shutdown(), "shutdown");
+      })
+    );
+    assertEquals(lines.length, expected === undefined ? 0 : 1);
+    if (expected !== undefined) assertMatch(lines[0]!, expected);
+  }
 });

@@ -284,7 +284,7 @@ Deno.test("Server.shutdown refuses nothing of what another server took over", as
   const folder = mkdtempSync(join(tmpdir(), "serve-"));
   const path = join(folder, "app.sock");
   const held = gate();
-  const options = { path, takeOver: true, onListen: () => {} };
+  const options = { path, takeOver: true, quiet: true };
   try {
     const first = serve(options, async () => {
       await held.promise;

@@ -11,9 +11,18 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
+import { DRAIN_TIMEOUT_MS } from "../../src/server/connection.ts";
+import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { concat, encode, latin1, recordBytes, requestBytes, type WebServer } from "./web_server.ts";
+import { concat, encode, latin1, recordBytes, requestBytes } from "./web_server.ts";
+
+/** What a test of time-outs has of its server, whose clock only the test turns. */
+interface TimeScene extends Scene {
+  readonly clock: TurnedClock;
+  /** Resolves when the server has read what was sent to it before: it has then answered on another connection. */
+  settle(): Promise<void>;
+}
 
 /** Answers `/ok` at once, whatever else it does. */
 function orOk(fetch: SceneOptions["fetch"]): NonNullable<SceneOptions["fetch"]> {
@@ -21,17 +30,22 @@ function orOk(fetch: SceneOptions["fetch"]): NonNullable<SceneOptions["fetch"]> 
 }
 
 /** Defines a test whose server must answer at once when all is over. */
-function timeTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
+function timeTest(name: string, options: SceneOptions, body: (scene: TimeScene) => Promise<void>): void {
   const fetch = orOk(options.fetch ?? (() => new Response("hello")));
-  Deno.test(name, () =>
-    inScene({ ...options, fetch }, async (scene) => {
+  Deno.test(name, () => {
+    const clock = new TurnedClock();
+    return inScene({ ...options, fetch, clock }, async (scene) => {
+      const settle = async (): Promise<void> => {
+        assertEquals((await bounded(scene.ask({ uri: "/ok" }), "an answer at once", 1000)).text, "ok");
+      };
       seen.length = 0;
-      await body(scene);
-      assertEquals((await bounded(scene.ask({ uri: "/ok" }), "an answer at once", 1000)).text, "ok");
-    }));
+      await body({ ...scene, clock, settle });
+      await settle();
+    });
+  });
 }
 
-/** Takes out the only error that was told of, which is of this limit. */
+/** Takes out the only error that was reported, which is of this limit. */
 function takeLimit(errors: unknown[], limit: string, max: number): LimitError {
   assertEquals(errors.length, 1);
   const [error] = errors.splice(0);
@@ -40,22 +54,14 @@ function takeLimit(errors: unknown[], limit: string, max: number): LimitError {
   return error;
 }
 
-/** Sends bytes one by one until the application has closed the connection; resolves to how many it took. */
-async function drip(web: WebServer, bytes: Uint8Array, ms = 4): Promise<number> {
-  let sent = 0;
-  while (sent < bytes.length && !web.over) {
-    await web.send(bytes.slice(sent, ++sent));
-    await sleep(ms);
-  }
-  return sent;
-}
-
 // The head of a request.
 
 timeTest("serve closes a connection without a word when nothing comes on it for headTimeoutMs", {
-  headTimeoutMs: 40,
-}, async ({ connect, server }) => {
+  headTimeoutMs: 1000,
+}, async ({ connect, server, clock }) => {
   const web = await connect({ raw: true });
+  await until(() => server.stats().connections === 1, "the connection");
+  clock.turn(1000);
   await web.untilEnded();
   assertEquals(web.chunks, []);
   await until(() => server.stats().connections === 0, "the connection to go");
@@ -77,113 +83,129 @@ for (
   ] as const
 ) {
   timeTest(`serve closes the connection after headTimeoutMs when ${what} comes byte by byte`, {
-    headTimeoutMs: 60,
-  }, async ({ connect, errors }) => {
+    headTimeoutMs: 1000,
+  }, async ({ connect, errors, clock, settle }) => {
     const web = await connect({ raw: true });
-    assertLess(await drip(web, bytes), bytes.length);
+    for (let sent = 0; sent < 4; sent++) {
+      await web.send(bytes.slice(sent, sent + 1));
+      await settle();
+      assertEquals(errors, []);
+      clock.turn(250);
+    }
     await web.untilEnded();
-    const { message } = takeLimit(errors, "headTimeoutMs", 60);
-    assertEquals(message, "Cannot read request: its parameters have not come whole after 60 ms");
+    const { message } = takeLimit(errors, "headTimeoutMs", 1000);
+    assertEquals(message, "Cannot read request: its parameters have not come whole after 1000 ms");
   });
 }
 
 timeTest("serve closes the connection after headTimeoutMs when other requests on it come whole", {
-  headTimeoutMs: 60,
-}, async ({ connect, errors }) => {
+  headTimeoutMs: 1000,
+}, async ({ connect, errors, clock }) => {
   const web = await connect();
   web.begin({ requestId: 9 });
   // Without the record that ends its parameters.
   await web.send(concat(web.protocol.writer.take()).slice(0, -8));
-  for (let id = 100; !web.over; id++) {
-    web.ask({ requestId: id });
-    await sleep(5);
-    assertLess(id, 300);
+  for (let id = 100; id < 104; id++) {
+    assertEquals((await web.ask({ requestId: id }).answer()).text, "hello");
+    clock.turn(250);
   }
-  takeLimit(errors, "headTimeoutMs", 60);
+  await web.untilEnded();
+  takeLimit(errors, "headTimeoutMs", 1000);
 });
 
 timeTest("serve closes the connection after headTimeoutMs when a request has only begun to begin", {
-  headTimeoutMs: 40,
-  fetch: async () => {
-    await sleep(20);
-    return new Response("hello");
-  },
-}, async ({ connect, errors }) => {
+  headTimeoutMs: 1000,
+}, async ({ connect, errors, clock, settle }) => {
   const web = await connect();
   const asked = web.ask();
   await web.send(recordBytes(FCGI_BEGIN_REQUEST, 2, [0, 1, 1]).slice(0, 5));
   assertEquals((await asked.answer()).text, "hello");
+  await settle();
+  clock.turn(1000);
   await web.untilEnded();
-  takeLimit(errors, "headTimeoutMs", 40);
+  takeLimit(errors, "headTimeoutMs", 1000);
 });
 
 timeTest("serve closes a connection on which no request comes within headTimeoutMs, whatever else does", {
-  headTimeoutMs: 60,
-}, async ({ connect }) => {
+  headTimeoutMs: 1000,
+}, async ({ connect, clock, settle }) => {
   const web = await connect();
-  for (let count = 0; !web.over; count++) {
+  for (let count = 0; count < 4; count++) {
+    assertEquals(web.over, false);
     // Of no request that is active; and a question.
     await web.send(recordBytes(FCGI_PARAMS, 1, "x".repeat(50)));
     web.protocol.getValues(["FCGI_MAX_REQS"]);
     web.flush();
-    await sleep(5);
-    assertLess(count, 200);
+    await settle();
+    clock.turn(250);
   }
+  await web.untilEnded();
 });
 
-timeTest("serve waits for ever between requests when there is only headTimeoutMs", {
-  headTimeoutMs: 60,
-}, async ({ connect }) => {
+timeTest("serve waits forever between requests when there is only headTimeoutMs", {
+  headTimeoutMs: 1000,
+}, async ({ connect, clock, settle }) => {
   const web = await connect();
   for (let i = 0; i < 2; i++) {
     assertEquals((await web.ask().answer()).text, "hello");
-    await sleep(120);
+    clock.turn(1_000_000);
   }
   web.protocol.getValues(["FCGI_MAX_REQS"]);
   web.flush();
-  await sleep(120);
+  await settle();
+  clock.turn(1_000_000);
+  await settle();
   assertEquals([web.over, web.values?.[0]], [false, "FCGI_MAX_REQS"]);
 });
 
-Deno.test("serve counts no time against parameters while it is it that does not read", async () => {
-  const held = gate();
-  await inScene({
-    headTimeoutMs: 60,
-    async fetch(request) {
-      if (request.method === "POST") await held.promise;
-      return new Response(String((await request.arrayBuffer()).byteLength));
-    },
-  }, async ({ connect }) => {
-    const web = await connect();
-    const size = 3_000_000;
-    const upload = web.begin({ requestId: 1, method: "POST", params: { CONTENT_LENGTH: String(size) } });
-    web.flush();
-    const behind = web.begin({ requestId: 2 });
-    const bytes = concat(web.protocol.writer.take());
-    web.send(bytes.slice(0, -8));
-    web.protocol.stdin(1, new Uint8Array(size));
-    web.protocol.stdinEnd(1);
-    web.flush();
-    web.send(bytes.slice(-8));
-    web.stdinEnd(2);
-    await sleep(200);
-    assertEquals(web.over, false);
-    held.open();
-    assertEquals([(await upload.answer()).text, (await behind.answer()).text], [String(size), "0"]);
-  });
+const held = { open: (): void => {} };
+
+timeTest("serve counts no time against parameters while it is it that does not read", {
+  headTimeoutMs: 1000,
+  async fetch(request) {
+    const { promise, open } = gate();
+    held.open = open;
+    if (request.method === "POST") await promise;
+    return new Response(String((await request.arrayBuffer()).byteLength));
+  },
+}, async ({ connect, clock, settle, server }) => {
+  const web = await connect();
+  const size = 3_000_000;
+  const upload = web.begin({ requestId: 1, method: "POST", params: { CONTENT_LENGTH: String(size) } });
+  web.flush();
+  await until(() => server.stats().activeRequests === 1, "the upload");
+  const { open } = held;
+  const behind = web.begin({ requestId: 2 });
+  const bytes = concat(web.protocol.writer.take());
+  web.send(bytes.slice(0, -8));
+  web.protocol.stdin(1, new Uint8Array(size));
+  web.protocol.stdinEnd(1);
+  web.flush();
+  web.send(bytes.slice(-8));
+  web.stdinEnd(2);
+  for (let i = 0; i < 20; i++) {
+    await settle();
+    clock.turn(250);
+  }
+  assertEquals(web.over, false);
+  open();
+  assertEquals([(await upload.answer()).text, (await behind.answer()).text], [String(size), "0"]);
 });
 
 Deno.test("serve closes a connection that has waited headTimeoutMs for maxConnections", async () => {
-  await inScene({ maxConnections: 1, headTimeoutMs: 100, fetch: () => new Response("hello") }, async (scene) => {
+  const clock = new TurnedClock();
+  await inScene({ maxConnections: 1, clock, fetch: () => new Response("hello") }, async (scene) => {
     const { connect, errors, server } = scene;
     const first = await connect();
     assertEquals((await first.ask().answer()).text, "hello");
     const second = await connect({ raw: true });
     second.ask();
+    await until(() => server.stats().connections === 2, "the connection");
+    clock.turn(30_000);
     await second.untilEnded();
     assertEquals(second.chunks, []);
     const { message } = takeLimit(errors, "maxConnections", 1);
-    assertEquals(message, "Cannot serve connection: 1 others have been open for 100 ms");
+    assertEquals(message, "Cannot serve connection: 1 others have been open for 30000 ms");
     await until(() => server.stats().connections === 1, "it to go");
     assertEquals((await first.ask().answer()).text, "hello");
   });
@@ -197,21 +219,22 @@ for (
     ["a stream", (request: Request) => new Response(request.body).text()],
   ] as const
 ) {
-  for (const [what, ms] of [["pauses", 0], ["comes byte by byte", 4]] as const) {
+  for (const [what, pieces] of [["pauses", [500]], ["comes byte by byte", [500, 1, 1, 1]]] as const) {
     timeTest(`serve answers 408 after bodyTimeoutMs when a body read as ${how} ${what}`, {
-      bodyTimeoutMs: 60,
+      bodyTimeoutMs: 1000,
       fetch: async (request) => new Response(await read(request)),
-    }, async ({ connect, errors }) => {
+    }, async ({ connect, errors, clock, settle }) => {
       const web = await connect();
       const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "1000" } });
-      web.flush();
-      for (let sent = 0; sent < 900 && asked.end === undefined; sent++) {
-        if (sent === 0 || ms > 0) await web.stdin(1, "x");
-        await sleep(ms);
+      for (const bytes of pieces) {
+        await web.stdin(1, "x".repeat(bytes));
+        await settle();
+        assertEquals(errors, []);
+        clock.turn(1000 / pieces.length);
       }
       const answer = await asked.answer();
       assertEquals([answer.status, answer.text], [408, "408 Request Timeout\n"]);
-      assertStringIncludes(takeLimit(errors, "bodyTimeoutMs", 60).message, "Cannot read request body: only ");
+      assertStringIncludes(takeLimit(errors, "bodyTimeoutMs", 1000).message, "Cannot read request body: only ");
       // The rest of it is late.
       await web.stdin(1, "x");
       web.stdinEnd(1);
@@ -221,128 +244,145 @@ for (
 }
 
 timeTest("serve answers 408 after bodyTimeoutMs when nothing of a body comes, known length or not", {
-  bodyTimeoutMs: 30,
+  bodyTimeoutMs: 1000,
   fetch: async (request) => new Response(await request.text()),
-}, async ({ connect, errors }) => {
+}, async ({ connect, errors, clock, settle }) => {
   for (const CONTENT_LENGTH of ["5", undefined]) {
     const web = await connect();
     const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH } });
     web.flush();
+    await settle();
+    clock.turn(1000);
     assertEquals((await asked.answer()).status, 408);
-    assertStringIncludes(takeLimit(errors, "bodyTimeoutMs", 30).message, "none for 30 ms");
+    assertStringIncludes(takeLimit(errors, "bodyTimeoutMs", 1000).message, "none for 1000 ms");
   }
 });
 
 timeTest("serve reads a slow body whole when each bodyTimeoutMs has 1,024 bytes of it", {
-  bodyTimeoutMs: 400,
+  bodyTimeoutMs: 1000,
   fetch: async (request) => new Response(String((await request.text()).length)),
-}, async ({ connect }) => {
+}, async ({ connect, clock, settle }) => {
   const web = await connect();
   const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "8192" } });
   for (let i = 0; i < 16; i++) {
     await web.stdin(1, "x".repeat(512));
-    await sleep(40);
+    await settle();
+    clock.turn(375);
   }
   web.stdinEnd(1);
   assertEquals((await asked.answer()).text, "8192");
 });
 
 timeTest("serve counts no time against a body while its handler does not read", {
-  bodyTimeoutMs: 20,
+  bodyTimeoutMs: 1000,
   async fetch(request) {
-    await sleep(100);
+    const { promise, open } = gate();
+    held.open = open;
+    await promise;
     return new Response(String((await request.text()).length));
   },
-}, async ({ connect }) => {
+}, async ({ connect, clock, settle }) => {
   const web = await connect();
   for (const length of [100, 200_000]) {
     const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: String(length) } });
     web.stdin(1, "x".repeat(length));
+    await settle();
+    clock.turn(5000);
     web.stdinEnd(1);
+    held.open();
     assertEquals((await asked.answer()).text, String(length));
   }
 });
 
-Deno.test("serve counts no time in which it could not look, by whatever it was held up", async () => {
-  const { now } = performance;
-  await inScene({
-    bodyTimeoutMs: 400,
-    headTimeoutMs: 400,
-    fetch: async (request) => new Response(await request.text()),
-  }, async ({ connect }) => {
-    const [body, head] = [await connect(), await connect()];
-    const slow = body.begin({ method: "POST", params: { CONTENT_LENGTH: "5" } });
-    await body.stdin(1, "he");
-    const late = head.begin();
-    const bytes = concat(head.protocol.writer.take());
-    await head.send(bytes.slice(0, 30));
-    await sleep(20);
-    try {
-      // As after a handler that computes for ten minutes, or a machine that slept.
-      performance.now = () => now.call(performance) + 600_000;
-      await sleep(120);
-      await body.stdin(1, "llo");
-      body.stdinEnd(1);
-      await head.send(bytes.slice(30), recordBytes(FCGI_STDIN, 1));
-      assertEquals([(await slow.answer()).text, (await late.answer()).status], ["hello", 200]);
-    } finally {
-      performance.now = now;
-    }
-  });
+timeTest("serve counts no time in which it could not look, whatever held it up", {
+  bodyTimeoutMs: 1000,
+  headTimeoutMs: 1000,
+  fetch: async (request) => new Response(await request.text()),
+}, async ({ connect, clock, settle }) => {
+  const [body, head] = [await connect(), await connect()];
+  const slow = body.begin({ method: "POST", params: { CONTENT_LENGTH: "5" } });
+  await body.stdin(1, "he");
+  const late = head.begin();
+  const bytes = concat(head.protocol.writer.take());
+  await head.send(bytes.slice(0, 30));
+  await settle();
+  // As after a handler that computes for ten minutes, or a machine that slept.
+  clock.skip(600_000);
+  clock.turn(250);
+  await body.stdin(1, "llo");
+  body.stdinEnd(1);
+  await head.send(bytes.slice(30), recordBytes(FCGI_STDIN, 1));
+  assertEquals([(await slow.answer()).text, (await late.answer()).status], ["hello", 200]);
 });
 
 // The whole request.
 
 timeTest("serve closes an idle connection after idleTimeoutMs, and no busy one", {
-  idleTimeoutMs: 80,
+  idleTimeoutMs: 1000,
   async fetch() {
-    await sleep(120);
+    const { promise, open } = gate();
+    held.open = open;
+    await promise;
     return new Response("hello");
   },
-}, async ({ connect, server }) => {
+}, async ({ connect, server, clock }) => {
   const web = await connect();
   for (let i = 0; i < 2; i++) {
-    assertEquals((await web.ask().answer()).text, "hello");
-    await sleep(20);
+    const asked = web.ask();
+    await until(() => server.stats().activeRequests === 1, "the request");
+    clock.turn(5000);
+    held.open();
+    assertEquals((await asked.answer()).text, "hello");
+    clock.turn(750);
     assertEquals(web.over, false);
   }
+  clock.turn(250);
   await web.untilEnded();
   await until(() => server.stats().connections === 0, "the connection to go");
 });
 
 timeTest("serve answers 503 after requestTimeoutMs when no response has begun", {
-  requestTimeoutMs: 30,
+  requestTimeoutMs: 1000,
   fetch(request, info) {
     request.signal.addEventListener("abort", () => seen.push(request.signal.reason));
     info.completed.then(() => seen.push("sent"));
     return new Promise(() => {});
   },
-}, async ({ connect }) => {
+}, async ({ connect, server, clock }) => {
   const web = await connect();
-  const answer = await web.ask().answer();
+  const asked = web.ask();
+  await until(() => server.stats().activeRequests === 1, "the request");
+  clock.turn(750);
+  assertEquals(seen, []);
+  clock.turn(250);
+  const answer = await asked.answer();
   assertEquals([answer.status, answer.text, answer.end.appStatus], [503, "503 Service Unavailable\n", 0]);
   await until(() => seen.length === 2, "the signal and completed");
   const [reason, fate] = seen.splice(0);
   assertInstanceOf(reason, RequestAbortedError);
-  assertEquals([reason.message, fate], ["The request took longer than requestTimeoutMs, 30", "sent"]);
+  assertEquals([reason.message, fate], ["The request took longer than requestTimeoutMs, 1000", "sent"]);
   assertEquals((await web.ask({ uri: "/ok" }).answer()).text, "ok");
 });
 
 timeTest("serve answers 503 after requestTimeoutMs when the body drips or the stream gives nothing", {
-  requestTimeoutMs: 40,
+  requestTimeoutMs: 1000,
   async fetch(request) {
     if (request.method === "POST") return new Response(await request.text());
     return new Response(new ReadableStream({ cancel: (reason) => void seen.push(reason) }));
   },
-}, async ({ connect }) => {
+}, async ({ connect, clock, settle }) => {
   const web = await connect();
   const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "1000" } });
-  while (asked.end === undefined) {
+  for (let i = 0; i < 4; i++) {
     await web.stdin(1, "x");
-    await sleep(5);
+    await settle();
+    clock.turn(250);
   }
   assertEquals((await asked.answer()).status, 503);
-  assertEquals((await web.ask({ requestId: 2 }).answer()).status, 503);
+  const second = web.ask({ requestId: 2 });
+  await settle();
+  clock.turn(1000);
+  assertEquals((await second.answer()).status, 503);
   assertEquals(seen.splice(0).map((reason) => reason instanceof RequestAbortedError), [true]);
 });
 const seen: unknown[] = [];
@@ -359,25 +399,28 @@ function oncePart(): Response {
 }
 
 timeTest("serve breaks a response off after requestTimeoutMs when its head is out", {
-  requestTimeoutMs: 40,
+  requestTimeoutMs: 1000,
   fetch: oncePart,
-}, async ({ connect }) => {
+}, async ({ connect, clock }) => {
   const web = await connect({ raw: true });
   web.ask();
+  await web.until(() => latin1(concat(web.chunks)).includes("first"), "the first part");
+  clock.turn(1000);
   await web.untilEnded();
   const got = latin1(concat(web.chunks));
-  assertStringIncludes(got, "first");
   assertEquals(got.slice(-8), "\0".repeat(8));
   assertEquals(seen.splice(0).map((reason) => reason instanceof RequestAbortedError), [true]);
 });
 
 timeTest("serve ends with appStatus 1 after requestTimeoutMs when others are on the connection", {
-  requestTimeoutMs: 40,
+  requestTimeoutMs: 1000,
   fetch: (request) => request.url.endsWith("/first") ? oncePart() : new Promise(() => {}),
-}, async ({ connect }) => {
+}, async ({ connect, clock, server }) => {
   const web = await connect();
   const first = web.begin({ requestId: 1, uri: "/first" });
   const sibling = web.ask({ requestId: 2 });
+  await until(() => server.stats().activeRequests === 2 && first.length > 0, "the first part");
+  clock.turn(1000);
   const { text, end } = await first.answer();
   assertEquals([text, end.appStatus], ["first", 1]);
   assertEquals((await sibling.answer()).status, 503);
@@ -398,20 +441,23 @@ for (
   ] as const
 ) {
   timeTest(`serve closes the connection when nothing is taken of ${what} for writeTimeoutMs`, {
-    writeTimeoutMs: 150,
     fetch(request, info) {
       info.completed.catch((error) => seen.push(error));
       request.signal.addEventListener("abort", () => seen.push(request.signal.reason));
       return make();
     },
-  }, async ({ connect, errors, server }) => {
+  }, async ({ connect, errors, server, clock }) => {
     const web = await connect({ raw: true });
     web.pause();
     web.ask();
-    await until(() => errors.length > 0, "the error");
+    await until(() => server.stats().activeRequests === 1, "the request");
+    await until(() => {
+      clock.turn(30_000);
+      return errors.length > 0;
+    }, "the error");
     await until(() => server.stats().connections === 0, "the connection to be closed");
-    const { message } = takeLimit(errors, "writeTimeoutMs", 150);
-    assertEquals(message, "Cannot send response: the web server has not taken what waits for it in 150 ms");
+    const { message } = takeLimit(errors, "writeTimeoutMs", 120_000);
+    assertEquals(message, "Cannot send response: the web server has not taken what waits for it in 120000 ms");
     await until(() => seen.length === (what === "a stream" ? 3 : 2), "all to be told");
     for (const reason of seen.splice(0)) {
       assertInstanceOf(reason, RequestAbortedError);
@@ -421,20 +467,21 @@ for (
 }
 
 timeTest("serve sends all to a slow web server when it takes something each writeTimeoutMs", {
-  writeTimeoutMs: 500,
   fetch: () => new Response(new Uint8Array(24_000_000)),
-}, async ({ connect }) => {
+}, async ({ connect, clock, server }) => {
   const web = await connect();
   const asked = web.ask({ discard: true });
-  const began = performance.now();
+  await until(() => server.stats().activeRequests === 1, "the request");
+  let turns = 0;
   for (let most = 0; asked.end === undefined; most += 2_400_000) {
     web.pause();
-    await sleep(80);
+    clock.turn(20_000);
+    turns++;
     web.resume();
     await web.until(() => asked.length > most || asked.end !== undefined || web.over, "more");
     assertEquals(web.over, false);
   }
-  assertGreater(performance.now() - began, 500);
+  assertGreater(turns * 20_000, 120_000);
   assertGreater(asked.length, 24_000_000);
 });
 
@@ -448,76 +495,89 @@ async function stubborn(addr: unknown): Promise<Socket> {
   return socket;
 }
 
-timeTest("serve closes the connection drainTimeoutMs after the last response when the web server goes on sending", {
-  drainTimeoutMs: 100,
-}, async ({ addr, server }) => {
-  const socket = await stubborn(addr);
-  const began = performance.now();
-  socket.write(concat([requestBytes(false, 1).slice(0, -8), recordBytes(FCGI_STDIN, 1, "x")]));
-  await bounded(new Promise((resolve) => socket.once("end", resolve)), "the end of the response", 1000);
-  assertEquals(server.stats().connections, 1);
-  while (server.stats().connections > 0) {
-    if (!socket.destroyed) socket.write(recordBytes(FCGI_STDIN, 1, "late"));
-    await sleep(5);
-    assertLess(performance.now() - began, 5000);
-  }
-  assertGreater(performance.now() - began, 90);
-  socket.destroy();
-  await new Promise((resolve) => socket.closed ? resolve(0) : socket.once("close", resolve));
-});
+timeTest(
+  "serve closes the connection 2 s after the last response when the web server goes on sending",
+  {},
+  async (scene) => {
+    const { addr, server, clock } = scene;
+    const socket = await stubborn(addr);
+    socket.write(concat([requestBytes(false, 1).slice(0, -8), recordBytes(FCGI_STDIN, 1, "x")]));
+    await bounded(new Promise((resolve) => socket.once("end", resolve)), "the end of the response", 1000);
+    assertEquals(DRAIN_TIMEOUT_MS, 2000);
+    for (let i = 0; i < 4; i++) {
+      await sleep(2);
+      assertEquals(server.stats().connections, 1);
+      socket.write(recordBytes(FCGI_STDIN, 1, "late"));
+      clock.turn(500);
+    }
+    await until(() => server.stats().connections === 0, "the connection to go");
+    socket.destroy();
+    await new Promise((resolve) => socket.closed ? resolve(0) : socket.once("close", resolve));
+  },
+);
 
-timeTest("serve does not wait for drainTimeoutMs when the web server closes", {
-  drainTimeoutMs: 60_000,
-}, async ({ ask, server }) => {
+timeTest("serve does not wait for 2 s when the web server closes", {}, async ({ ask, server }) => {
   assertEquals((await ask()).text, "hello");
   await bounded(until(() => server.stats().connections === 0, "the connection to go"), "the end", 1000);
 });
 
-Deno.test("Server.shutdown waits for requests when shutdownTimeoutMs is Infinity", async () => {
-  const held = gate();
-  await inScene({
-    shutdownTimeoutMs: Infinity,
-    async fetch() {
-      await held.promise;
-      return new Response("late");
-    },
-  }, async ({ connect, server }) => {
-    const web = await connect();
-    const asked = web.ask();
-    await until(() => server.stats().activeRequests === 1, "the request");
-    const shutdown = server.shutdown();
-    await sleep(50);
-    held.open();
-    assertEquals((await asked.answer()).text, "late");
-    await bounded(shutdown, "shutdown", 1000);
+for (const [shutdownTimeoutMs, aborts] of [[0, 0], [5000, 5000], [Infinity, undefined]] as const) {
+  const what = aborts === undefined ? "never aborts requests" : `aborts requests after ${aborts} ms`;
+  Deno.test(`Server.shutdown ${what} when shutdownTimeoutMs is ${shutdownTimeoutMs}`, async () => {
+    const clock = new TurnedClock();
+    const held = gate();
+    let aborted = false;
+    await inScene({
+      clock,
+      shutdownTimeoutMs,
+      async fetch(request) {
+        request.signal.addEventListener("abort", () => aborted = true);
+        await held.promise;
+        return new Response("late");
+      },
+    }, async ({ connect, server }) => {
+      const web = await connect();
+      const asked = web.ask();
+      await until(() => server.stats().activeRequests === 1, "the request");
+      const shutdown = server.shutdown();
+      if (aborts !== undefined && aborts > 0) {
+        clock.turn(aborts - 1);
+        assertEquals(aborted, false);
+        clock.turn(1);
+      } else if (aborts === undefined) {
+        clock.turn(1_000_000_000);
+        await sleep(0);
+        clock.turn(1000);
+        assertEquals(aborted, false);
+        held.open();
+        assertEquals((await asked.answer()).text, "late");
+      }
+      await bounded(shutdown, "shutdown", 1000);
+      assertEquals(aborted, aborts !== undefined);
+    });
   });
-});
+}
 
-Deno.test("serve has a clock of a quarter of the shortest time-out, and of a second at most", async () => {
-  const long = { headTimeoutMs: 9000, bodyTimeoutMs: 9000, writeTimeoutMs: 9000, drainTimeoutMs: 9000 };
+Deno.test("serve has a clock of a quarter of the shortest time-out, and of half a second at most", async () => {
+  const none = { headTimeoutMs: Infinity, bodyTimeoutMs: Infinity, writeTimeoutMs: Infinity };
   const cases: readonly (readonly [options: SceneOptions, periodMs: number])[] = [
     [{}, 500],
-    [long, 1000],
-    [{ ...long, headTimeoutMs: 0, bodyTimeoutMs: 0 }, 1000],
-    [{ ...long, idleTimeoutMs: 200 }, 50],
-    [{ ...long, requestTimeoutMs: 120 }, 30],
-    [{ ...long, bodyTimeoutMs: 2 }, 1],
+    [none, 500],
+    [{ idleTimeoutMs: 200 }, 50],
+    [{ ...none, requestTimeoutMs: 120 }, 30],
+    [{ bodyTimeoutMs: 2 }, 1],
   ];
-  const real = globalThis.setInterval;
   for (const [options, periodMs] of cases) {
-    const periods: unknown[] = [];
-    globalThis.setInterval = ((tick: () => void, ms: number) => {
-      periods.push(ms);
-      return real(tick, ms);
-    }) as typeof setInterval;
-    try {
-      await inScene({ ...options, fetch: () => new Response("hello") }, async ({ ask }) => {
-        assertEquals((await ask()).text, "hello");
-      });
-    } finally {
-      globalThis.setInterval = real;
-    }
-    assertEquals(periods[0], periodMs);
+    const clock = new TurnedClock();
+    await inScene({ ...options, clock, fetch: () => new Response("hello") }, async ({ connect, server }) => {
+      assertEquals(clock.periodsMs, []);
+      const web = await connect();
+      assertEquals((await web.ask().answer()).text, "hello");
+      assertEquals(clock.periodsMs, [periodMs]);
+      await web.close();
+      await until(() => server.stats().connections === 0, "the connection to go");
+      assertEquals(clock.periodsMs, []);
+    });
   }
 });
 
@@ -637,21 +697,25 @@ Deno.test("parameters that never end are late by their own request's time", () =
   assert(fake.errors[0] instanceof LimitError);
 });
 
-Deno.test("request.text rejects with what timed out, and only once", async () => {
-  let first: unknown;
-  await inScene({
-    bodyTimeoutMs: 20,
-    async fetch(request) {
-      first = await assertRejects(() => request.text());
-      await sleep(40);
-      assertEquals(request.signal.aborted, false);
-      return new Response("late", { status: 499 });
-    },
-  }, async ({ connect }) => {
-    const web = await connect();
-    const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
-    web.flush();
-    assertEquals((await asked.answer()).status, 499);
-    assertInstanceOf(first, LimitError);
-  });
+timeTest("request.text rejects with what timed out, and only once", {
+  bodyTimeoutMs: 1000,
+  async fetch(request) {
+    const { promise, open } = gate();
+    held.open = open;
+    seen.push(await assertRejects(() => request.text()));
+    await promise;
+    assertEquals(request.signal.aborted, false);
+    return new Response("late", { status: 499 });
+  },
+}, async ({ connect, clock, settle }) => {
+  const web = await connect();
+  const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
+  web.flush();
+  await settle();
+  clock.turn(1000);
+  await until(() => seen.length > 0, "the error");
+  clock.turn(5000);
+  held.open();
+  assertEquals((await asked.answer()).status, 499);
+  assertInstanceOf(seen.pop(), LimitError);
 });

@@ -160,7 +160,7 @@ export class WebServer implements WebServerEvents {
 
   /** Connects to an application. */
   static async connect(addr: Addr, { raw = false, node = false }: ConnectOptions = {}): Promise<WebServer> {
-    const runtime = node ? nodeRuntime() : await detectRuntime();
+    const runtime = node ? nodeRuntime("other") : await detectRuntime();
     const web = new WebServer(raw);
     await runtime.connect(addr as NetAddr | UnixAddr, (transport) => {
       web.#transport = transport;

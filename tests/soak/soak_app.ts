@@ -38,8 +38,8 @@ const options = {
   headTimeoutMs: 5000,
   onError: () => void errors++,
 };
-const tcp = serve({ ...options, port: 0, onListen: () => {} }, handler);
-const unix = serve({ ...options, path, onListen: () => {} }, handler);
+const tcp = serve({ ...options, port: 0, quiet: true }, handler);
+const unix = serve({ ...options, path, quiet: true }, handler);
 const servers: readonly Server[] = [tcp, unix];
 await Promise.all(servers.map((server) => server.ready));
 console.log(`ready ${"port" in tcp.addr ? tcp.addr.port : 0}`);

@@ -1,0 +1,64 @@
+/** Reads what of a response is sent, from whatever a handler has returned. */
+
+import { allowsBody } from "../cgi/response_head.ts";
+import { FastInstance } from "./fast_response.ts";
+import { headerPairs } from "./header_pairs.ts";
+import { PatchedResponse } from "./patched_response.ts";
+import type { ResponseParts } from "./response_parts.ts";
+import { takeStaticBody } from "./static_body.ts";
+
+/**
+ * Reads a handler's response to a request with this method.
+ *
+ * @throws {TypeError} If it is no Response, or its body has been used.
+ * @throws {RangeError} If its status cannot be sent: `Response.error()` has 0.
+ */
+export function readResponse(response: unknown, method: string): ResponseParts {
+  const parts = knownParts(response) ?? nativeParts(response, method);
+  const { status, headers } = parts;
+  if (status < 200 || status > 599) {
+    throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
+  }
+  return headers instanceof Headers ? { ...parts, headers: headerPairs(headers) } : parts;
+}
+
+/** What a response of ours was made of; undefined for any other value, and once a native one has the body. */
+export function knownParts(response: unknown): ResponseParts | undefined {
+  if (typeof response !== "object" || response === null) return undefined;
+  return FastInstance.is(response) ? FastInstance.parts(response) : PatchedResponse.parts(response);
+}
+
+function nativeParts(value: unknown, method: string): ResponseParts {
+  if (!(value instanceof Response)) {
+    throw new TypeError(`Cannot send response: the handler returned ${describe(value)}, not a Response`);
+  }
+  const { status, statusText, headers, url } = value;
+  return { status, statusText, headers: url === "" ? headers : asRead(headers), body: bodyOf(value, method) };
+}
+
+function bodyOf(response: Response, method: string): ResponseParts["body"] {
+  // A body that is not sent is left alone: only Deno could tell its length.
+  const inMemory = allowsBody(response.status, method) ? takeStaticBody(response) : undefined;
+  if (inMemory !== undefined) return inMemory;
+  const { body, bodyUsed } = response;
+  if (bodyUsed || body?.locked) {
+    throw new TypeError("Cannot send response: its body has been read, or is being read, already");
+  }
+  return body;
+}
+
+/** What every runtime's `fetch` decodes. */
+const decoded = /^(?:gzip|x-gzip|deflate|br)$/i;
+
+/** The fields of a response that `fetch` has given: they tell of the body as it was sent, and it is read decoded. */
+function asRead(headers: Headers): Headers {
+  if (!decoded.test(headers.get("content-encoding") ?? "")) return headers;
+  const fields = new Headers(headers);
+  fields.delete("content-encoding");
+  fields.delete("content-length");
+  return fields;
+}
+
+function describe(value: unknown): string {
+  return typeof value === "object" && value !== null ? value.constructor?.name ?? "an object" : String(value);
+}

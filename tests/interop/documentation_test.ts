@@ -1,0 +1,352 @@
+// What README and docs/ say to write and to run, written and run, but for ports, paths and users.
+
+import { existsSync } from "node:fs";
+import config from "../../deno.json" with { type: "json" };
+import { type Handler, serve } from "../../mod.ts";
+import { bundle } from "../helpers/bundle.ts";
+import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
+import { until } from "../helpers/waiting.ts";
+import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
+import { request, text } from "./http_client.ts";
+import { siteFiles, sites } from "./sites.ts";
+import { freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
+
+const runtimes = await findRuntimes();
+const noNginx = isMissing("nginx");
+const fastcgiParams = await siteFiles(sites[0]!);
+
+/** Who runs a block that `deno test --doc` leaves alone, by its page, its language and its heading. */
+const runBy: Readonly<Record<string, string>> = {
+  "README.md sh See it run": "this file looks for the tasks; CI runs the second",
+  "README.md sh Install": "this file compares the names",
+  "README.md js ignore Write a handler": "this file",
+  "README.md nginx Put it behind nginx": "this file and sites_test",
+  "README.md console Put it behind nginx": "this file",
+  "README.md js ignore The other half: PHP behind JavaScript": "tests/bridge/documentation_deno_test",
+  "docs/deployment.md ts ignore A unix socket for the web server": "this file",
+  "docs/deployment.md ini systemd": "this file",
+  "docs/deployment.md ini Socket activation": "this file",
+  "docs/deployment.md sh spawn-fcgi": "this file",
+  "docs/php.md js ignore A site": "tests/bridge/documentation_deno_test",
+  "docs/php.md js ignore Behind a proxy": "tests/bridge/documentation_deno_test",
+  "docs/php.md js ignore A single request": "tests/bridge/documentation_deno_test",
+  "docs/web-servers.md lighttpd lighttpd": "other_web_servers_test",
+  "docs/web-servers.md caddy Caddy": "other_web_servers_test",
+  "docs/web-servers.md haproxy HAProxy": "other_web_servers_test",
+  "docs/web-servers.md yaml h2o": "other_web_servers_test",
+  "docs/web-servers.md nginx nginx": "a part of the sites below it",
+  "docs/web-servers.md nginx nginx, behind another proxy": "this file",
+  "docs/web-servers.md nginx nginx, sub-requests": "this file",
+  "docs/benchmarks.md sh Run it": "this file looks for the task",
+  ".github/CONTRIBUTING.md sh Contributing": "this file looks for the tasks",
+};
+
+Deno.test("every block of the documentation runs in a test", () => {
+  const tested = new Set(sites.map(({ name }) => name));
+  const forgotten = pages.flatMap(blocksOf).filter(({ page, heading, info }) =>
+    info !== "ts" && info !== "text" && !tested.has(`${page} "${heading}"`) && !(`${page} ${info} ${heading}` in runBy)
+  );
+  assertEquals(forgotten.map(({ page, heading, info }) => `${page} ${info} ${heading}`), []);
+});
+
+Deno.test("the documentation names tasks, scripts and options that exist", () => {
+  for (const { page, info, text } of pages.flatMap(blocksOf)) {
+    if (info !== "sh") continue;
+    for (const [, task] of text.matchAll(/\btask (\w+)/g)) assert(task! in config.tasks, `${page} has task ${task}`);
+    for (const [script] of text.matchAll(/\bscripts\/\w+\.ts/g)) assert(existsSync(script), `${page} has ${script}`);
+  }
+  const install = block("README.md", "Install", "sh");
+  assertStringIncludes(install, `jsr:${config.name} `);
+});
+
+Deno.test("the documentation has every option", () => {
+  const pages = { server: ["handler", "limits"], client: ["php"], bridge: ["php"] };
+  for (const [part, names] of Object.entries(pages)) {
+    const text = names.map((name) => Deno.readTextFileSync(`docs/${name}.md`)).join("");
+    const source = Deno.readTextFileSync(`src/${part}/${part}_options.ts`);
+    const options = [...source.matchAll(/^ {2}(?:readonly )?(\w+)\?:/gm)].map(([, name]) => name!);
+    assert(options.length > 5, part);
+    assertEquals(options.filter((name) => !new RegExp(`\`${name}[\`(]`).test(text)), [], part);
+  }
+});
+
+Deno.test("the documentation's links lead somewhere", () => {
+  const anchorsOf = (page: string): string[] =>
+    [...Deno.readTextFileSync(page).replaceAll(/^```[^]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm)]
+      .map(([, heading]) => heading!.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-"));
+  const broken: string[] = [];
+  for (const page of pages) {
+    for (const [, target] of Deno.readTextFileSync(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const [, path, anchor] = /^([^#]*)(?:#(.*))?$/.exec(target!)!;
+      const linked = path === "" ? page : new URL(path!, `file:///${page}`).pathname.slice(1);
+      if (!existsSync(linked) || anchor !== undefined && !anchorsOf(linked).includes(anchor)) {
+        broken.push(`${page}: ${target}`);
+      }
+    }
+  }
+  assertEquals(broken, []);
+});
+
+/** A folder of its own, open to the web server's user. */
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "webfcgi-docs-" });
+  try {
+    await Deno.chmod(folder, 0o755);
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A program of the documentation's, as a file that imports this checkout; bundled for a runtime that needs it. */
+async function writeProgram(runtime: InstalledRuntime, path: string, source: string): Promise<void> {
+  const mod = new URL("../../mod.ts", import.meta.url).href;
+  await Deno.writeTextFile(path, source.replace(`"${config.name}"`, JSON.stringify(mod)));
+  if (runtime.stripsTypes) return;
+  await bundle(path, `${path}.out`);
+  await Deno.rename(`${path}.out`, path);
+}
+
+/** Runs a command until `use` is done; `use` gets what it prints first, once that fits. Then it must end by SIGTERM. */
+async function withProcess(
+  [command = "", ...args]: readonly string[],
+  awaited: RegExp,
+  use: (match: RegExpExecArray) => Promise<void>,
+): Promise<Deno.CommandStatus> {
+  const process = new Deno.Command(findProgram(command) ?? command, {
+    args,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => process.kill("SIGKILL"), 30_000);
+  const stderr = new Response(process.stderr).text();
+  const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    let printed = "";
+    let match: RegExpExecArray | null = null;
+    while ((match = awaited.exec(printed)) === null) {
+      const { done, value } = await output.read();
+      if (done) throw new Error(`${command} ended: ${printed}${await stderr}`);
+      printed += value;
+    }
+    await use(match);
+  } catch (error) {
+    stderr.then((text) => console.error(`${command} ${args.join(" ")}\n${text}`));
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    try {
+      process.kill("SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+    await output.cancel();
+    await stderr;
+  }
+  return process.status;
+}
+
+/** The command that a table has for a runtime, with the runtime's own program in it. */
+function startCommand(runtime: InstalledRuntime): string[] {
+  const name = runtime.name.startsWith("node") ? "node" : runtime.name;
+  const readme = Deno.readTextFileSync("README.md");
+  const [, rest] = new RegExp(`\`${name}((?: [-\\w]+)* app\\.mjs)\``).exec(readme) ?? [];
+  assert(rest !== undefined, `README has no command for ${name}`);
+  return [runtime.command[0], ...rest.trim().split(" ")];
+}
+
+for (const runtime of runtimes) {
+  Deno.test({
+    name: `README's application answers behind README's nginx on ${runtime.name}`,
+    ignore: noNginx,
+    fn: () =>
+      withFolder(async (folder) => {
+        const path = `${folder}/app.mjs`;
+        const source = block("README.md", "Write a handler", "js ignore").replace("port: 9000", "port: 0");
+        assertStringIncludes(source, "port: 0");
+        await writeProgram(runtime, path, source);
+        const command = startCommand(runtime).map((arg) => arg === "app.mjs" ? path : arg);
+        await withProcess(command, /127\.0\.0\.1:(\d+)/, async ([, port]) => {
+          const site = block("README.md", "Put it behind nginx", "nginx").replace("9000", port!);
+          await using web = await startWebServer("nginx", site, fastcgiParams);
+          const shown = block("README.md", "Put it behind nginx", "console");
+          const [, target, answer] = /^\$ curl 'http:\/\/localhost:8080(.*)'\n(.*\n)$/.exec(shown) ?? [];
+          const response = await request(web.port, "GET", target!);
+          assertEquals(text(response), answer!.replace("8080", String(web.port)));
+        });
+      }),
+  });
+}
+
+/** Serves here, behind nginx with directives of the documentation's. */
+async function behindNginx(
+  directives: string,
+  handler: Handler,
+  use: (web: WebServer) => Promise<void>,
+): Promise<void> {
+  await using server = serve({ port: 0, quiet: true }, handler);
+  await server.ready;
+  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`);
+  await using web = await startWebServer("nginx", site, fastcgiParams);
+  await use(web);
+}
+
+Deno.test({
+  name: "the documentation's lines for sub-requests keep out whoever the check refuses",
+  ignore: noNginx,
+  fn: async () => {
+    const handler: Handler = (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname !== "/auth") return new Response(`${request.method} ${pathname}`);
+      if (request.method !== "GET" || request.body !== null) return new Response("", { status: 500 });
+      return new Response(null, { status: request.headers.has("cookie") ? 204 : 403 });
+    };
+    const ask = async (web: WebServer, method: string, cookie: boolean): Promise<unknown> => {
+      const headers = cookie ? [["Cookie", "a=1"] as const] : [];
+      const body = method === "POST" ? { body: new Uint8Array(10) } : {};
+      const response = await request(web.port, method, "/page", { headers, ...body });
+      return response.status === 200 ? text(response) : response.status;
+    };
+    const lines = block("docs/web-servers.md", "nginx, sub-requests", "nginx");
+    await behindNginx(lines, handler, async (web) => {
+      for (const method of ["GET", "POST"]) {
+        assertEquals(await ask(web, method, false), 403);
+        assertEquals(await ask(web, method, true), `${method} /page`);
+      }
+    });
+    // The trap is real.
+    await behindNginx(lines.replace(/^.*REQUEST_URI.*$/m, ""), handler, async (web) => {
+      assertEquals(await ask(web, "GET", false), "GET /page");
+    });
+  },
+});
+
+Deno.test({
+  name: "the documentation's lines for another proxy tell the scheme and the visitor's address",
+  ignore: noNginx,
+  fn: async () => {
+    const [lines] = blocksOf("docs/web-servers.md")
+      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("real_ip"));
+    const handler: Handler = ({ url }, { remoteAddr }) => Response.json({ url, remoteAddr });
+    const headers = [["X-Forwarded-Proto", "https"], ["X-Forwarded-For", "192.0.2.7"], ["Host", "a.example"]] as const;
+    const ask = async (web: WebServer): Promise<{ url: string; remoteAddr: { hostname: string } }> =>
+      JSON.parse(text(await request(web.port, "GET", "/x", { headers })));
+    await behindNginx(lines!.text.replace("10.0.0.0/8", "127.0.0.0/8"), handler, async (web) => {
+      const { url, remoteAddr } = await ask(web);
+      assertEquals([url, remoteAddr.hostname], ["https://a.example/x", "192.0.2.7"]);
+    });
+    await behindNginx(
+      lines!.text,
+      handler,
+      async (web) => assertEquals((await ask(web)).remoteAddr.hostname, "127.0.0.1"),
+    );
+  },
+});
+
+/** A group in place of the documentation's: root may give any, but spawn-fcgi gives none to root's own. */
+const gid = Deno.uid() === 0 ? 65534 : Deno.gid();
+const group = new RegExp(`^([^:]+):[^:]*:${gid}:`, "m").exec(Deno.readTextFileSync("/etc/group"))?.[1] ?? String(gid);
+
+for (const runtime of runtimes) {
+  Deno.test(`the documentation's program for a unix socket runs on ${runtime.name}`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/app.${runtime.stripsTypes ? "ts" : "mjs"}`;
+      const source = block("docs/deployment.md", "A unix socket for the web server", "ts ignore")
+        .replace("/run/app/app.sock", `${folder}/app.sock`).replace('"www-data"', JSON.stringify(group));
+      await writeProgram(runtime, path, runtime.stripsTypes ? source : source.replace(" as const", ""));
+      const command = runtime.name === "deno"
+        ? [runtime.command[0], "run", ...flagsFor("a unix socket"), path].map((arg) => arg.replace("/run/app", folder))
+        : [...runtime.command, path];
+      const status = await withProcess(command, /app\.sock/, () => Promise.resolve());
+      assertEquals([status.code, existsSync(`${folder}/app.sock`)], [0, false]);
+    }));
+}
+
+/** Deno's flags from the table of permissions, for what listens so. */
+function flagsFor(listens: string): string[] {
+  const [, flags] =
+    new RegExp(`^\\| ${listens}.*\`(--.*)\` +\\|$`, "m").exec(Deno.readTextFileSync("docs/deployment.md")) ??
+      [];
+  assert(flags !== undefined, `docs/deployment.md has no flags for ${listens}`);
+  return flags.split(" ");
+}
+
+Deno.test({
+  name: "the documentation's command for spawn-fcgi starts the application",
+  ignore: noNginx || isLeftOut("the documentation's command for spawn-fcgi", missingOf("spawn-fcgi")),
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/app.sock`;
+      const runtime = runtimes[0]!;
+      const program = `import { serve } from "${config.name}"; serve(() => new Response("Hello"));`;
+      await writeProgram(runtime, `${folder}/app.mjs`, program);
+      const command = block("docs/deployment.md", "spawn-fcgi", "sh").trim()
+        .replace("/run/app.sock", path).replace("www-data", group)
+        .replace("/usr/bin/node", [Deno.execPath(), "run", "--no-prompt", ...flagsFor("descriptor 0")].join(" "))
+        .replace("/srv/app/app.mjs", `${folder}/app.mjs`);
+      await withProcess(command.split(" "), /^/, async () => {
+        const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass unix:${path}; }\n`);
+        await until(() => existsSync(path), "the socket");
+        await using web = await startWebServer("nginx", site, fastcgiParams);
+        assertEquals(text(await request(web.port, "GET", "/")), "Hello");
+        assertEquals(Deno.statSync(path).mode! & 0o777, 0o660);
+      });
+    }),
+});
+
+for (const listens of ["TCP", "systemd's socket"]) {
+  const activate = findProgram("systemd-socket-activate");
+  Deno.test({
+    name: `the documentation's permissions suffice for ${listens}`,
+    ignore: noNginx || listens !== "TCP" && activate === undefined,
+    fn: () =>
+      withFolder(async (folder) => {
+        const port = freePort();
+        const address = listens === "TCP" ? `{ port: ${port} }, ` : "";
+        const program = `import { serve } from "${config.name}"; serve(${address}() => new Response("Hello"));`;
+        await writeProgram(runtimes[0]!, `${folder}/app.mjs`, program);
+        const flags = flagsFor(listens).map((flag) => flag.replace("9000", String(port)));
+        const deno = [Deno.execPath(), "run", "--no-prompt", ...flags, `${folder}/app.mjs`];
+        const command = listens === "TCP" ? deno : [activate!, "-l", `127.0.0.1:${port}`, "-E", "HOME", ...deno];
+        await withProcess(command, listens === "TCP" ? /listening/i : /^/, async () => {
+          const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass 127.0.0.1:${port}; }\n`);
+          await using web = await startWebServer("nginx", site, fastcgiParams);
+          let answer = "";
+          await until(async () => (answer = text(await request(web.port, "GET", "/"))) === "Hello", "the application")
+            .catch(() => {});
+          assertEquals(answer, "Hello");
+        });
+      }),
+  });
+}
+
+Deno.test({
+  name: "systemd takes the documentation's units",
+  ignore: findProgram("systemd-analyze") === undefined,
+  fn: () =>
+    withFolder(async (folder) => {
+      const units = blocksOf("docs/deployment.md").filter(({ info }) => info === "ini");
+      assertEquals(units.length, 3);
+      // The second app.service belongs to the socket; the first is for itself.
+      for (const set of [units.slice(0, 1), units.slice(1)]) {
+        const paths = await Promise.all(set.map(async ({ text }) => {
+          const name = /^# \/etc\/systemd\/system\/(\S+)\n/.exec(text)?.[1];
+          assertMatch(name ?? "", /^app\.(service|socket)$/);
+          const path = `${folder}/${name}`;
+          await Deno.writeTextFile(path, text.replace("/usr/bin/node", Deno.execPath()).replace("=app\n", "=root\n"));
+          return path;
+        }));
+        const { code, stderr } = await new Deno.Command("systemd-analyze", {
+          args: ["verify", ...paths],
+          env: { SYSTEMD_LOG_LEVEL: "warning" },
+          signal: AbortSignal.timeout(30_000),
+        }).output();
+        const complaints = new TextDecoder().decode(stderr).split("\n").filter((line) => line.includes("app."));
+        assertEquals([code, complaints], [0, []]);
+      }
+    }),
+});
