@@ -13,6 +13,7 @@ import { getSystemErrorName } from "node:util";
 import { detectRuntime } from "./detect.ts";
 import { requireListening } from "./inherited_fd.ts";
 import { ExplainedError, listenError } from "./socket_error.ts";
+import { closeStandardInput, duplicateStandardInput } from "./standard_input.ts";
 import type { Addr, Listener, ListenOptions } from "./transport.ts";
 import { unixFiles } from "./unix_files.ts";
 import { listenOnPath } from "./unix_socket.ts";
@@ -102,7 +103,7 @@ async function bindHandle(options: ListenOptions): Promise<Bound> {
   const isAddress = path === undefined && fd === undefined;
   const ip = !isAddress || net.isIP(hostname) > 0 ? hostname : (await lookup(hostname)).address;
   const handle = fd !== undefined
-    ? create(null, null, null, fd)
+    ? await inheritedHandle(fd, create)
     : path !== undefined
     ? create(path, -1, -1)
     : create(ip, port, net.isIPv6(ip) ? 6 : 4);
@@ -124,6 +125,13 @@ async function bindHandle(options: ListenOptions): Promise<Bound> {
       ? { transport: "fd", fd: fd! }
       : { transport: "tcp", hostname: name.address!, port: name.port },
   };
+}
+
+async function inheritedHandle(fd: number, create: CreateHandle): Promise<NativeHandle | number> {
+  const duplicate = fd === 0 ? await duplicateStandardInput() : undefined;
+  if (duplicate === undefined) return create(null, null, null, fd);
+  closeStandardInput();
+  return duplicate;
 }
 
 /** Why an address cannot be listened on: what the runtime says when it tries. */

@@ -1,7 +1,7 @@
 import { createClient } from "../../src/client.ts";
 import { isRunning } from "../interop/processes.ts";
 import { freePort, isMissing, startWebServer } from "../interop/web_server.ts";
-import { findProgram, isLeftOut } from "../helpers/programs.ts";
+import { answers, findProgram, isLeftOut } from "../helpers/programs.ts";
 import { siteFiles, sites } from "../interop/sites.ts";
 import { sleep, until } from "../helpers/waiting.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../std/assert.ts";
@@ -92,7 +92,9 @@ Deno.test({
       const tcp = nginxSite("tcp", `127.0.0.1:${port}`);
       const files = await siteFiles(sites.find(({ name }) => name === "plain root")!);
       const site = `${unix.upstream}\n${tcp.upstream}
-server { listen 80; ${unix.locations} ${tcp.locations} }`;
+server {
+listen 80;
+${unix.locations} ${tcp.locations} }`;
       await using web = await startWebServer("nginx", site, files);
       const paths = ["/unix/kept/", "/unix/new/", "/tcp/kept/", "/tcp/new/"];
       await using load = new Load(web.port, [
@@ -316,12 +318,11 @@ for (const { program, args, fd } of STARTERS) {
         scene.file("hello.mjs", HELLO);
         const path = `${scene.folder}/s.sock`;
         const starting = scene.start(["serve", "hello.mjs", "--workers", "2"], { before: [program, ...args(path)] });
-        await until(() => scene.names().includes("s.sock"), "the socket");
         // Started by the first who connects, or at once.
-        const first = ask(path, "/");
+        await until(() => answers(path), "the socket");
         const running = await starting;
         assertMatch(running.line, new RegExp(` on the inherited descriptor ${fd} by 2 workers\n$`));
-        assertMatch(await first, /^\d+$/);
+        assertMatch(await ask(path, "/"), /^\d+$/);
         using flags = new FlagWatch(running.pid);
         const [worker] = workersOf(running.pid);
         Deno.kill(worker!, "SIGKILL");
