@@ -36,7 +36,8 @@ export async function fetchCommand({ values, operands }: Arguments<typeof FETCH.
   try {
     const response = await client.fetch(path, init);
     if (values.include) await output(headText(response));
-    if (response.body !== null) { for await (const chunk of response.body) await output(chunk); }
+    const reader = response.body?.getReader();
+    for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) await output(read.value);
     return response.status >= 400 ? EXIT.httpStatus : EXIT.ok;
   } catch (error) {
     throw requestFailure(error);
