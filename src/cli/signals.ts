@@ -52,10 +52,12 @@ export function onSignals(
       drain();
     });
   }
+  // Asked later, Deno says no of a terminal that has been closed.
+  const hadTerminal = process.stdin.isTTY;
   for (const signal of RELOADING) {
     process.on(signal, () => {
       // A terminal that is closed sends SIGHUP, too.
-      if (signal === "SIGHUP" && process.stdin.isTTY && !hasTerminal()) return process.emit("SIGTERM", "SIGTERM");
+      if (signal === "SIGHUP" && hadTerminal && !hasTerminal()) return process.emit("SIGTERM", "SIGTERM");
       if (reload !== undefined) return reload();
       errorLine(`${signal} does nothing here: restart to load new code, or serve with --workers 1`);
     });
