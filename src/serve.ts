@@ -73,15 +73,18 @@ export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Ha
   return start(clock, options, handlers, resolvePlace(options));
 }
 
-/** As `serve`, for the command: `where` is a socket that another process keeps, `values` answers FCGI_GET_VALUES. */
+/**
+ * As `serve`, for the command: `extraValue` has the values of names of its own that FCGI_GET_VALUES may ask for, and
+ * `where` is a socket that another process keeps.
+ */
 export function serveCommanded(
   options: ServeOptions,
   handlers: Partial<Handlers>,
-  values: NonNullable<Settings["values"]>,
+  extraValue: NonNullable<Settings["extraValue"]>,
   where?: ListenOptions,
 ): Server {
   const place = where === undefined ? resolvePlace(options) : { where, named: true, handed: true };
-  return start(systemClock, options, handlersByRole(handlers), place, values);
+  return start(systemClock, options, handlersByRole(handlers), place, extraValue);
 }
 
 function start(
@@ -89,9 +92,9 @@ function start(
   options: ServeOptions,
   handlers: ReadonlyMap<number, Handler>,
   place: Place,
-  values?: Settings["values"],
+  extraValue?: Settings["extraValue"],
 ): FastCgiServer {
-  const settings = { ...resolveSettings(options), values };
+  const settings: Settings = { ...resolveSettings(options), ...(extraValue === undefined ? {} : { extraValue }) };
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());
   if (settings.fastResponse) releases.push(patchResponse());

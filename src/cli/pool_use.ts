@@ -2,8 +2,6 @@
 
 import process from "node:process";
 import type { Server } from "../server/server.ts";
-import { runtimeText } from "./console.ts";
-import { VERSION } from "./version.ts";
 
 /** The numbers of one worker, or of several together. */
 export type PoolUse = Record<typeof NAMES[number], number>;
@@ -37,21 +35,6 @@ export function difference(total: PoolUse, part: PoolUse): PoolUse {
   const rest = { ...total };
   for (const name of NAMES) rest[name] -= part[name];
   return rest;
-}
-
-/** What `webfcgi serve` answers to `webfcgi status`. */
-export function statusAnswer(use: PoolUse, workers: number, startedMs: number): (readonly [string, string])[] {
-  const seconds = Math.max(0, Math.round((Date.now() - startedMs) / 1000));
-  return [
-    ["WEBFCGI_VERSION", VERSION],
-    ["WEBFCGI_RUNTIME", runtimeText()],
-    ["WEBFCGI_UPTIME", String(seconds)],
-    ["WEBFCGI_WORKERS", String(workers)],
-    ["WEBFCGI_CONNECTIONS", String(use.connections)],
-    ["WEBFCGI_REQUESTS_ACTIVE", String(use.activeRequests)],
-    ["WEBFCGI_REQUESTS_TOTAL", String(use.requests)],
-    ["WEBFCGI_MEMORY", String(use.memoryBytes)],
-  ];
 }
 
 /** What a process that serves has done and is doing. */

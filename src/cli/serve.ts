@@ -19,8 +19,8 @@ import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
-import { statusAnswer, useOf } from "./pool_use.ts";
 import { listenFailure, poolSettings, serveOptions, type ServeValues } from "./serve_options.ts";
+import { statusOf } from "./served_status.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { keepWorkers } from "./keep_workers.ts";
 import { becomeUser, userToBecome } from "./user.ts";
@@ -112,10 +112,10 @@ async function listen(
   stop: Stop,
 ): Promise<Server[]> {
   const servers: Server[] = [];
-  const answer = (): (readonly [string, string])[] => statusAnswer(useOf(servers), 1, performance.timeOrigin);
+  const extraValue = statusOf(servers);
   try {
     for (const each of options) {
-      const server = serveCommanded({ ...each, signal: stop.drain }, handlers, answer);
+      const server = serveCommanded({ ...each, signal: stop.drain }, handlers, extraValue);
       servers.push(server);
       await server.ready;
     }

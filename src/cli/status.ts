@@ -57,13 +57,19 @@ function forPeople(text: string, unit: StatusValue["unit"]): string {
   if (unit === "text" || !Number.isFinite(value)) return printable(text);
   if (unit === "bytes") return `${(value / 2 ** 20).toFixed(1)} MiB`;
   if (unit !== "seconds") return text;
-  const parts = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]] as const;
-  const from = Math.max(0, parts.findIndex(([seconds]) => value >= seconds));
-  return parts.slice(from < 0 ? 3 : from, from + 2)
-    .map(([seconds, name], at) => {
-      const whole = at === 0 ? value : value % parts[from]![0];
-      return `${Math.floor(whole / seconds)} ${name}`;
-    }).join(" ");
+  return durationText(value);
+}
+
+/** A time in its two greatest units. */
+function durationText(seconds: number): string {
+  const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit)) as [
+    number,
+    number,
+    number,
+  ];
+  if (days > 0) return `${days} d ${hours % 24} h`;
+  if (hours > 0) return `${hours} h ${minutes % 60} min`;
+  return minutes > 0 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
 }
 
 function json(values: readonly Known[]): string {

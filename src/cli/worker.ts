@@ -22,8 +22,9 @@ import type { ServeOptions } from "../server/server_options.ts";
 import { surviveClosedOutput } from "./console.ts";
 import { EXIT } from "./failure.ts";
 import { type OwnFile, removeFiles } from "./left_behind.ts";
-import { MAX_SILENT_MS, type Others, REPORT_MS, statusAnswer, sum, useOf } from "./pool_use.ts";
+import { MAX_SILENT_MS, type Others, REPORT_MS, useOf } from "./pool_use.ts";
 import { listenFailure } from "./serve_options.ts";
+import { statusOf } from "./served_status.ts";
 import { drained, makeStop, type Stop } from "./signals.ts";
 
 /** What the parent does about these is its to decide; a terminal sends them to all. */
@@ -39,10 +40,6 @@ export async function serveAsWorker(
   const servers: Server[] = [];
   const stopReporting = startReporting(parent, servers);
   const { stop, next, others } = followParent(parent);
-  const answer = (): (readonly [string, string])[] => {
-    const { use, workers, startedMs } = others();
-    return statusAnswer(sum([useOf(servers), use]), workers + 1, startedMs);
-  };
   const ended = drained(stop);
   try {
     const handlers = await Promise.race([load(), ended]);
@@ -52,7 +49,7 @@ export async function serveAsWorker(
       parent.send({ wants: at });
       const where = await Promise.race([socket, ended]);
       if (where === undefined) break;
-      servers.push(serveCommanded({ ...options[at], signal: stop.drain }, handlers, answer, where));
+      servers.push(serveCommanded({ ...options[at], signal: stop.drain }, handlers, statusOf(servers, others), where));
     }
     await Promise.all(servers.map((server) => server.ready)).catch((error) => Promise.reject(listenFailure(error)));
     parent.send({ ready: true });
@@ -82,8 +79,8 @@ function startReporting(parent: ParentProcess, servers: readonly Server[]): () =
 /** Does what the parent says, and ends gracefully when it has gone; `next` gives the next socket that comes. */
 function followParent(
   parent: ParentProcess,
-): { stop: Stop; next: () => Promise<ListenOptions>; others: () => Others } {
-  let others: Others = { use: sum([]), workers: 0, startedMs: performance.timeOrigin };
+): { stop: Stop; next: () => Promise<ListenOptions>; others: () => Others | undefined } {
+  let others: Others | undefined;
   let files: readonly OwnFile[] = [];
   let take: (socket: ListenOptions) => void;
   const stop = makeStop((drain) => {

@@ -66,14 +66,14 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
   #kind: WebServerKind | undefined;
 
   constructor(transport: Transport, host: ConnectionHost) {
-    const { maxConnections, maxRequests, maxParamsBytes, values } = host.settings;
+    const { maxConnections, maxRequests, maxParamsBytes } = host.settings;
     this.#host = host;
     this.#timeouts = new Timeouts(host.settings, host);
     this.flow = new FlowControl(transport, host, MAX_UNREAD_BYTES);
     this.#intake = new RequestIntake(this, host);
     this.protocol = new ApplicationConnection<Exchange>(this.#intake, {
       roles: [...host.handlers.keys()],
-      capabilities: { maxConnections, maxRequests, multiplex: true, others: values },
+      capabilities: { maxConnections, maxRequests, multiplex: true, extraValue: host.settings.extraValue },
       maxParamsBytes,
       maxUnfinished: MAX_UNFINISHED_REQUESTS,
       memory: host.memory,
