@@ -44,7 +44,7 @@ export async function serveAsWorker(
   try {
     const handlers = await Promise.race([load(), ended]);
     if (handlers === undefined) return EXIT.ok;
-    for (const [at] of options.entries()) {
+    for (let at = 0; at < options.length; at++) {
       const socket = next();
       parent.send({ wants: at });
       const where = await Promise.race([socket, ended]);

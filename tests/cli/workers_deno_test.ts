@@ -13,7 +13,7 @@ const isRoot = Deno.uid() === 0;
 const ROUNDS = Number(Deno.env.get("WORKERS_ROUNDS") ?? 1);
 const mod = new URL("../../mod.ts", import.meta.url).href;
 /** Where more would tell nothing new. */
-const SOME = { runtimes: ["deno", "bun", "node20", "node24"], bundled: true } as const;
+const SOME = { runtimes: ["deno", "bun", "node24"], bundled: true } as const;
 const CLIENTS_OF_A_PATH = 3;
 
 const HELLO = `import { writeFileSync } from "node:fs";
@@ -212,9 +212,7 @@ Deno.test("webfcgi serve --workers says once what is wrong, with the exit code t
       const [args, code, message] of [
         [["broken.mjs", "-l", socket], 4, /Cannot load broken\.mjs: /],
         [["throwing.mjs", "-l", socket], 4, /Cannot load throwing\.mjs: (?:Error: )?no database/],
-        ...scene.name === "node20" ? [] : [
-          [["serving.mjs", "-l", socket], 4, /webfcgi serve, which loads this program, serves it/] as const,
-        ],
+        [["serving.mjs", "-l", socket], 4, /webfcgi serve, which loads this program, serves it/],
         [["hello.mjs", "-l", String(port)], 3, new RegExp(`Cannot listen on 127.0.0.1:${port}: .*(EADDRINUSE)`)],
         [["hello.mjs", "-l", "192.0.2.1:9000"], 3, /Cannot listen on 192\.0\.2\.1:9000: this machine has no such/],
         [["hello.mjs", "-l", "/no/such/s.sock"], 3, /Cannot listen on unix:\/no\/such\/s\.sock: .*(ENOENT)/],
