@@ -25,29 +25,35 @@ interface NamedList {
  * started as CGI, without a socket, has one request to answer instead.
  */
 export async function listen(
-  { where, named }: Place,
-  { allowedPeers, quiet }: Settings,
+  place: Place,
+  settings: Settings,
   onListen: ServeOptions["onListen"],
   accept: Accept,
 ): Promise<Listener> {
   const runtime = await detectRuntime();
+  const { where, named, handed } = place;
   if (!named && isCgi() && (runtime.inheritedFd() === undefined || mayBeConnected())) {
     // Nothing may be written to standard output but the response.
     return (await import("./cgi_process.ts")).serveCgiRequest(accept);
   }
-  const lists = peerLists(allowedPeers);
+  const lists = peerLists(settings.allowedPeers);
   const admit = lists.length === 0 ? accept : admitOnly(lists, accept);
   const listener = await (named ? runtime.listen(where, admit) : listenAnywhere(runtime, where, admit));
-  if (named && where.fd === undefined) warnOfSystemd(listener.addr);
-  if (lists.length === 0) warnOfStrangers(listener.addr);
+  if (!handed) warnOf(listener.addr, place, settings);
   try {
     if (onListen !== undefined) onListen(listener.addr);
-    else if (!quiet) console.log(`webfcgi: listening on ${textOf(listener)}`);
+    else if (!settings.quiet) console.log(`webfcgi: listening on ${textOf(listener)}`);
   } catch (error) {
     await listener.close();
     throw error;
   }
   return listener;
+}
+
+/** Says on the console what may be wrong with an address that is listened on. */
+export function warnOf(addr: Addr, { where, named }: Place, { allowedPeers }: Settings): void {
+  if (named && where.fd === undefined) warnOfSystemd(addr);
+  if (peerLists(allowedPeers).length === 0) warnOfStrangers(addr);
 }
 
 async function listenAnywhere(runtime: Runtime, fallback: ListenOptions, accept: Accept): Promise<Listener> {
@@ -62,9 +68,11 @@ async function listenAnywhere(runtime: Runtime, fallback: ListenOptions, accept:
   }
   if (mayMissSystemd()) {
     const flags = "--allow-env=LISTEN_FDS,LISTEN_PID";
-    console.warn(`webfcgi: if systemd offers a socket, run Deno with ${flags}, or it is not found`);
+    const orCgi = mayBeCgi() ? "; if a web server starts this as CGI, with --allow-env" : "";
+    console.warn(`webfcgi: if systemd offers a socket, run Deno with ${flags}, or it is not found${orCgi}`);
+  } else if (mayBeCgi()) {
+    console.warn("webfcgi: if a web server starts this as CGI, run Deno with --allow-env");
   }
-  if (mayBeCgi()) console.warn("webfcgi: if a web server starts this as CGI, run Deno with --allow-env");
   return runtime.listen(fallback, accept);
 }
 

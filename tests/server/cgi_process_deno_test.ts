@@ -95,7 +95,7 @@ Deno.test("serve says which permission is missing when Deno may not read the var
     if (name !== "deno") return;
     const script = args.at(-1)!;
     const [, none] = await run([deno!, "run", "--no-prompt", script, "echo"], get);
-    assertStringIncludes(none, "webfcgi: if a web server starts this as CGI, run Deno with --allow-env\n");
+    assertStringIncludes(none, "if a web server starts this as CGI, with --allow-env\n");
     const some = "--allow-env=GATEWAY_INTERFACE,REQUEST_METHOD";
     const [, few, code] = await run([deno!, "run", "--no-prompt", some, script, "echo"], get);
     assertStringIncludes(few, "Cannot serve as CGI: Deno may read only some variables; run it with --allow-env");
