@@ -174,11 +174,13 @@ export class ConnectionSet implements ConnectionHost {
     queueMicrotask(() => this.#callOnFinish(finished));
   }
 
-  async #callOnFinish(finished: FinishedRequest): Promise<void> {
+  #callOnFinish(finished: FinishedRequest): void {
+    const report = (error: unknown): void => writeError(error, finished.request, "onFinish failed: ");
     try {
-      await this.settings.onFinish?.(finished);
+      const result: unknown = this.settings.onFinish?.(finished);
+      if (result instanceof Promise) result.catch(report);
     } catch (error) {
-      writeError(error, finished.request, "onFinish failed: ");
+      report(error);
     }
   }
 

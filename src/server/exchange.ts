@@ -83,7 +83,7 @@ export class Exchange implements RequestSource {
     this.server = server;
     this.head = head;
     const isWatched = server.settings.onFinish !== undefined;
-    const watch = isWatched ? new ResponseWatch(connection, () => server.now()) : undefined;
+    const watch = isWatched ? new ResponseWatch(connection, server) : undefined;
     this.#sender = new ResponseSender(connection, head.requestId, watch);
     this.input = head.hasBody || head.role === FCGI_FILTER
       ? new RequestInput(head, server.settings.maxBodyBytes, connection)

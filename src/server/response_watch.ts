@@ -57,12 +57,12 @@ export class ResponseWatch implements ResponseOutput {
   /** What a handler threw, or reading its response. */
   failure: { readonly error: unknown } | undefined;
   readonly #output: ResponseOutput;
-  readonly #now: () => number;
+  readonly #clock: { now(): number };
 
-  constructor(output: ResponseOutput, now: () => number) {
+  constructor(output: ResponseOutput, clock: { now(): number }) {
     this.#output = output;
-    this.#now = now;
-    this.startTime = now();
+    this.#clock = clock;
+    this.startTime = clock.now();
   }
 
   get protocol(): this {
@@ -71,7 +71,7 @@ export class ResponseWatch implements ResponseOutput {
 
   stdoutHead(requestId: number, head: string, body: Uint8Array): void {
     this.#output.protocol.stdoutHead(requestId, head, body);
-    this.headTime = this.#now();
+    this.headTime = this.#clock.now();
     this.bytesSent += body.length;
   }
 
@@ -104,7 +104,7 @@ export class ResponseWatch implements ResponseOutput {
       : "sent";
     const wentWell = abortReason === undefined && failure === undefined;
     const reason = refusal ?? (wentWell ? undefined : reasonOf(error));
-    return { outcome, reason, error, startTime, headTime, endTime: this.#now(), bytesSent };
+    return { outcome, reason, error, startTime, headTime, endTime: this.#clock.now(), bytesSent };
   }
 }
 
