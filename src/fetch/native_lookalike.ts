@@ -1,9 +1,9 @@
-/** Objects of ours that pass for the runtime's `Request` and `Response`. */
+/** Objects of ours that pass for the runtime's `Request`, `Response` and `Headers`. */
 
 import type { Define } from "./shared_change.ts";
 
-type NativeClass = typeof Request | typeof Response;
-type Kind = "Request" | "Response";
+type NativeClass = typeof Request | typeof Response | typeof Headers;
+type Kind = "Request" | "Response" | "Headers";
 
 /** A class of ours whose instances pass for native ones. */
 export interface LookalikeClass<T> {
@@ -21,7 +21,11 @@ interface Lookalike<Class> {
 }
 
 /** Where an instance of any copy of this package shows itself, through Proxies too. */
-const keys = { Request: Symbol.for("webfcgi.Request"), Response: Symbol.for("webfcgi.Response") } as const;
+const keys = {
+  Request: Symbol.for("webfcgi.Request"),
+  Response: Symbol.for("webfcgi.Response"),
+  Headers: Symbol.for("webfcgi.Headers"),
+} as const;
 
 /** Makes instances indistinguishable from native ones to `instanceof`, `toString`, `constructor` and `for…in`. */
 export function makeLookalike<T>(Class: LookalikeClass<T>, Native: NativeClass): void {
@@ -49,6 +53,22 @@ export function unwrap<Class>(value: unknown, kind: Kind): Lookalike<Class> | un
 }
 
 /**
+ * Gives a class of ours all methods and accessors of the native class that it lacks, those that only this runtime has
+ * included: the native object does them.
+ */
+export function delegateMembers<T>(Class: LookalikeClass<T>, Native: NativeClass): void {
+  const lacking = Reflect.ownKeys(Native.prototype).filter((name) => !Object.hasOwn(Class.prototype, name));
+  const define: Define = (...property) => void Object.defineProperty(...property);
+  wrapMembers(define, Class.prototype, Native, lacking, (native) =>
+    // Not an arrow function: `this` is the caller's.
+    ({
+      member(this: unknown, ...args: unknown[]): unknown {
+        return Reflect.apply(native, Class.is(this) ? Class.toNative(this) : this, args);
+      },
+    }).member);
+}
+
+/**
  * Makes the members of a native prototype work on lookalikes, as in `Request.prototype.clone.call(request)`; what a
  * lookalike lacks because only this runtime has it (a later standard's `textStream`), its native object does.
  */
@@ -57,38 +77,50 @@ export function patchPrototype<T>(define: Define, Native: NativeClass, Own: Look
   // By its own brand first: an instance may have been given another prototype.
   const find = (value: unknown): Lookalike<LookalikeClass<unknown>> | undefined =>
     Own.is(value) ? { own: value, Class: Own as LookalikeClass<unknown> } : (value as Keyed | undefined)?.[key];
-  for (const name of Object.getOwnPropertyNames(Native.prototype)) {
-    const theirs = Object.getOwnPropertyDescriptor(Native.prototype, name)!;
-    // Bun's accessors are fixed, its methods can be replaced.
-    if (name === "constructor" || !(theirs.configurable || theirs.writable)) continue;
-    for (const kind of ["get", "value"] as const) {
-      if (typeof theirs[kind] === "function") theirs[kind] = patchedMember(theirs[kind], name, kind, find);
-    }
-    define(Native.prototype, name, theirs);
-  }
+  const names = [...Object.getOwnPropertyNames(Native.prototype), Symbol.iterator];
+  wrapMembers(define, Native.prototype, Native, names, (native, name, kind) =>
+    // Not a Proxy: native requests are read through it too, and would be read twenty times as slowly.
+    ({
+      member(this: unknown, ...args: unknown[]): unknown {
+        const lookalike = find(this);
+        if (lookalike === undefined) return Reflect.apply(native, this, args);
+        const { own, Class } = lookalike;
+        const ours = Object.getOwnPropertyDescriptor(Class.prototype, name);
+        return ours === undefined
+          ? Reflect.apply(native, Class.toNative(own), args)
+          : Reflect.apply(ours[kind], own, args);
+      },
+    }).member);
 }
 
 type Keyed = { readonly [key: symbol]: Lookalike<LookalikeClass<unknown>> | undefined };
 type Member = (...args: unknown[]) => unknown;
 
-function patchedMember(
-  native: Member,
-  name: string,
-  kind: "get" | "value",
-  find: (value: unknown) => Lookalike<LookalikeClass<unknown>> | undefined,
-): Member {
-  // Not a Proxy: native requests are read through it too, and would be read twenty times as slowly.
-  const { member } = {
-    member(this: unknown, ...args: unknown[]): unknown {
-      const lookalike = find(this);
-      if (lookalike === undefined) return Reflect.apply(native, this, args);
-      const { own, Class } = lookalike;
-      const ours = Object.getOwnPropertyDescriptor(Class.prototype, name);
-      return ours === undefined
-        ? Reflect.apply(native, Class.toNative(own), args)
-        : Reflect.apply(ours[kind], own, args);
-    },
-  };
+/** Defines members of a native prototype anew. What has two names, as `entries` has, stays one function. */
+function wrapMembers(
+  define: Define,
+  target: object,
+  Native: NativeClass,
+  names: readonly PropertyKey[],
+  wrap: (native: Member, name: PropertyKey, kind: "get" | "value") => Member,
+): void {
+  const wrapped = new Map<Member, Member>();
+  for (const name of names) {
+    const descriptor = Object.getOwnPropertyDescriptor(Native.prototype, name);
+    // Bun's accessors are fixed, its methods can be replaced.
+    const canBe = target !== Native.prototype || descriptor?.configurable || descriptor?.writable;
+    if (descriptor === undefined || name === "constructor" || !canBe) continue;
+    for (const kind of ["get", "value"] as const) {
+      const native = descriptor[kind];
+      if (typeof native !== "function") continue;
+      if (!wrapped.has(native)) wrapped.set(native, likeNative(wrap(native, name, kind), native));
+      descriptor[kind] = wrapped.get(native);
+    }
+    define(target, name, descriptor);
+  }
+}
+
+function likeNative(member: Member, native: Member): Member {
   for (const property of ["name", "length"]) {
     Object.defineProperty(member, property, Object.getOwnPropertyDescriptor(native, property)!);
   }
@@ -100,4 +132,26 @@ export function replaceGlobal(define: Define, name: Kind, Class: NativeClass): v
   const { enumerable = false } = Object.getOwnPropertyDescriptor(globalThis, name)!;
   define(globalThis, name, { value: Class, writable: true, enumerable, configurable: true });
   define(Class.prototype, "constructor", { value: Class });
+}
+
+/** Makes `structuredClone` reject an object, where it would not and rejects native ones: Node and Bun. */
+export const markAsUncloneable: ((object: object) => void) | undefined = findMarkAsUncloneable();
+
+function findMarkAsUncloneable(): ((object: object) => void) | undefined {
+  if (isCloneable(new Headers()) || !isCloneable(Object.create(Headers.prototype))) return undefined;
+  const { process } = globalThis as unknown as { readonly process: Process };
+  return process.getBuiltinModule("node:worker_threads").markAsUncloneable;
+}
+
+interface Process {
+  getBuiltinModule(name: string): { readonly markAsUncloneable?: (object: object) => void };
+}
+
+function isCloneable(object: object): boolean {
+  try {
+    structuredClone(object);
+    return true;
+  } catch {
+    return false;
+  }
 }

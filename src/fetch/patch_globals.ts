@@ -11,6 +11,7 @@
 
 import { FastInstance } from "./fast_response.ts";
 import { patchedResponse, type Remembered } from "./patched_response.ts";
+import { LazyHeaders } from "./lazy_headers.ts";
 import { LazyRequest, restoreMethod } from "./lazy_request.ts";
 import { patchPrototype, replaceGlobal, unwrap } from "./native_lookalike.ts";
 import { type Define, useChange } from "./shared_change.ts";
@@ -19,6 +20,7 @@ import { type Define, useChange } from "./shared_change.ts";
 export function patchGlobals(): () => void {
   return useChange("globals", (define) => {
     patchPrototype(define, Request, LazyRequest);
+    patchPrototype(define, Headers, LazyHeaders);
     patchRequest(define);
     patchFetch(define);
     patchCaches(define);

@@ -7,7 +7,7 @@
 
 import { isForbiddenMethod, isToken } from "../cgi/field.ts";
 import type { Params } from "../cgi/params.ts";
-import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
+import { contentLength } from "../cgi/request_headers.ts";
 import { statusPage } from "../cgi/status_page.ts";
 import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
@@ -97,11 +97,6 @@ export class Exchange implements RequestSource {
   /** The public URL. */
   get url(): string {
     return this.#url;
-  }
-
-  /** The request's headers, `[name, value, …]`. */
-  get headerPairs(): string[] {
-    return requestHeaders(this.params);
   }
 
   /** Aborted when the web server gives the request up. */
