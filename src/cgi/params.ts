@@ -32,11 +32,12 @@ const FIELD_PREFIX = "HTTP_";
  * Merges two values that came under one name, in wire order.
  *
  * nginx, HAProxy and h2o send repeated header fields as repeated HTTP_* parameters: those are joined as RFC 9110 §5.3
- * and RFC 6265 §5.4 say. Of anything else the later value counts: nginx sends SCRIPT_NAME twice when a location
- * overrides it.
+ * and RFC 6265 §5.4 say, and an empty one adds nothing. Of anything else the later value counts: nginx sends SCRIPT_NAME
+ * twice when a location overrides it.
  */
 export function mergeValues(name: string, earlier: string, later: string): string {
   if (!name.startsWith(FIELD_PREFIX) || SINGLE_VALUED.has(name)) return later;
+  if (earlier === "" || later === "") return earlier + later;
   return earlier + (name === "HTTP_COOKIE" ? "; " : ", ") + later;
 }
 

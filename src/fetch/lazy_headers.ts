@@ -10,7 +10,7 @@
 
 import type { Params } from "../cgi/params.ts";
 import { requestHeader, requestHeaders } from "../cgi/request_headers.ts";
-import { delegateMembers, makeLookalike, markAsUncloneable } from "./native_lookalike.ts";
+import { delegateMembers, makeInspectable, makeLookalike, markAsUncloneable } from "./native_lookalike.ts";
 
 const NativeHeaders = Headers;
 const { get, has, forEach } = NativeHeaders.prototype;
@@ -55,31 +55,23 @@ export class LazyHeaders {
 
   forEach(callback: (value: string, name: string, headers: Headers) => void, ...rest: [thisArg?: unknown]): void {
     const own = this as unknown as Headers;
-    const withOwn = typeof callback !== "function" ? callback : function (this: unknown, value: string, name: string) {
+    function withOwn(this: unknown, value: string, name: string): void {
       Reflect.apply(callback, this, [value, name, own]);
-    };
-    Reflect.apply(forEach, nativeOf(this), [withOwn, ...rest]);
+    }
+    // deno-lint-ignore prefer-rest-params
+    Reflect.apply(forEach, nativeOf(this), typeof callback === "function" ? [withOwn, ...rest] : arguments);
   }
 
   /** A field's value, null if there is none; undefined if only the native Headers can tell. */
   static #find(headers: LazyHeaders, name: unknown): string | null | undefined {
-    if (!(#params in headers) || headers.#native !== null || typeof name !== "string") return undefined;
+    if (!LazyHeaders.is(headers) || headers.#native !== null || typeof name !== "string") return undefined;
     return requestHeader(headers.#params, name);
   }
 }
 
 makeLookalike(LazyHeaders, NativeHeaders);
 delegateMembers(LazyHeaders, NativeHeaders);
-
-// For Bun's `console.log`; the others' native prototype has a method for it.
-const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
-if (!(inspectSymbol in LazyHeaders.prototype)) {
-  Object.defineProperty(LazyHeaders.prototype, inspectSymbol, {
-    value(this: unknown) {
-      return nativeOf(this);
-    },
-  });
-}
+makeInspectable(LazyHeaders, LazyHeaders.toNative);
 
 /** What a native method works on. */
 function nativeOf(value: unknown): unknown {

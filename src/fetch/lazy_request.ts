@@ -9,7 +9,7 @@
 
 import { copyHeaders } from "./header_pairs.ts";
 import { LazyHeaders } from "./lazy_headers.ts";
-import { makeLookalike } from "./native_lookalike.ts";
+import { makeInspectable, makeLookalike } from "./native_lookalike.ts";
 import type { Params } from "../cgi/params.ts";
 import type { IncomingBody } from "../connection/incoming_body.ts";
 
@@ -208,16 +208,7 @@ export class LazyRequest {
 }
 
 makeLookalike(LazyRequest, NativeRequest);
-
-// For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
-const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
-if (!(inspectSymbol in NativeRequest.prototype)) {
-  Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
-    value(this: LazyRequest): Request {
-      return LazyRequest.withoutBody(this);
-    },
-  });
-}
+makeInspectable(LazyRequest, LazyRequest.withoutBody);
 
 /** Bun turns methods that it does not know into GET. */
 export function restoreMethod(request: Request, method: string): Request {

@@ -52,20 +52,24 @@ export function unwrap<Class>(value: unknown, kind: Kind): Lookalike<Class> | un
   return (value as { readonly [key: symbol]: Lookalike<Class> | undefined })[keys[kind]];
 }
 
-/**
- * Gives a class of ours all methods and accessors of the native class that it lacks, those that only this runtime has
- * included: the native object does them.
- */
+const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
+
+/** Makes Bun's `console.log` show instances as what `show` makes of them; the others' native prototype has a method for it. */
+export function makeInspectable<T>(Class: LookalikeClass<T>, show: (own: T) => object): void {
+  if (inspectSymbol in Class.prototype) return;
+  Object.defineProperty(Class.prototype, inspectSymbol, {
+    value(this: unknown): unknown {
+      return Class.is(this) ? show(this) : this;
+    },
+  });
+}
+
+/** Gives a class of ours the members of the native class that it lacks, this runtime's own too: its native object does them. */
 export function delegateMembers<T>(Class: LookalikeClass<T>, Native: NativeClass): void {
   const lacking = Reflect.ownKeys(Native.prototype).filter((name) => !Object.hasOwn(Class.prototype, name));
-  const define: Define = (...property) => void Object.defineProperty(...property);
-  wrapMembers(define, Class.prototype, Native, lacking, (native) =>
-    // Not an arrow function: `this` is the caller's.
-    ({
-      member(this: unknown, ...args: unknown[]): unknown {
-        return Reflect.apply(native, Class.is(this) ? Class.toNative(this) : this, args);
-      },
-    }).member);
+  wrapMembers(Object.defineProperty, Class.prototype, lacking, Native, (native) => (self, args) => {
+    return Reflect.apply(native, Class.is(self) ? Class.toNative(self) : self, args);
+  });
 }
 
 /**
@@ -77,50 +81,55 @@ export function patchPrototype<T>(define: Define, Native: NativeClass, Own: Look
   // By its own brand first: an instance may have been given another prototype.
   const find = (value: unknown): Lookalike<LookalikeClass<unknown>> | undefined =>
     Own.is(value) ? { own: value, Class: Own as LookalikeClass<unknown> } : (value as Keyed | undefined)?.[key];
-  const names = [...Object.getOwnPropertyNames(Native.prototype), Symbol.iterator];
-  wrapMembers(define, Native.prototype, Native, names, (native, name, kind) =>
-    // Not a Proxy: native requests are read through it too, and would be read twenty times as slowly.
-    ({
-      member(this: unknown, ...args: unknown[]): unknown {
-        const lookalike = find(this);
-        if (lookalike === undefined) return Reflect.apply(native, this, args);
-        const { own, Class } = lookalike;
-        const ours = Object.getOwnPropertyDescriptor(Class.prototype, name);
-        return ours === undefined
-          ? Reflect.apply(native, Class.toNative(own), args)
-          : Reflect.apply(ours[kind], own, args);
-      },
-    }).member);
+  // Bun's accessors are fixed, its methods can be replaced.
+  const names = [...Object.getOwnPropertyNames(Native.prototype), Symbol.iterator].filter((name) => {
+    const { configurable, writable } = Object.getOwnPropertyDescriptor(Native.prototype, name) ?? {};
+    return configurable || writable;
+  });
+  wrapMembers(define, Native.prototype, names, Native, (native, name, kind) => (self, args) => {
+    const lookalike = find(self);
+    if (lookalike === undefined) return Reflect.apply(native, self, args);
+    const { own, Class } = lookalike;
+    const ours = Object.getOwnPropertyDescriptor(Class.prototype, name);
+    return ours === undefined ? Reflect.apply(native, Class.toNative(own), args) : Reflect.apply(ours[kind], own, args);
+  });
 }
 
 type Keyed = { readonly [key: symbol]: Lookalike<LookalikeClass<unknown>> | undefined };
 type Member = (...args: unknown[]) => unknown;
+type Apply = (self: unknown, args: unknown[]) => unknown;
 
-/** Defines members of a native prototype anew. What has two names, as `entries` has, stays one function. */
+/** Defines native members such that `wrap` decides what each does. One with two names, as `entries`, stays one function. */
 function wrapMembers(
   define: Define,
   target: object,
-  Native: NativeClass,
   names: readonly PropertyKey[],
-  wrap: (native: Member, name: PropertyKey, kind: "get" | "value") => Member,
+  Native: NativeClass,
+  wrap: (native: Member, name: PropertyKey, kind: "get" | "value") => Apply,
 ): void {
   const wrapped = new Map<Member, Member>();
   for (const name of names) {
-    const descriptor = Object.getOwnPropertyDescriptor(Native.prototype, name);
-    // Bun's accessors are fixed, its methods can be replaced.
-    const canBe = target !== Native.prototype || descriptor?.configurable || descriptor?.writable;
-    if (descriptor === undefined || name === "constructor" || !canBe) continue;
+    const property = Object.getOwnPropertyDescriptor(Native.prototype, name)!;
+    if (name === "constructor") continue;
     for (const kind of ["get", "value"] as const) {
-      const native = descriptor[kind];
+      const native = property[kind];
       if (typeof native !== "function") continue;
-      if (!wrapped.has(native)) wrapped.set(native, likeNative(wrap(native, name, kind), native));
-      descriptor[kind] = wrapped.get(native);
+      if (!wrapped.has(native)) wrapped.set(native, likeNative(native, wrap(native, name, kind)));
+      property[kind] = wrapped.get(native);
     }
-    define(target, name, descriptor);
+    define(target, name, property);
   }
 }
 
-function likeNative(member: Member, native: Member): Member {
+/** A function of the same name and length. */
+function likeNative(native: Member, apply: Apply): Member {
+  // A method: nothing else has `this` and cannot be called with new. Not a Proxy: native objects are read through it too,
+  // and would be read twenty times as slowly.
+  const { member } = {
+    member(this: unknown, ...args: unknown[]): unknown {
+      return apply(this, args);
+    },
+  };
   for (const property of ["name", "length"]) {
     Object.defineProperty(member, property, Object.getOwnPropertyDescriptor(native, property)!);
   }
