@@ -21,7 +21,7 @@ export type { DuplexStreams } from "./src/runtime/streams_transport.ts";
 export { serve, serveConnection } from "./src/serve.ts";
 export { FastResponse } from "./src/fetch/fast_response.ts";
 export type { ErrorHandler, Handler, HandlerInfo, Role } from "./src/server/handler.ts";
-export { allow, type Handlers } from "./src/server/roles.ts";
+export { authorized, type Handlers } from "./src/server/roles.ts";
 export type { Server, ServerStats } from "./src/server/server.ts";
 export type {
   ConnectionOptions,

@@ -22,7 +22,9 @@
  */
 
 export * from "./errors.ts";
+export type { RequestRegistry } from "./protocol/active_requests.ts";
 export * from "./protocol/application_connection.ts";
+export * from "./protocol/application_events.ts";
 export {
   type BeginRequestBody,
   decodeBeginRequest,

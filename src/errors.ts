@@ -100,6 +100,7 @@ export type LimitName =
   | "maxBufferedBytes"
   | "maxConnections"
   | "maxHeadBytes"
+  | "maxHeldParamsBytes"
   | "maxParamsBytes"
   | "maxQueuedRequests"
   | "queueTimeoutMs"

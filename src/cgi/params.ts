@@ -62,8 +62,8 @@ export function mergeValues(name: string, earlier: string, later: string): strin
  */
 export class Params implements Iterable<[string, string]> {
   #text: string;
-  /** Of each pair three places in the text: where its name begins, where its value begins, where its value ends. */
-  #places: readonly number[];
+  /** Of each pair three offsets in the text: where its name begins, where its value begins, where its value ends. */
+  #offsets: readonly number[];
 
   /**
    * Makes parameters of a flat list: name, value, name, value, and so on, in wire order.
@@ -75,20 +75,20 @@ export class Params implements Iterable<[string, string]> {
       throw new TypeError(`Cannot make Params: the list has ${flat.length} strings, and the last name has no value`);
     }
     this.#text = flat.join("");
-    const places: number[] = [];
+    const offsets: number[] = [];
     let at = 0;
     for (let index = 0; index < flat.length; index += 2) {
       const valueAt = at + flat[index]!.length;
-      places.push(at, valueAt, at = valueAt + flat[index + 1]!.length);
+      offsets.push(at, valueAt, at = valueAt + flat[index + 1]!.length);
     }
-    this.#places = places;
+    this.#offsets = offsets;
   }
 
   /** Makes parameters of a text in which they have been found. */
-  static of({ text, places }: { readonly text: string; readonly places: readonly number[] }): Params {
+  static fromOffsets({ text, offsets }: { readonly text: string; readonly offsets: readonly number[] }): Params {
     const params = new Params([]);
     params.#text = text;
-    params.#places = places;
+    params.#offsets = offsets;
     return params;
   }
 
@@ -103,7 +103,7 @@ export class Params implements Iterable<[string, string]> {
     add: (field: string, value: string | undefined, next: string) => string | undefined,
   ): string | undefined {
     let value: string | undefined;
-    for (let index = 0; index < params.#places.length; index += 3) {
+    for (let index = 0; index < params.#offsets.length; index += 3) {
       if (params.#isField(index, field)) value = add(field, value, params.#value(index));
     }
     return value;
@@ -111,12 +111,12 @@ export class Params implements Iterable<[string, string]> {
 
   /** How many pairs the web server sent, duplicates counted. */
   get size(): number {
-    return this.#places.length / 3;
+    return this.#offsets.length / 3;
   }
 
   /** The value of a parameter, merged if it was sent more than once; `undefined` if it was not sent. */
   get(name: string): string | undefined {
-    let index = this.#findBefore(name, this.#places.length);
+    let index = this.#findBefore(name, this.#offsets.length);
     if (index < 0) return undefined;
     let value = this.#value(index);
     if (!name.startsWith(FIELD_PREFIX) || SINGLE_VALUED.has(name)) return value;
@@ -126,23 +126,23 @@ export class Params implements Iterable<[string, string]> {
 
   /** Whether a parameter was sent, be it empty. */
   has(name: string): boolean {
-    return this.#findBefore(name, this.#places.length) >= 0;
+    return this.#findBefore(name, this.#offsets.length) >= 0;
   }
 
   /** Calls back with each pair whose name begins with `prefix` as it was sent, in wire order, duplicates included. */
   forEach(callback: (value: string, name: string) => void, prefix = ""): void {
-    const places = this.#places;
-    for (let index = 0; index < places.length; index += 3) {
-      const at = places[index]!;
+    const offsets = this.#offsets;
+    for (let index = 0; index < offsets.length; index += 3) {
+      const at = offsets[index]!;
       // A name that is shorter could go on in its value.
-      if (places[index + 1]! - at < prefix.length || !this.#text.startsWith(prefix, at)) continue;
+      if (offsets[index + 1]! - at < prefix.length || !this.#text.startsWith(prefix, at)) continue;
       callback(this.#value(index), this.#name(index));
     }
   }
 
   /** The pairs as they were sent, in wire order, duplicates included. */
   *[Symbol.iterator](): IterableIterator<[string, string]> {
-    for (let index = 0; index < this.#places.length; index += 3) yield [this.#name(index), this.#value(index)];
+    for (let index = 0; index < this.#offsets.length; index += 3) yield [this.#name(index), this.#value(index)];
   }
 
   /** A new object without a prototype that has the merged value under every name. */
@@ -160,17 +160,17 @@ export class Params implements Iterable<[string, string]> {
    * counts comes first. A request reads a handful of some 30 parameters: a scan costs less than a map would cost to build.
    */
   #findBefore(name: string, index: number): number {
-    const places = this.#places;
+    const offsets = this.#offsets;
     for (index -= 3; index >= 0; index -= 3) {
-      const at = places[index]!;
-      if (places[index + 1]! - at === name.length && this.#text.startsWith(name, at)) break;
+      const at = offsets[index]!;
+      if (offsets[index + 1]! - at === name.length && this.#text.startsWith(name, at)) break;
     }
     return index;
   }
 
   #isField(index: number, field: string): boolean {
-    const at = this.#places[index]!;
-    if (this.#places[index + 1]! - at !== FIELD_PREFIX.length + field.length) return false;
+    const at = this.#offsets[index]!;
+    if (this.#offsets[index + 1]! - at !== FIELD_PREFIX.length + field.length) return false;
     // From the end, where names differ soonest.
     for (let from = at + FIELD_PREFIX.length, char = field.length - 1; char >= 0; char--) {
       if (fieldChar(this.#text.charCodeAt(from + char)) !== field.charCodeAt(char)) return false;
@@ -179,11 +179,11 @@ export class Params implements Iterable<[string, string]> {
   }
 
   #name(index: number): string {
-    return this.#text.substring(this.#places[index]!, this.#places[index + 1]);
+    return this.#text.substring(this.#offsets[index]!, this.#offsets[index + 1]);
   }
 
   #value(index: number): string {
-    return this.#text.substring(this.#places[index + 1]!, this.#places[index + 2]);
+    return this.#text.substring(this.#offsets[index + 1]!, this.#offsets[index + 2]);
   }
 }
 

@@ -17,7 +17,10 @@ export interface ResponseHead {
 
 /** What the sender knows besides the head. */
 export interface EncodeResponseHeadOptions {
-  /** The body's length in bytes, sent as Content-Length if the head has none. */
+  /**
+   * The body's length in bytes, if it is known: sent as Content-Length whatever the head says. Where the web server is to
+   * send a file instead of an empty body (`X-Sendfile` and the like), no length is sent.
+   */
   readonly contentLength?: number | undefined;
 }
 
@@ -31,12 +34,14 @@ export interface EncodeResponseHeadOptions {
  */
 export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHeadOptions = {}): string {
   const { status, statusText } = head;
+  const { contentLength } = options;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: status is ${status}, not one of 200 to 599`);
   }
   let text = "";
   // A 204 has none, not even 0 (RFC 9110 §8.6); a 205's would promise a body that is never sent.
   let hasLength = status === 204 || status === 205;
+  let sendsFile = false;
   let isEventStream = false;
   let hasBuffering = false;
   for (const [name, value] of head.headers) {
@@ -46,7 +51,7 @@ export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHe
       case "status":
         continue;
       case "content-length": {
-        const length = hasLength ? undefined : parseLength(value);
+        const length = hasLength || contentLength !== undefined ? undefined : parseLength(value);
         if (length === undefined) continue;
         hasLength = true;
         text += name + ": " + length + "\r\n";
@@ -58,12 +63,20 @@ export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHe
       case "x-accel-buffering":
         hasBuffering = true;
         break;
+      case "x-accel-redirect": // nginx
+      case "x-sendfile": // Apache, lighttpd
+      case "x-lighttpd-send-file":
+      case "x-reproxy-url": // h2o
+        sendsFile = true;
+        break;
       default:
         if (isHopByHop(field)) continue;
     }
     text += name + ": " + value + "\r\n";
   }
-  if (!hasLength && options.contentLength !== undefined) text += "Content-Length: " + options.contentLength + "\r\n";
+  if (!hasLength && contentLength !== undefined && !(sendsFile && contentLength === 0)) {
+    text += "Content-Length: " + contentLength + "\r\n";
+  }
   // nginx otherwise keeps events back until a buffer is full of them.
   if (isEventStream && !hasBuffering) text += "X-Accel-Buffering: no\r\n";
   const reason = /\S/.test(statusText) && isFieldValue(statusText) ? statusText : reasonPhrase(status);

@@ -7,10 +7,10 @@
  * @example
  * ```ts
  * import { authorizerVariables } from "@webfcgi/webfcgi/client";
- * import { allow } from "@webfcgi/webfcgi";
+ * import { authorized } from "@webfcgi/webfcgi";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(authorizerVariables(allow({ REMOTE_USER: "anna" })), { REMOTE_USER: "anna" });
+ * assertEquals(authorizerVariables(authorized({ REMOTE_USER: "anna" })), { REMOTE_USER: "anna" });
  * assertEquals(authorizerVariables(new Response("Who are you?", { status: 401 })), undefined);
  * ```
  */

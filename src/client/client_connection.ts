@@ -17,12 +17,11 @@ import { FlowControl } from "../connection/flow_control.ts";
 import { ProtocolError } from "../errors.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { RecordMemory } from "../protocol/record_writer.ts";
-import type { WebServerConnection, WebServerEvents } from "../protocol/web_server_connection.ts";
+import { WebServerConnection, type WebServerEvents } from "../protocol/web_server_connection.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import { upstreamFault } from "./request_errors.ts";
 import type { RequestOutput } from "./request_sender.ts";
-import { StrictConnection } from "./strict_connection.ts";
 
 /** What a connection needs of the pool that it belongs to. */
 export interface ClientConnectionHost {
@@ -75,8 +74,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.#host = host;
     this.#flow = new FlowControl(transport, host.clock, MAX_UNREAD_BYTES);
     this.#idleSinceMs = host.clock.nowMs;
-    const isActive = (requestId: number): boolean => this.#exchanges.has(requestId) || this.#abandoned.has(requestId);
-    this.protocol = new StrictConnection(this, host.memory, isActive);
+    this.protocol = new WebServerConnection(this, { memory: host.memory, strict: true });
   }
 
   /** Whether it is closed, or being closed. */
@@ -102,7 +100,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   /** Whether it can take a request besides others. */
   get isShareable(): boolean {
     // Nothing is added to what the application does not take.
-    return this.#takesRequests && !this.#flow.blocked;
+    return this.#takesRequests && !this.#flow.needsDrain;
   }
 
   get #takesRequests(): boolean {
@@ -209,7 +207,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   flush(): boolean {
     if (this.#phase !== "gone" && !this.protocol.writer.empty) this.#flow.write(this.protocol.writer.take());
-    return !this.#flow.blocked || this.#phase === "gone";
+    return !this.#flow.needsDrain || this.#phase === "gone";
   }
 
   writable(): Promise<void> {
@@ -217,7 +215,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   buffered(delta: number): void {
-    this.#flow.unread += delta;
+    this.#flow.unreadBytes += delta;
     this.#updateReading();
   }
 
@@ -264,7 +262,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   }
 
   #updateReading(): void {
-    if (this.#phase !== "gone") this.#flow.steer(this.#exchanges.size > 1, false);
+    if (this.#phase !== "gone") this.#flow.updateReading(this.#exchanges.size > 1 ? "multiplexed" : "alone");
     // Node lets a process end whose sockets are paused, although one body may be waited for behind another one.
     const holdsProcess = this.#phase !== "gone" && this.#flow.paused && this.#exchanges.size > 1;
     if (holdsProcess === this.#holdsProcess) return;

@@ -47,7 +47,7 @@ export interface ClientStats {
  *
  * @example
  * ```ts
- * import { allow, serve } from "@webfcgi/webfcgi";
+ * import { authorized, serve } from "@webfcgi/webfcgi";
  * import { authorizerVariables, createClient } from "@webfcgi/webfcgi/client";
  * import { assertEquals } from "@std/assert";
  *
@@ -55,7 +55,7 @@ export interface ClientStats {
  *   port: 0,
  *   quiet: true,
  *   fetch: () => new Response("Hello"),
- *   authorizer: () => allow({ REMOTE_USER: "anna" }),
+ *   authorizer: () => authorized({ REMOTE_USER: "anna" }),
  * });
  * await server.ready;
  * const { port } = server.addr;

@@ -16,6 +16,11 @@ export class BodyProgress {
     this.#sinceMs = nowMs;
   }
 
+  /** Bytes that have come since it began. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Some bytes have come. */
   add(bytes: number, nowMs: number): void {
     this.#bytes += bytes;

@@ -5,35 +5,35 @@
  * who waits to write. Knows no record and no request.
  */
 
-import type { Transport } from "../runtime/transport.ts";
+import type { Addr, Transport } from "../runtime/transport.ts";
 
-/** Bytes of a body that wait to be read while no other request shares the connection: no one else is held up. */
+/** Bytes of a body that wait to be read while no other request shares the connection: nobody else is held up. */
 const UNREAD_ALONE = 65_536;
-/** A paused socket tells neither FIN nor RST: with each probe this much more is read, in bytes … */
+/** A paused socket reports neither FIN nor RST: with each probe this much more is read, in bytes … */
 const PROBE_BYTES = 65_536;
-/** … up to this much, more than a kernel holds: then only the time-outs tell. */
+/** … up to this much, more than a kernel holds: beyond, only the time-outs notice. */
 const MAX_PROBE_BYTES = 8_388_608;
-/** Bytes queued beyond what the socket likes at which nothing more is read: each request read may queue more. */
-const MAX_BACKLOG = 262_144;
+/** Stop reading once so many bytes are queued above the socket's high-water mark: each further request would queue more. */
+const MAX_QUEUED_BYTES = 262_144;
 
 /** The flow on a socket. */
 export class FlowControl {
   /** Reads nothing for now. */
-  held = false;
-  /** Bytes of bodies that no one has read yet. */
-  unread = 0;
+  suspended = false;
+  /** Bytes of bodies that nobody has read yet. */
+  unreadBytes = 0;
   readonly #transport: Transport;
   readonly #clock: { readonly nowMs: number };
   readonly #maxUnreadBytes: number;
-  /** How much more of them may come, so that a web server that has left is noticed. */
-  #probing = 0;
+  /** How many more of them may come, so that a web server that has left is noticed. */
+  #probeBytes = 0;
   #paused = false;
-  #readMs: number;
-  /** More is queued on the socket than it likes; since then, this many bytes have been queued in spite of it. */
-  #blocked = false;
-  #blockedMs = 0;
-  #backlog = 0;
-  /** Goes on with what waits to write. */
+  #readingSinceMs: number;
+  /** The socket is above its high-water mark; since then, so many bytes have been queued in spite of it. */
+  #needsDrain = false;
+  #blockedSinceMs = 0;
+  #queuedBytes = 0;
+  /** Continue what waits to write. */
   #waiting: (() => void)[] = [];
 
   /** Makes the flow of a socket that is being read; `clock` is the server's, in milliseconds. */
@@ -41,7 +41,12 @@ export class FlowControl {
     this.#transport = transport;
     this.#clock = clock;
     this.#maxUnreadBytes = maxUnreadBytes;
-    this.#readMs = clock.nowMs;
+    this.#readingSinceMs = clock.nowMs;
+  }
+
+  /** The web server's address. */
+  get remoteAddr(): Addr {
+    return this.#transport.remoteAddr;
   }
 
   /** Whether it is we who do not read. */
@@ -50,63 +55,63 @@ export class FlowControl {
   }
 
   /** Since when it has been read from. */
-  get readMs(): number {
-    return this.#readMs;
+  get readingSinceMs(): number {
+    return this.#readingSinceMs;
   }
 
   /** Whether the web server has yet to take some of what has been written. */
-  get blocked(): boolean {
-    return this.#blocked;
+  get needsDrain(): boolean {
+    return this.#needsDrain;
   }
 
-  /** How long the web server has taken nothing, although it should. */
+  /** How long the web server has taken nothing although something waits for it. */
   get blockedForMs(): number {
-    return this.#blocked ? this.#clock.nowMs - this.#blockedMs : 0;
+    return this.#needsDrain ? this.#clock.nowMs - this.#blockedSinceMs : 0;
   }
 
   write(pieces: readonly Uint8Array[]): void {
-    if (this.#blocked) { for (const piece of pieces) this.#backlog += piece.length; }
-    if (!this.#transport.write(pieces) && !this.#blocked) this.#block();
+    if (this.#needsDrain) { for (const piece of pieces) this.#queuedBytes += piece.length; }
+    if (!this.#transport.write(pieces) && !this.#needsDrain) this.#setNeedsDrain();
   }
 
   /** Resolves when more can be written, or the socket is gone. */
   writable(): Promise<void> {
-    return this.#blocked ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
+    return this.#needsDrain ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
   }
 
   /** What had been queued has gone out, or with the socket. */
   drained(): void {
-    this.#blocked = false;
-    this.#backlog = 0;
+    this.#needsDrain = false;
+    this.#queuedBytes = 0;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
 
   /**
-   * Pauses and resumes the socket by what waits to be read, or to be sent. When the connection is `shared`, a request that
-   * is not read does not hold up the others at once; when it is `ending`, all that comes is read and forgotten.
+   * Pauses or resumes the socket, by how much waits to be read or sent. While requests are multiplexed, one whose body is
+   * not read does not hold up the others at once; while the connection is draining, all input is read and dropped.
    */
-  steer(shared: boolean, ending: boolean): void {
-    const highWater = shared ? this.#maxUnreadBytes : Math.min(this.#maxUnreadBytes, UNREAD_ALONE);
-    if (this.unread <= highWater) this.#probing = 0;
-    const full = !ending &&
-      (this.held || this.unread > highWater + this.#probing || this.#backlog > MAX_BACKLOG);
+  updateReading(mode: "alone" | "multiplexed" | "draining"): void {
+    const highWater = mode === "multiplexed" ? this.#maxUnreadBytes : Math.min(this.#maxUnreadBytes, UNREAD_ALONE);
+    if (this.unreadBytes <= highWater) this.#probeBytes = 0;
+    const full = mode !== "draining" &&
+      (this.suspended || this.unreadBytes > highWater + this.#probeBytes || this.#queuedBytes > MAX_QUEUED_BYTES);
     if (full === this.#paused) return;
     this.#paused = full;
     if (full) return this.#transport.pause();
-    this.#readMs = this.#clock.nowMs;
+    this.#readingSinceMs = this.#clock.nowMs;
     this.#transport.resume();
   }
 
-  /** Lets a little more come than should, to see whether there is still someone; after `steer`. */
+  /** Lets a little more come than should, to see whether the web server is still there; before `updateReading`. */
   probe(): void {
-    if (this.#probing < MAX_PROBE_BYTES) this.#probing += PROBE_BYTES;
+    if (this.#probeBytes < MAX_PROBE_BYTES) this.#probeBytes += PROBE_BYTES;
   }
 
   /** Ends our side once what has been written has gone out. */
   shutdown(): void {
-    if (!this.#transport.shutdown()) this.#block();
+    if (!this.#transport.shutdown()) this.#setNeedsDrain();
   }
 
   /** Closes both sides at once. */
@@ -114,9 +119,9 @@ export class FlowControl {
     this.#transport.close();
   }
 
-  /** Closes at once; a reset, where the runtime has one, tells that what was queued is lost. */
-  drop(): void {
-    if (this.#blocked) this.#transport.reset();
+  /** Closes at once; a reset, where the runtime has one, shows that what was queued is lost. */
+  destroy(): void {
+    if (this.#needsDrain) this.#transport.reset();
     else this.#transport.close();
   }
 
@@ -128,8 +133,8 @@ export class FlowControl {
     this.#transport.unref();
   }
 
-  #block(): void {
-    this.#blocked = true;
-    this.#blockedMs = this.#clock.nowMs;
+  #setNeedsDrain(): void {
+    this.#needsDrain = true;
+    this.#blockedSinceMs = this.#clock.nowMs;
   }
 }

@@ -80,6 +80,11 @@ export class IncomingBody {
     return this.#state === "receiving";
   }
 
+  /** What reading it fails with; undefined unless it has failed. */
+  get error(): unknown {
+    return this.#error;
+  }
+
   /** Takes a part. Of one that is not `lent` the memory is the body's, if no one else's bytes are in it. */
   push(content: Uint8Array, lent: boolean): void {
     if (this.#state !== "receiving") return;

@@ -1,6 +1,6 @@
-/** Bytes that come in parts and are wanted in one piece. */
+/** Bytes that arrive in parts and are needed in one piece. */
 
-/** Collects parts: holds at most twice, and copies at most three times, as many bytes as have come. */
+/** Collects parts: uses at most twice the bytes received, and copies each byte at most three times (amortised). */
 export class ByteCollector {
   #bytes: Uint8Array = none;
   #length = 0;
@@ -10,6 +10,11 @@ export class ByteCollector {
   /** Bytes collected so far. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes of memory in use. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** Adds a part, which is lent: if it is the first, {@linkcode own} must be called before the loan ends. */
@@ -35,7 +40,7 @@ export class ByteCollector {
     return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length);
   }
 
-  /** What has been collected, lent as the parts were; and begins anew. */
+  /** Hands over what has been collected, lent as the parts were, and starts anew. */
   take(): Uint8Array {
     const bytes = this.peek();
     this.#bytes = none;

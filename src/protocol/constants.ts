@@ -11,7 +11,7 @@ export const FCGI_NULL_REQUEST_ID = 0;
 
 /** Starts a request; sent by the web server (§5.1). */
 export const FCGI_BEGIN_REQUEST = 1;
-/** Gives a request up; sent by the web server (§5.4). */
+/** Aborts a request; sent by the web server (§5.4). */
 export const FCGI_ABORT_REQUEST = 2;
 /** Ends a request; sent by the application (§5.5). */
 export const FCGI_END_REQUEST = 3;

@@ -20,21 +20,21 @@ const LONG_LENGTH = 0x80;
  * ```
  */
 export function decodePairs(content: Uint8Array): string[] {
-  const { text, places } = findPairs(content);
+  const { text, offsets } = findPairs(content);
   const pairs: string[] = [];
-  for (let index = 0; index < places.length; index += 3) {
-    const valueAt = places[index + 1]!;
-    pairs.push(text.substring(places[index]!, valueAt), text.substring(valueAt, places[index + 2]!));
+  for (let index = 0; index < offsets.length; index += 3) {
+    const valueAt = offsets[index + 1]!;
+    pairs.push(text.substring(offsets[index]!, valueAt), text.substring(valueAt, offsets[index + 2]!));
   }
   return pairs;
 }
 
 /** Pairs that have been found in a text, and not cut out of it. */
-export interface PairPlaces {
+export interface PairOffsets {
   /** One character a byte. */
   readonly text: string;
-  /** Of each pair three places in the text: where its name begins, where its value begins, where its value ends. */
-  readonly places: readonly number[];
+  /** Of each pair three offsets in the text: where its name begins, where its value begins, where its value ends. */
+  readonly offsets: readonly number[];
 }
 
 /**
@@ -42,9 +42,9 @@ export interface PairPlaces {
  *
  * @throws {ProtocolError} `BAD_PAIRS` if the last pair is cut short.
  */
-export function findPairs(content: Uint8Array): PairPlaces {
+export function findPairs(content: Uint8Array): PairOffsets {
   const text = decodeLatin1(content);
-  const places = scratch;
+  const offsets = scratch;
   const end = content.length;
   let count = 0;
   let at = 0;
@@ -63,16 +63,16 @@ export function findPairs(content: Uint8Array): PairPlaces {
       at += 3;
     }
     if (nameLength + valueLength > end - at) throw cutShort(end);
-    places[count++] = at;
-    places[count++] = at += nameLength;
-    places[count++] = at += valueLength;
+    offsets[count++] = at;
+    offsets[count++] = at += nameLength;
+    offsets[count++] = at += valueLength;
   }
-  const found = places.slice(0, count);
+  const found = offsets.slice(0, count);
   if (count > MAX_SCRATCH) scratch.length = 0;
-  return { text, places: found };
+  return { text, offsets: found };
 }
 
-/** Where places are gathered: an array that grows as they are found leaves three times as much garbage. */
+/** Where offsets are gathered: an array that grows as they are found leaves three times as much garbage. */
 const scratch: number[] = [];
 const MAX_SCRATCH = 3000;
 

@@ -130,3 +130,8 @@ function checkLength(content: Uint8Array, name: string): void {
 export function badLength(name: string, length: number): ProtocolError {
   return new ProtocolError("BAD_LENGTH", `Cannot read ${name}: its content is ${length} bytes, not ${BODY_LEN}`);
 }
+
+/** The error of a record that has no place where it comes. */
+export function badOrder(what: string, requestId: number): ProtocolError {
+  return new ProtocolError("BAD_ORDER", `Cannot accept ${what}: request ${requestId}`);
+}

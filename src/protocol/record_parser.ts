@@ -45,7 +45,7 @@ export class RecordParser {
   #contentLeft = 0;
   #paddingLeft = 0;
 
-  /** Makes a parser that tells `sink` what it finds. */
+  /** Makes a parser that reports to `sink`. */
   constructor(sink: RecordSink) {
     this.#sink = sink;
   }

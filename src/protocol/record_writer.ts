@@ -15,11 +15,11 @@ export const MAX_STREAM_CONTENT = 65_528;
 const BY_REFERENCE = 16_384;
 /** Bytes in a piece of memory that many writers share: enough for some eighty small responses. */
 const PIECE = 16_384;
-/** The same of a writer's own memory, which it has for as long as it lives: some ten. */
+/** Piece size for a writer without shared memory: room for about ten small responses, held as long as the writer. */
 const OWN_PIECE = 2048;
 /** A piece with less left than a small response takes is not used further. */
 const MIN_ROOM = 512;
-/** How many pieces are kept for later; more are made when more writers have something written at a time. */
+/** Pieces kept for later; more are made while more writers hold something at a time. */
 const MAX_SPARE_PIECES = 64;
 const utf8 = new TextEncoder();
 
@@ -60,7 +60,7 @@ export class RecordMemory {
     return this.#from;
   }
 
-  /** Hands over a piece that has room for `length` bytes; it is no one else's until it is given back. */
+  /** Hands over a piece that has room for `length` bytes; it is the caller's alone until it is given back. */
   take(length: number): Uint8Array {
     const last = this.#pieces.length - 1;
     if (last < 0 || this.#pieceBytes - this.#used[last]! < length) {
@@ -71,13 +71,21 @@ export class RecordMemory {
     return this.#pieces.pop()!;
   }
 
-  /** Takes a piece back of which the first `used` bytes are someone's for ever. Larger ones than usual are let go. */
+  /** Takes back a piece whose first `used` bytes are in use for good. Pieces larger than usual are not kept. */
   giveBack(bytes: Uint8Array, used: number): void {
     const left = bytes.length - used;
     if (bytes.length !== this.#pieceBytes || left < MIN_ROOM || this.#pieces.length === MAX_SPARE_PIECES) return;
     this.#pieces.push(bytes);
     this.#used.push(used);
   }
+}
+
+/** Records that have been written and have yet to be sent. */
+export interface RecordOutput {
+  /** Whether nothing has been written since the last `take`. */
+  readonly empty: boolean;
+  /** Hands over what has been written, in order. These bytes are the caller's from now on. */
+  take(): Uint8Array[];
 }
 
 /**
@@ -98,7 +106,7 @@ export class RecordMemory {
  * ]);
  * ```
  */
-export class RecordWriter {
+export class RecordWriter implements RecordOutput {
   readonly #shared: RecordMemory;
   #pieces: Uint8Array[] = [];
   #memory: Uint8Array = empty;

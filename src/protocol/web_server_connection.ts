@@ -1,7 +1,7 @@
 /**
  * The web server's end of a FastCGI connection, without I/O: calls in, bytes out; bytes in, events out.
  *
- * Owns which request ids are in use and the discrete record being read. Never touches a socket, a timer or a promise,
+ * Owns which request ids are in use or were aborted, and the discrete record being read. Never touches a socket, a timer or a promise,
  * and never keeps a stream's content.
  */
 
@@ -23,8 +23,8 @@ import {
   FCGI_UNKNOWN_TYPE,
 } from "./constants.ts";
 import { decodePairs, encodePairs } from "./name_value.ts";
-import { RecordParser, type RecordSink } from "./record_parser.ts";
-import { MAX_STREAM_CONTENT, type RecordMemory, RecordWriter } from "./record_writer.ts";
+import { RecordParser } from "./record_parser.ts";
+import { MAX_STREAM_CONTENT, type RecordMemory, type RecordOutput, RecordWriter } from "./record_writer.ts";
 
 /** Takes what an application answers. */
 export interface WebServerEvents {
@@ -38,6 +38,20 @@ export interface WebServerEvents {
   onValues(pairs: string[]): void;
   /** The application does not know a management record of this type. */
   onUnknownType(type: number): void;
+}
+
+/** What a {@linkcode WebServerConnection} can be given. */
+export interface WebServerOptions {
+  /** Memory that connections write to in turn. @default Memory of its own */
+  readonly memory?: RecordMemory;
+  /**
+   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only web
+   * servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an answer
+   * that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
+   *
+   * @default {false}
+   */
+  readonly strict?: boolean;
 }
 
 /** Greatest content of a management record from the application that is read, in bytes. */
@@ -66,20 +80,32 @@ const MAX_MANAGEMENT_BYTES = 4096;
  * assertEquals(connection.writer.take().length, 1);
  * ```
  */
-export class WebServerConnection implements RecordSink {
-  /** Where the web server's records are written; what it holds has yet to be sent. */
-  readonly writer: RecordWriter;
+export class WebServerConnection {
   readonly #events: WebServerEvents;
-  readonly #parser: RecordParser = new RecordParser(this);
+  readonly #strict: boolean;
+  readonly #writer: RecordWriter;
+  readonly #parser: RecordParser = new RecordParser({
+    recordStart: (type, requestId, contentLength) => this.#recordStart(type, requestId, contentLength),
+    recordContent: (content) => this.#recordContent(content),
+    recordEnd: () => this.#recordEnd(),
+  });
   readonly #active = new Set<number>();
+  /** Aborted requests, ended ones too. */
+  readonly #aborted = new Set<number>();
   readonly #discrete = new ByteCollector();
   #type = 0;
   #requestId = 0;
 
-  /** Makes the end of a connection on which nothing has been sent yet; those that share `memory` write to it in turn. */
-  constructor(events: WebServerEvents, memory?: RecordMemory) {
+  /** Makes the end of a connection on which nothing has been sent yet. */
+  constructor(events: WebServerEvents, { memory, strict = false }: WebServerOptions = {}) {
     this.#events = events;
-    this.writer = new RecordWriter(memory);
+    this.#strict = strict;
+    this.#writer = new RecordWriter(memory);
+  }
+
+  /** What has been written and has yet to be sent. */
+  get writer(): RecordOutput {
+    return this.#writer;
   }
 
   /** Requests that are active. */
@@ -99,7 +125,8 @@ export class WebServerConnection implements RecordSink {
     }
     if (this.#active.has(requestId)) throw new RangeError(`Cannot begin request: id ${requestId} is in use`);
     this.#active.add(requestId);
-    this.writer.record(FCGI_BEGIN_REQUEST, requestId, encodeBeginRequest({ role, keepConn }));
+    this.#aborted.delete(requestId);
+    this.#writer.record(FCGI_BEGIN_REQUEST, requestId, encodeBeginRequest({ role, keepConn }));
   }
 
   /**
@@ -113,44 +140,46 @@ export class WebServerConnection implements RecordSink {
     for (let index = 0; index < pairs.length; index += 2) {
       const length = 8 + pairs[index]!.length + pairs[index + 1]!.length;
       if (size + length > MAX_STREAM_CONTENT && size > 0) {
-        this.writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from, index)));
+        this.#writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from, index)));
         from = index;
         size = 0;
       }
       size += length;
     }
-    this.writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from)));
-    this.writer.streamEnd(FCGI_PARAMS, requestId);
+    this.#writer.stream(FCGI_PARAMS, requestId, encodePairs(pairs.slice(from)));
+    this.#writer.streamEnd(FCGI_PARAMS, requestId);
   }
 
   /** Sends a part of the request's body; content of 16 KiB and more by reference. */
   stdin(requestId: number, content: Uint8Array): void {
-    this.writer.stream(FCGI_STDIN, requestId, content);
+    this.#writer.stream(FCGI_STDIN, requestId, content);
   }
 
   /** Ends the request's body. */
   stdinEnd(requestId: number): void {
-    this.writer.streamEnd(FCGI_STDIN, requestId);
+    this.#writer.streamEnd(FCGI_STDIN, requestId);
   }
 
   /** Sends a part of the file that a Filter is to filter. */
   data(requestId: number, content: Uint8Array): void {
-    this.writer.stream(FCGI_DATA, requestId, content);
+    this.#writer.stream(FCGI_DATA, requestId, content);
   }
 
   /** Ends that file. */
   dataEnd(requestId: number): void {
-    this.writer.streamEnd(FCGI_DATA, requestId);
+    this.#writer.streamEnd(FCGI_DATA, requestId);
   }
 
-  /** Gives a request up; the application still answers with END_REQUEST (§5.4). */
+  /** Aborts a request; the application still answers with END_REQUEST (§5.4). */
   abort(requestId: number): void {
-    if (this.#active.has(requestId)) this.writer.streamEnd(FCGI_ABORT_REQUEST, requestId);
+    if (!this.#active.has(requestId)) return;
+    this.#aborted.add(requestId);
+    this.#writer.streamEnd(FCGI_ABORT_REQUEST, requestId);
   }
 
   /** Asks the application for values, by name (§4.1). */
   getValues(names: readonly string[]): void {
-    this.writer.record(FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID, encodePairs(names.flatMap((name) => [name, ""])));
+    this.#writer.record(FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID, encodePairs(names.flatMap((name) => [name, ""])));
   }
 
   /**
@@ -163,10 +192,15 @@ export class WebServerConnection implements RecordSink {
     this.#discrete.own();
   }
 
-  /** Part of {@linkcode RecordSink}. */
-  recordStart(type: number, requestId: number, contentLength: number): void {
+  #recordStart(type: number, requestId: number, contentLength: number): void {
     this.#type = type;
     this.#requestId = requestId;
+    if (this.#strict && !this.#hasPlace(type, requestId)) {
+      throw new ProtocolError(
+        "BAD_ORDER",
+        `Cannot read record: type ${type} for request ${requestId} has no place here`,
+      );
+    }
     if (type === FCGI_END_REQUEST ? contentLength !== 8 : this.#collects && contentLength > MAX_MANAGEMENT_BYTES) {
       throw new ProtocolError(
         "BAD_LENGTH",
@@ -175,8 +209,7 @@ export class WebServerConnection implements RecordSink {
     }
   }
 
-  /** Part of {@linkcode RecordSink}. */
-  recordContent(content: Uint8Array): void {
+  #recordContent(content: Uint8Array): void {
     if (this.#collects) return this.#discrete.add(content);
     if (!this.#active.has(this.#requestId)) return;
     if (this.#type === FCGI_STDOUT) {
@@ -186,8 +219,7 @@ export class WebServerConnection implements RecordSink {
     }
   }
 
-  /** Part of {@linkcode RecordSink}. */
-  recordEnd(): void {
+  #recordEnd(): void {
     if (!this.#collects) return;
     const content = this.#discrete.take();
     if (this.#type === FCGI_END_REQUEST) {
@@ -198,6 +230,13 @@ export class WebServerConnection implements RecordSink {
     } else {
       this.#events.onUnknownType(decodeUnknownType(content));
     }
+  }
+
+  /** Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them. */
+  #hasPlace(type: number, requestId: number): boolean {
+    if (type > FCGI_UNKNOWN_TYPE) return true;
+    const answers = type === FCGI_STDOUT || type === FCGI_STDERR || type === FCGI_END_REQUEST;
+    return answers && (this.#active.has(requestId) || this.#aborted.has(requestId));
   }
 
   /** Whether the record being read is a discrete one, read when whole. */

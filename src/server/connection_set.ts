@@ -10,8 +10,11 @@ import { RecordMemory } from "../protocol/record_writer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
+import { type Mistake, MistakeReporter, writeError } from "./console.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
+import { HeldParams } from "./held_params.ts";
 import type { Settings } from "./server_options.ts";
+import { DRAIN_TIMEOUT_MS } from "./timeouts.ts";
 
 /** What a server has done and is doing. */
 export interface ServerStats {
@@ -25,8 +28,8 @@ export interface ServerStats {
   readonly errors: number;
 }
 
-/** Longest time between two ticks of the clock, in milliseconds: a quarter of DRAIN_TIMEOUT_MS. */
-const MAX_TICK_MS = 500;
+/** Longest time between two ticks of the clock, in milliseconds. */
+const MAX_TICK_MS = DRAIN_TIMEOUT_MS / 4;
 
 /** Connections under way, none at first. */
 export class ConnectionSet implements ConnectionHost {
@@ -41,6 +44,8 @@ export class ConnectionSet implements ConnectionHost {
   /** Connections beyond `maxConnections`, unread until others end, in the order in which they came. */
   readonly #waiting = new Set<Connection>();
   readonly #promises = new Set<Promise<unknown>>();
+  readonly #mistakes = new MistakeReporter();
+  readonly #heldParams: HeldParams;
   readonly #counts = { activeRequests: 0, requests: 0, errors: 0 };
   #stopClock: (() => void) | undefined;
   #closedBy: RequestAbortedError | undefined;
@@ -49,6 +54,7 @@ export class ConnectionSet implements ConnectionHost {
   constructor(settings: Settings, handlers: ReadonlyMap<number, Handler>, clock: Clock, onIdle: () => void) {
     this.settings = settings;
     this.handlers = handlers;
+    this.#heldParams = new HeldParams(settings);
     this.#clock = clock;
     this.#onIdle = onIdle;
   }
@@ -81,7 +87,7 @@ export class ConnectionSet implements ConnectionHost {
     this.#stopClock ??= this.#startClock();
     if (this.#isFull) {
       this.#waiting.add(connection);
-      connection.hold();
+      connection.suspendReading();
     }
     this.#connections.add(connection);
     if (this.#closedBy !== undefined) connection.close(this.#closedBy);
@@ -113,7 +119,7 @@ export class ConnectionSet implements ConnectionHost {
     for (const waiting of this.#waiting) {
       if (this.#isFull) break;
       this.#waiting.delete(waiting);
-      waiting.unhold();
+      waiting.resumeReading();
     }
     if (this.#connections.size > 0) return;
     this.#stopClock?.();
@@ -140,12 +146,23 @@ export class ConnectionSet implements ConnectionHost {
   async reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined> {
     this.#counts.errors++;
     const { onError } = this.settings;
-    if (onError === undefined) return writeError("webfcgi:", error);
+    if (onError === undefined) {
+      writeError(error, request);
+      return undefined;
+    }
     try {
       return await onError(error, request, info) ?? undefined;
     } catch (thrown) {
-      writeError("webfcgi: onError failed:", thrown);
+      writeError(thrown, request, "onError failed: ");
     }
+  }
+
+  reportMistake(mistake: Mistake, message: string): boolean {
+    return this.#mistakes.report(mistake, message);
+  }
+
+  holdParams(bytes: number): void {
+    this.#heldParams.add(bytes, this.#connections);
   }
 
   get #isFull(): boolean {
@@ -164,14 +181,5 @@ export class ConnectionSet implements ConnectionHost {
       lastMs = timeMs;
       for (const connection of this.#connections) connection.tick();
     });
-  }
-}
-
-/** Writes to the console what a handler has thrown, which may be something that no console can write. */
-function writeError(what: string, error: unknown): undefined {
-  try {
-    console.error(what, error);
-  } catch {
-    console.error(what, "an error that cannot be written");
   }
 }

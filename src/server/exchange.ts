@@ -1,146 +1,148 @@
 /**
  * One request and its response.
  *
- * Owns how far they have come: the request's bodies, its signal, what waits to be logged, and how it ended. It ends
- * exactly once: with END_REQUEST, by breaking off, or with its connection.
+ * Owns how far they have come: the request's input, its signal, its log, and how it ended. It ends exactly once: with
+ * END_REQUEST, with a truncated response, or with its connection. Never writes a record itself.
  */
 
-import { isForbiddenMethod, isToken } from "../cgi/field.ts";
+import { failureStatus } from "../cgi/failure_status.ts";
 import type { Params } from "../cgi/params.ts";
-import { contentLength } from "../cgi/request_headers.ts";
 import { statusPage } from "../cgi/status_page.ts";
-import { LimitError, ProtocolError, RequestAbortedError } from "../errors.ts";
-import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_STDERR, FCGI_STDOUT } from "../protocol/constants.ts";
-import type { Addr } from "../runtime/transport.ts";
-import type { Handler, HandlerInfo } from "./handler.ts";
-import { ExchangeInfo } from "./exchange_info.ts";
+import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
+import { FastCgiError, RequestAbortedError } from "../errors.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
 import { knownParts, readResponse } from "../fetch/read_response.ts";
+import type { ResponseParts } from "../fetch/response_parts.ts";
+import { FCGI_FILTER } from "../protocol/constants.ts";
+import type { Addr } from "../runtime/transport.ts";
+import { refusalStatus } from "./admission.ts";
+import { Completion } from "./completion.ts";
+import type { Mistake } from "./console.ts";
+import { errorText } from "./error_text.ts";
+import { ExchangeInfo } from "./exchange_info.ts";
+import type { Handler, HandlerInfo } from "./handler.ts";
+import type { RequestHead } from "./request_head.ts";
+import { RequestInput } from "./request_input.ts";
+import { type LogOutput, RequestLog } from "./request_log.ts";
+import { RequestSignal } from "./request_signal.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
 import type { Settings } from "./server_options.ts";
 
-/** What an exchange needs of the connection that it takes place on. */
-export interface ExchangeHost extends ResponseOutput, IncomingBodyHost {
+/** What an exchange needs of its server. */
+export interface ExchangeServer {
   readonly settings: Settings;
-  readonly peerAddr: Addr;
-  /** Writes END_REQUEST, sends all that has been written, and forgets the exchange. */
-  end(exchange: Exchange, appStatus: number): void;
-  /** Makes the web server see that the response is not whole, and forgets the exchange. */
-  breakOff(exchange: Exchange): void;
-  /** Has a graceful shutdown wait. */
+  /** Lets a graceful shutdown wait. */
   waitUntil(promise: Promise<unknown>): void;
-  /** Tells of an error; resolves to a response for it, if there is one. Never rejects. */
-  report(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+  /** Reports an error; resolves to a response for it, if there is one. Never rejects. */
+  reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+  /** Reports a mistake in the configuration once; returns whether it did. */
+  reportMistake(mistake: Mistake, message: string): boolean;
 }
 
-/** Greatest amount of text that waits for the head to be sent before it, in characters. */
-const MAX_LOG_LENGTH = 65_536;
-/** A body's time begins anew with so many bytes, not with each: single ones, each just in time, would last for ever. */
-const BODY_PROGRESS_BYTES = 1024;
-/** Methods whose Request has no body, in any spelling: that is how a Request is made of them. */
-const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
+/** What an exchange needs of its connection. */
+export interface ExchangeConnection extends ResponseOutput, IncomingBodyHost {
+  readonly protocol: ResponseOutput["protocol"] & LogOutput;
+  readonly peerAddr: Addr;
+  /** Ends the request: its response has been written. */
+  end(exchange: Exchange, appStatus: number): void;
+  /** Ends the request such that the web server notices that the response is not whole. */
+  truncateResponse(exchange: Exchange): void;
+}
+
+const NO_METHOD =
+  "The web server sends no REQUEST_METHOD: add `include fastcgi_params;` next to fastcgi_pass (nginx), " +
+  "or whatever makes it send the CGI variables; until then each request is answered 400";
+const NO_MOUNT = "stripMount has nothing to strip: the web server reports no mount for this request; set the option " +
+  'mount, as in mount: "/app", or leave stripMount out where the application is at the root';
 
 /** A request under way. */
 export class Exchange implements RequestSource {
-  readonly requestId: number;
-  readonly params: Params;
-  readonly method: string;
-  readonly role: number;
-  readonly host: ExchangeHost;
-  /** When it began, on the server's clock. */
-  readonly startedMs: number;
-  /** When its body last got on, on the server's clock. */
-  bodyMs: number;
-  /** Bytes of its body since then. */
-  #bodyBytes = 0;
-  readonly body: IncomingBody | null;
-  readonly data: IncomingBody | null;
-  readonly #expected: number | undefined;
+  readonly connection: ExchangeConnection;
+  readonly server: ExchangeServer;
+  readonly head: RequestHead;
+  /** STDIN and DATA; null if there is neither. */
+  readonly input: RequestInput | null;
   readonly #sender: ResponseSender;
-  #url = "";
   #request: Request | undefined;
   #info: HandlerInfo | undefined;
-  #controller: AbortController | null = null;
-  #abortReason: RequestAbortedError | undefined;
-  #failed = false;
-  #over = false;
-  /** Why the response was never sent whole. */
-  #failure: { readonly reason: unknown } | undefined;
-  #completion: { resolve(): void; reject(reason: unknown): void } | undefined;
-  #completed: Promise<void> | undefined;
-  #log = "";
-  #logged = false;
+  #signal: RequestSignal | undefined;
+  /** `failed`: the response that is being sent is the one for an error. */
+  #phase: "open" | "failed" | "ended" = "open";
+  #completion: Completion | undefined;
+  #log: RequestLog | undefined;
   #appStatus = 0;
 
-  constructor(host: ExchangeHost, requestId: number, role: number, params: Params, nowMs: number) {
-    this.host = host;
-    this.requestId = requestId;
-    this.role = role;
-    this.params = params;
-    this.startedMs = this.bodyMs = nowMs;
-    this.method = params.get("REQUEST_METHOD") ?? "";
-    this.#sender = new ResponseSender(host, requestId);
-    this.#expected = contentLength(params);
-    const bodiless = role === FCGI_AUTHORIZER || BODILESS_METHOD.test(this.method) || this.#expected === 0;
-    this.body = bodiless ? null : new IncomingBody(
-      "request body",
-      this.#expected,
-      { name: "maxBodyBytes", max: host.settings.maxBodyBytes },
-      host,
-    );
-    this.data = role === FCGI_FILTER
-      ? new IncomingBody("FCGI_DATA", new ExchangeInfo(this).dataLength, undefined, host)
+  constructor(connection: ExchangeConnection, server: ExchangeServer, head: RequestHead) {
+    this.connection = connection;
+    this.server = server;
+    this.head = head;
+    this.#sender = new ResponseSender(connection, head.requestId);
+    this.input = head.hasBody || head.role === FCGI_FILTER
+      ? new RequestInput(head, server.settings.maxBodyBytes, connection)
       : null;
+  }
+
+  get method(): string {
+    return this.head.method;
   }
 
   /** The public URL. */
   get url(): string {
-    return this.#url;
+    return this.head.url ?? "";
   }
 
-  /** Aborted when the web server gives the request up. */
+  get params(): Params {
+    return this.head.params;
+  }
+
+  get body(): IncomingBody | null {
+    return this.input?.body ?? null;
+  }
+
+  /** Aborted when the web server aborts the request, or its connection ends. */
   get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
-    }
-    return this.#controller.signal;
+    return (this.#signal ??= new RequestSignal()).signal;
   }
 
   /** Settles with the response's fate. */
   get completed(): Promise<void> {
-    if (this.#completed === undefined) {
-      this.#completed = new Promise((resolve, reject) => this.#completion = { resolve, reject });
-      // Most handlers that read it only want to know when, and an unhandled rejection would end the process.
-      this.#completed.catch(() => {});
-      if (this.#over) this.#complete();
+    if (this.#completion === undefined) {
+      this.#completion = new Completion();
+      if (this.ended) this.#completion.settle(undefined);
     }
-    return this.#completed;
+    return this.#completion.promise;
+  }
+
+  /** Whether nothing is read or sent any more. */
+  get ended(): boolean {
+    return this.#phase === "ended";
   }
 
   /** Whether a part of the response has been written, and its end has not. */
-  get begun(): boolean {
-    return this.#sender.headWritten && !this.#over;
+  get responding(): boolean {
+    return this.#sender.headWritten && !this.ended;
   }
 
-  /** Has the handler answer; or answers what no handler can be asked. */
-  run(handler: Handler, url: string | undefined): void {
-    if (url === undefined || !isToken(this.method)) return this.refuse(400);
-    if (isForbiddenMethod(this.method)) return this.refuse(501);
-    if (this.#expected !== undefined && this.#expected > this.host.settings.maxBodyBytes) return this.refuse(413);
-    this.#url = url;
+  /** Lets the handler answer, unless the request is refused. */
+  run(handler: Handler): void {
+    const { settings } = this.server;
+    const refusal = refusalStatus(this.head, settings);
+    if (this.head.method === "") this.#reportMistake("no REQUEST_METHOD", NO_METHOD);
+    if (refusal !== undefined) return this.refuse(refusal);
+    if (settings.stripMount && settings.mount === undefined && this.head.mount.scriptName === "") {
+      this.#reportMistake("no mount", NO_MOUNT);
+    }
     const lazy = new LazyRequest(this);
     this.#info = new ExchangeInfo(this);
     let response: Response | Promise<Response>;
     try {
-      this.#request = this.host.settings.request === "native" ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
+      this.#request = settings.request === "native" ? LazyRequest.toNative(lazy) : lazy as unknown as Request;
       response = handler(this.#request, this.#info);
     } catch (error) {
-      return void this.#fail(error);
+      return void this.#respondToError(error);
     }
     if (response instanceof Response) this.#respond(response);
-    else Promise.resolve(response).then((response) => this.#respond(response), (error) => this.#fail(error));
+    else Promise.resolve(response).then((response) => this.#respond(response), (error) => this.#respondToError(error));
   }
 
   /** Answers with a status and no more, without asking a handler. */
@@ -148,59 +150,38 @@ export class Exchange implements RequestSource {
     this.#send(statusPage(status));
   }
 
-  /** The web server gives the request up: its signal fires, its bodies fail. A response that is ready is still sent. */
+  /** The request is aborted: its signal fires, its input fails. A response that is ready is still sent. */
   abort(reason: RequestAbortedError): void {
-    if (this.#over || this.#abortReason !== undefined) return;
-    this.#abortReason = reason;
-    this.body?.fail(reason);
-    this.data?.fail(reason);
-    this.#controller?.abort(reason);
+    if (this.ended || this.#abortReason !== undefined) return;
+    this.input?.fail(reason);
+    (this.#signal ??= new RequestSignal()).abort(reason);
     this.#sender.cancel(reason);
   }
 
-  /** After `abort`: nothing is sent any more. The caller ends the request. */
-  giveUp(): void {
-    if (!this.#over) this.#finish({ reason: this.#abortReason });
-  }
-
-  /** A part of its body has come. */
-  bodyMoved(bytes: number, nowMs: number): void {
-    this.#bodyBytes += bytes;
-    if (this.#bodyBytes < BODY_PROGRESS_BYTES) return;
-    this.#bodyBytes = 0;
-    this.bodyMs = nowMs;
-  }
-
-  /** Its body has paused for longer than it may. */
-  timeOutBody(bodyTimeoutMs: number): void {
-    const what = this.#bodyBytes === 0 ? "none" : `only ${this.#bodyBytes} bytes`;
-    const error = new LimitError(
-      "bodyTimeoutMs",
-      bodyTimeoutMs,
-      `Cannot read request body: ${what} for ${bodyTimeoutMs} ms`,
-    );
-    this.body?.fail(error);
-    this.data?.fail(error);
+  /** After `abort`: nothing is sent any more. Returns whether it had not ended before. */
+  abandon(): boolean {
+    if (this.ended) return false;
+    this.#end({ reason: this.#abortReason });
+    return true;
   }
 
   /** It has taken longer than it may. */
   timeOut(requestTimeoutMs: number): void {
     const reason = new RequestAbortedError(`The request took longer than requestTimeoutMs, ${requestTimeoutMs}`);
     this.abort(reason);
-    if (this.#over) return;
-    if (this.#sender.headWritten) this.#breakOff(reason);
+    if (this.ended) return;
+    if (this.#sender.headWritten) this.#truncate(reason);
     else this.refuse(503);
   }
 
   /** Writes a line to FCGI_STDERR, or keeps it until the head has been sent. */
   log(message: string): void {
-    if (this.#over) return;
-    const room = MAX_LOG_LENGTH - this.#log.length;
-    this.#log += message.length < room ? message + "\n" : "…\n".slice(0, Math.max(0, room));
+    if (this.ended) return;
+    (this.#log ??= new RequestLog()).add(message);
     // While the web server does not read, the log waits as well, and what does not fit is dropped.
-    if (this.#sender.headWritten && this.host.flush()) {
-      this.#writeLog();
-      this.host.flush();
+    if (this.#sender.headWritten && this.connection.flush()) {
+      this.#log.write(this.connection.protocol, this.head.requestId);
+      this.connection.flush();
     }
   }
 
@@ -212,100 +193,78 @@ export class Exchange implements RequestSource {
     this.#appStatus = appStatus;
   }
 
+  get #abortReason(): RequestAbortedError | undefined {
+    return this.#signal?.reason;
+  }
+
+  #reportMistake(mistake: Mistake, message: string): void {
+    if (this.server.reportMistake(mistake, message)) this.log(`webfcgi: ${message}`);
+  }
+
   #respond(response: unknown): void {
-    if (this.#over) return discard(response);
+    if (this.ended) return discard(response);
     try {
       const sending = this.#send(readResponse(response, this.method));
-      sending?.catch((error) => this.#fail(error));
+      sending?.catch((error) => this.#respondToError(error));
     } catch (error) {
       discard(response);
-      this.#fail(error);
+      this.#respondToError(error);
     }
   }
 
   /** Sends a response and ends; a promise only for one that comes as a stream. */
-  #send(parts: Parameters<ResponseSender["send"]>[0]): void | Promise<void> {
+  #send(parts: ResponseParts): void | Promise<void> {
     const sending = this.#sender.send(parts, this.method);
-    if (sending !== undefined) return sending.then(() => this.#end());
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#over) return;
-    const { writer } = this.host;
-    writer.streamEnd(FCGI_STDOUT, this.requestId);
-    this.#writeLog();
-    if (this.#logged) writer.streamEnd(FCGI_STDERR, this.requestId);
-    this.#finish(undefined);
-    this.host.end(this, this.#appStatus);
-  }
-
-  async #fail(error: unknown): Promise<void> {
-    if (this.#over) return;
-    // A handler may throw undefined too.
-    const aborted = this.#abortReason !== undefined && error === this.#abortReason;
-    const response = aborted ? undefined : await this.host.report(error, this.#request, this.#info);
-    if (this.#over) return discard(response);
-    if (this.#sender.headWritten) return this.#breakOff(error);
-    // A response for an error that fails in its turn is not asked for again.
-    if (response !== undefined && !this.#failed) {
-      this.#failed = true;
-      return this.#respond(response);
-    }
-    if (!aborted) this.log(textOf(error));
-    this.refuse(statusOf(error));
-  }
-
-  #breakOff(error: unknown): void {
-    this.#finish({ reason: error });
-    this.host.breakOff(this);
-  }
-
-  /** Nothing is read or sent from now on. */
-  #finish(failure: { readonly reason: unknown } | undefined): void {
-    this.#over = true;
-    this.#failure = failure;
-    this.#sender.stop(failure?.reason ?? this.#abortReason);
-    this.body?.releaseCredit();
-    this.data?.releaseCredit();
-    if (this.body?.receiving || this.data?.receiving) {
-      const reason = this.#abortReason ??
-        new RequestAbortedError("Cannot read request body: the response has been sent");
-      this.body?.fail(reason);
-      this.data?.fail(reason);
-    }
-    if (this.#completed !== undefined) this.#complete();
+    if (sending !== undefined) return sending.then(() => this.#complete());
+    this.#complete();
   }
 
   #complete(): void {
-    if (this.#failure === undefined) this.#completion?.resolve();
-    else this.#completion?.reject(this.#failure.reason);
+    if (this.ended) return;
+    this.#log?.write(this.connection.protocol, this.head.requestId);
+    this.#end(undefined);
+    this.connection.end(this, this.#appStatus);
   }
 
-  #writeLog(): void {
-    if (this.#log === "") return;
-    this.host.writer.stream(FCGI_STDERR, this.requestId, new TextEncoder().encode(this.#log));
-    this.#log = "";
-    this.#logged = true;
+  async #respondToError(error: unknown): Promise<void> {
+    if (this.ended) return;
+    // A handler may throw undefined too.
+    const aborted = this.#abortReason !== undefined && error === this.#abortReason;
+    const response = aborted ? undefined : await this.server.reportError(error, this.#request, this.#info);
+    if (this.ended) return discard(response);
+    if (this.#sender.headWritten) return this.#truncate(error);
+    // There is no second response for an error: the one for the first may be what failed.
+    if (response !== undefined && this.#phase === "open") {
+      this.#phase = "failed";
+      return this.#respond(response);
+    }
+    if (!aborted) this.log(errorText(error));
+    this.refuse(this.#statusOf(error));
+  }
+
+  /** The status for an error without a response: only the request's own input can be the HTTP client's fault. */
+  #statusOf(error: unknown): number {
+    if (!(error instanceof FastCgiError)) return 500;
+    const status = failureStatus(error);
+    return status >= 500 || this.input?.failedWith(error) ? status : 500;
+  }
+
+  #truncate(error: unknown): void {
+    this.#end({ reason: error });
+    this.connection.truncateResponse(this);
+  }
+
+  /** Nothing is read or sent from now on. */
+  #end(failure: { readonly reason: unknown } | undefined): void {
+    this.#phase = "ended";
+    this.#sender.stop(failure?.reason ?? this.#abortReason);
+    this.input?.release(this.#abortReason);
+    if (failure !== undefined) this.#completion ??= new Completion();
+    this.#completion?.settle(failure);
   }
 }
 
-/** An error for people, whatever was thrown: not every value can be made a string of. */
-function textOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.stack ?? error.message) : String(error);
-  } catch {
-    return "an error that cannot be written";
-  }
-}
-
-/** The status for an error that no one has made a response of. */
-function statusOf(error: unknown): number {
-  if (error instanceof LimitError) return error.limit === "bodyTimeoutMs" ? 408 : 413;
-  return error instanceof ProtocolError ? 400 : 500;
-}
-
-/** No one will read this response. */
+/** Nobody will read this response. */
 function discard(response: unknown): void {
   try {
     if (response instanceof Response && knownParts(response) === undefined && !response.body?.locked) {

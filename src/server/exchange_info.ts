@@ -1,7 +1,6 @@
-/** What a handler is told beside the request, made when it is read. */
+/** What FastCGI says of a request besides the Request itself, made when it is read. */
 
 import { parseLength } from "../cgi/field.ts";
-import { findMount, type Mount } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
 import { requestTarget } from "../cgi/request_url.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "../protocol/constants.ts";
@@ -12,27 +11,26 @@ import type { HandlerInfo, Role } from "./handler.ts";
 /** The {@linkcode HandlerInfo} of an exchange. */
 export class ExchangeInfo implements HandlerInfo {
   readonly #exchange: Exchange;
-  #mount: Mount | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
   }
 
   get role(): Role {
-    const { role } = this.#exchange;
+    const { role } = this.#exchange.head;
     return role === FCGI_AUTHORIZER ? "authorizer" : role === FCGI_FILTER ? "filter" : "responder";
   }
 
   get params(): Params {
-    return this.#exchange.params;
+    return this.#exchange.head.params;
   }
 
   get scriptName(): string {
-    return this.#mounted.scriptName;
+    return this.#exchange.head.mount.scriptName;
   }
 
   get pathInfo(): string {
-    return this.#mounted.pathInfo;
+    return this.#exchange.head.mount.pathInfo;
   }
 
   get requestUri(): string {
@@ -41,17 +39,17 @@ export class ExchangeInfo implements HandlerInfo {
 
   get remoteAddr(): NetAddr | UnixAddr {
     const hostname = this.params.get("REMOTE_ADDR") ?? "";
-    // nginx says this of a client that came over a unix socket.
+    // nginx sends this for a client on a unix socket.
     if (hostname === "unix:") return { transport: "unix", path: "" };
     return { transport: "tcp", hostname, port: Number(this.params.get("REMOTE_PORT")) || 0 };
   }
 
   get peerAddr(): Addr {
-    return this.#exchange.host.peerAddr;
+    return this.#exchange.connection.peerAddr;
   }
 
   get requestId(): number {
-    return this.#exchange.requestId;
+    return this.#exchange.head.requestId;
   }
 
   get completed(): Promise<void> {
@@ -59,7 +57,7 @@ export class ExchangeInfo implements HandlerInfo {
   }
 
   get data(): ReadableStream<Uint8Array> | null {
-    return this.#exchange.data?.stream ?? null;
+    return this.#exchange.input?.data?.stream ?? null;
   }
 
   get dataLength(): number | undefined {
@@ -72,7 +70,7 @@ export class ExchangeInfo implements HandlerInfo {
   }
 
   waitUntil(promise: Promise<unknown>): void {
-    this.#exchange.host.waitUntil(promise);
+    this.#exchange.server.waitUntil(promise);
   }
 
   log(message: string): void {
@@ -81,9 +79,5 @@ export class ExchangeInfo implements HandlerInfo {
 
   setAppStatus(appStatus: number): void {
     this.#exchange.setAppStatus(appStatus);
-  }
-
-  get #mounted(): Mount {
-    return this.#mount ??= findMount(this.params, this.#exchange.host.settings.mount);
   }
 }

@@ -1,4 +1,4 @@
-/** What a handler is, and what it is told beside the request. */
+/** What a handler is, and what it is given besides the request. */
 
 import type { Params } from "../cgi/params.ts";
 import type { Addr, NetAddr, UnixAddr } from "../runtime/transport.ts";
@@ -15,7 +15,7 @@ import type { Addr, NetAddr, UnixAddr } from "../runtime/transport.ts";
  */
 export type Handler = (request: Request, info: HandlerInfo) => Response | Promise<Response>;
 
-/** What FastCGI tells a handler beside the request. Everything is made when it is first read. */
+/** What FastCGI says of a request besides the Request itself. Everything is made when it is first read. */
 export interface HandlerInfo {
   /** `"responder"`, `"authorizer"` or `"filter"` (§6). */
   readonly role: Role;
@@ -28,7 +28,7 @@ export interface HandlerInfo {
    * `%2F` is one follows its variables; without any, both stay as they are in the URL.
    */
   readonly pathInfo: string;
-  /** The target of the request line, byte for byte as the client sent it, as far as the web server tells. */
+  /** The target of the request line, byte for byte as the client sent it, as far as the web server reports it. */
   readonly requestUri: string;
   /** The HTTP client (RFC 3875 §4.1.8). */
   readonly remoteAddr: NetAddr | UnixAddr;
@@ -38,9 +38,14 @@ export interface HandlerInfo {
   readonly requestId: number;
   /** Resolves once the whole response has been handed to the socket; rejects if that will never be. */
   readonly completed: Promise<void>;
-  /** Has `shutdown` wait for `promise` too. What it rejects with goes to `onError`. */
+  /** Makes `shutdown` wait for `promise` too. What it rejects with goes to `onError`. */
   waitUntil(promise: Promise<unknown>): void;
-  /** Writes a line to FCGI_STDERR, so to the web server's error log. It leaves with or after the response's head. */
+  /**
+   * Writes a line to FCGI_STDERR, so to the web server's error log; it is sent with or after the response's head.
+   *
+   * Control characters are escaped, and the lines after the first of a longer message are indented: no text from a client
+   * can pass for a message of its own.
+   */
   log(message: string): void;
   /** Sets the appStatus of END_REQUEST (§5.5), 0 to 2^32 - 1; 0 unless set. No web server looks at it. */
   setAppStatus(appStatus: number): void;
@@ -59,7 +64,8 @@ export type Role = "responder" | "authorizer" | "filter";
  * Makes a response of an error, thrown by a handler or caused by a peer.
  *
  * `request` and `info` are missing when the error belongs to a connection. What it returns is sent if the response's
- * head has not been sent yet; without it a plain 500 is.
+ * head has not been sent yet. Without it a plain page is: 400, 408 or 413 where reading the request's own body failed;
+ * 502, 503 or 504 for an error of a FastCGI client; else 500.
  */
 export type ErrorHandler = (
   error: unknown,

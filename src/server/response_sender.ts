@@ -1,34 +1,39 @@
 /**
- * Writes one response as STDOUT records.
+ * Writes one response to STDOUT.
  *
  * Owns the reader of the response's stream, and whether the head has been written. Never flushes what the end of the
  * request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
  */
 
+import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
-import { FCGI_STDOUT } from "../protocol/constants.ts";
-import { MAX_STREAM_CONTENT, type RecordWriter } from "../protocol/record_writer.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
+import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 
-/** Where responses are written to. */
+/** Where responses are written. */
 export interface ResponseOutput {
-  readonly writer: RecordWriter;
+  readonly protocol: {
+    /** Writes a response's head and the first part of its body. */
+    stdoutHead(requestId: number, head: string, body: Uint8Array): void;
+    /** Writes a further part of its body. */
+    stdout(requestId: number, content: Uint8Array): void;
+  };
   /** Sends what has been written; `false`: wait for `writable` before writing more. */
   flush(): boolean;
   /** Resolves when more can be written, or the connection is gone. */
   writable(): Promise<void>;
 }
 
-/** A body in memory of up to this size (bytes) goes in one record with the head. */
-const SMALL_BODY = 16_384;
-/** Turns of the microtask queue that a stream gets to tell that a chunk was its last; native ones need up to six. */
+/** Turns of the microtask queue that a stream gets to show that a chunk was its last; native ones need up to six. */
 const END_OF_STREAM_TURNS = 8;
-/** Content is handed to the socket in slices of this size (bytes), so that one who takes them slowly can be told from
- * one who takes none, and other requests on the connection get their turn. Four records. */
+/**
+ * Content is handed to the socket in slices of this size (bytes), so that a web server that takes them slowly can be told
+ * from one that takes none, and other requests on the connection get their turn. Four records.
+ */
 const SLICE = 4 * MAX_STREAM_CONTENT;
 const utf8 = new TextEncoder();
-/** What short texts are encoded into, lent until they have been written. */
-const scratch = new Uint8Array(SMALL_BODY - 1);
+/** Short texts are encoded into this, lent until they have been written. */
+const scratch = new Uint8Array(16_383);
 
 /** Sends a response. */
 export class ResponseSender {
@@ -52,7 +57,7 @@ export class ResponseSender {
     return this.#headWritten;
   }
 
-  /** Stops sending a stream, and tells it that no one wants it; `send` then fails with `reason`. */
+  /** Stops sending a stream and cancels it; `send` then fails with `reason`. */
   cancel(reason: unknown): void {
     if (this.#reader === null || this.#cancelled !== undefined) return;
     this.#cancelled = { reason };
@@ -60,7 +65,7 @@ export class ResponseSender {
     this.#stopWaiting?.();
   }
 
-  /** Writes no more: the request has ended. A stream that has not is told why. */
+  /** Writes no more: the request has ended. A stream that has not is cancelled. */
   stop(reason: unknown): void {
     this.#stopped = true;
     this.cancel(reason);
@@ -74,9 +79,8 @@ export class ResponseSender {
    */
   send(parts: ResponseParts, method: string): void | Promise<void> {
     const { body } = parts;
-    const declared = declaredLength(parts.headers);
     if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
-      if (allowsBody(parts.status, method)) return this.#sendStream(parts, body, declared);
+      if (allowsBody(parts.status, method)) return this.#sendStream(parts, body);
       body.cancel().catch(() => {});
       return this.#writeHead(parts, undefined, none);
     }
@@ -84,7 +88,6 @@ export class ResponseSender {
     if (!allowsBody(parts.status, method)) {
       return this.#writeHead(parts, body === null ? undefined : bytes.length, none);
     }
-    checkLength(bytes.length, declared);
     if (bytes.length > SLICE) return this.#sendLarge(parts, bytes);
     this.#writeHead(parts, bytes.length, bytes);
   }
@@ -96,15 +99,16 @@ export class ResponseSender {
     await this.#writeSlices(bytes, SLICE);
   }
 
-  async #sendStream(
-    parts: ResponseParts,
-    body: ReadableStream<Uint8Array>,
-    declared: number | undefined,
-  ): Promise<void> {
+  /**
+   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is how
+   * Node and Bun give the text of a native Response. Any other is held to its Content-Length.
+   */
+  async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = this.#reader = body.getReader();
     try {
       let result = await reader.read();
       let sent = 0;
+      let declared: number | undefined;
       while (this.#cancelled === undefined) {
         while (isEmpty(result)) result = await reader.read();
         if (result.done) break;
@@ -117,19 +121,18 @@ export class ResponseSender {
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        const whole = last && !this.#headWritten;
-        if (whole) checkLength(sent, declared);
-        else if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+        if (!last && sent === chunk.length) declared = declaredLength(parts.headers);
+        if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
-        if (this.#headWritten) this.#output.writer.stream(FCGI_STDOUT, this.#requestId, first);
-        else this.#writeHead(parts, whole ? sent : undefined, first);
+        if (this.#headWritten) this.#output.protocol.stdout(this.#requestId, first);
+        else this.#writeHead(parts, last ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
         result = soon ?? await next;
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
-      checkLength(sent, declared);
       if (!this.#headWritten) this.#writeHead(parts, 0, none);
+      else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
     } catch (error) {
       this.#reader.cancel(error).catch(() => {});
       throw error;
@@ -143,11 +146,11 @@ export class ResponseSender {
     for (; at < bytes.length; at += SLICE) {
       if (!this.#output.flush()) await this.#writable();
       if (this.#stopped) return;
-      this.#output.writer.stream(FCGI_STDOUT, this.#requestId, bytes.subarray(at, at + SLICE));
+      this.#output.protocol.stdout(this.#requestId, bytes.subarray(at, at + SLICE));
     }
   }
 
-  /** Waits until more can be written, or no one wants it: a peer that went away without reading never makes room. */
+  /** Waits until more can be written, or nobody wants it: a peer that went away without reading never makes room. */
   #writable(): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
@@ -155,19 +158,8 @@ export class ResponseSender {
     });
   }
 
-  /** Writes the head, in one record whatever follows (HAProxy 2.6 dies of two), and a body or the first part of one. */
   #writeHead(parts: ResponseParts, contentLength: number | undefined, body: Uint8Array): void {
-    const { writer } = this.#output;
-    const head = encodeResponseHead(parts, { contentLength });
-    writer.open(FCGI_STDOUT, this.#requestId);
-    writer.latin1(head);
-    if (body.length <= SMALL_BODY && head.length + body.length <= 65_535) {
-      writer.bytes(body);
-      writer.close();
-    } else {
-      writer.close();
-      writer.stream(FCGI_STDOUT, this.#requestId, body);
-    }
+    this.#output.protocol.stdoutHead(this.#requestId, encodeResponseHead(parts, { contentLength }), body);
     this.#headWritten = true;
   }
 }
@@ -194,7 +186,7 @@ async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | unde
   return given;
 }
 
-/** A chunk without content tells nothing, not even that another one follows. */
+/** A chunk without content says nothing, not even that another one follows. */
 function isEmpty({ value }: ReadResult): boolean {
   return value instanceof Uint8Array && value.length === 0;
 }
@@ -209,13 +201,10 @@ function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
 function declaredLength(headers: Iterable<readonly [string, string]>): number | undefined {
   for (const [name, value] of headers) {
     if (name.length !== 14 || name.toLowerCase() !== "content-length") continue;
-    if (/^\d+$/.test(value)) return Number(value);
+    const length = parseLength(value);
+    if (length !== undefined) return length;
     throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
   }
-}
-
-function checkLength(length: number, declared: number | undefined): void {
-  if (declared !== undefined && length !== declared) throw wrongLength(String(length), declared);
 }
 
 function wrongLength(length: string, declared: number): TypeError {

@@ -10,7 +10,7 @@ import type { Handler } from "./handler.ts";
 export interface Handlers {
   /** The Responder: answers requests (§6.2). */
   fetch: Handler;
-  /** The Authorizer: a 200, as {@linkcode allow} makes it, lets the web server go on; any other response is sent (§6.3). */
+  /** The Authorizer: a 200, as {@linkcode authorized} makes it, lets the web server go on; any other response is sent (§6.3). */
   authorizer?: Handler;
   /** The Filter: as the Responder, with the file to be filtered in `info.data` (§6.4). */
   filter?: Handler;
@@ -35,14 +35,14 @@ export function handlersByRole({ fetch, authorizer, filter }: Partial<Handlers>)
  *
  * @example
  * ```ts
- * import { allow } from "@webfcgi/webfcgi";
+ * import { authorized } from "@webfcgi/webfcgi";
  * import { assertEquals } from "@std/assert";
  *
- * const response = allow({ REMOTE_USER: "anna" });
+ * const response = authorized({ REMOTE_USER: "anna" });
  * assertEquals(response.status, 200);
  * assertEquals(response.headers.get("variable-remote_user"), "anna");
  * ```
  */
-export function allow(variables: Readonly<Record<string, string>> = {}): Response {
+export function authorized(variables: Readonly<Record<string, string>> = {}): Response {
   return new FastResponse(null, { headers: variableHeaders(variables) });
 }

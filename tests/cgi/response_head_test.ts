@@ -61,7 +61,8 @@ Deno.test("encodeResponseHead sends nothing that could end a field", () => {
 Deno.test("encodeResponseHead sets Content-Length when the head has none", () => {
   assertEquals(encode(200, [], "", 5), ["Content-Length: 5", "Status: 200 OK"]);
   assertEquals(encode(200, [], "", 0), ["Content-Length: 0", "Status: 200 OK"]);
-  assertEquals(encode(200, [["Content-Length", "7"]], "", 5), ["Content-Length: 7", "Status: 200 OK"]);
+  assertEquals(encode(200, [["content-length", "7"]], "", 5), ["Content-Length: 5", "Status: 200 OK"]);
+  assertEquals(encode(200, [["Content-Length", "7"]]), ["Content-Length: 7", "Status: 200 OK"]);
   assertEquals(encode(200, [["content-length", "7"], ["content-length", "8"]]), [
     "content-length: 7",
     "Status: 200 OK",
@@ -71,6 +72,14 @@ Deno.test("encodeResponseHead sets Content-Length when the head has none", () =>
     assertEquals(encode(200, [["content-length", bad]], "", 5), ["Content-Length: 5", "Status: 200 OK"], bad);
   }
   assertEquals(encode(304, [["content-length", "7"]]), ["content-length: 7", "Status: 304 Not Modified"]);
+});
+
+Deno.test("encodeResponseHead sends no Content-Length when the web server sends a file instead of nothing", () => {
+  for (const name of ["X-Accel-Redirect", "x-sendfile", "X-LIGHTTPD-send-file", "X-Reproxy-URL"]) {
+    const file: [string, string][] = [["content-length", "7"], [name, "/f"]];
+    assertEquals(encode(200, file, "", 0), [`${name}: /f`, "Status: 200 OK"]);
+    assertEquals(encode(200, file, "", 5), [`${name}: /f`, "Content-Length: 5", "Status: 200 OK"]);
+  }
 });
 
 Deno.test("encodeResponseHead sends no Content-Length when the status has no content", () => {

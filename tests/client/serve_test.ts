@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { allow, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
+import { authorized, type Handlers, type NetAddr, serve, type ServeOptions } from "@webfcgi/webfcgi";
 import { authorizerVariables, type Client, type ClientOptions, createClient } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertInstanceOf, assertLess } from "../std/assert.ts";
 import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
@@ -191,7 +191,7 @@ Deno.test("fetch asks an Authorizer", () =>
         params.has(name)
       );
       if (request.headers.get("authorization") !== "yes") return new Response(`no ${hidden}`, { status: 401 });
-      return allow({ REMOTE_USER: "anna" });
+      return authorized({ REMOTE_USER: "anna" });
     },
   }, async (client) => {
     const allowed = await client.fetch("/a", { role: "authorizer", headers: { authorization: "yes" } });

@@ -178,7 +178,7 @@ Deno.test("serve takes the bodies of several requests that wait on one connectio
 
 for (
   const [what, bytes] of [
-    ["requests", requestBytes(true, 1)],
+    ["requests", requestBytes(true, ...Array.from({ length: 4000 }, (_, at) => at + 1))],
     ["questions", recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS")],
   ] as const
 ) {
@@ -186,7 +186,7 @@ for (
     await inScene({ fetch: () => new FastResponse("x".repeat(2000)) }, async ({ connect, ask }) => {
       const web = await connect({ raw: true });
       const before = rss();
-      const many = concat(new Array(Math.floor(65_536 / bytes.length)).fill(bytes));
+      const many = concat(new Array(Math.ceil(65_536 / bytes.length)).fill(bytes));
       web.pause();
       let sent = 0;
       for (let full = false; !full && sent < 64 * MiB; sent += many.length) {

@@ -1,11 +1,8 @@
 /** The protocol core as the fuzzer tries it: any bytes, however cut, give the same events or the same ProtocolError. */
 
 import { ProtocolError } from "../../src/errors.ts";
-import {
-  ApplicationConnection,
-  type ApplicationEvents,
-  type ApplicationOptions,
-} from "../../src/protocol/application_connection.ts";
+import { ApplicationConnection } from "../../src/protocol/application_connection.ts";
+import type { ApplicationEvents, ApplicationOptions } from "../../src/protocol/application_events.ts";
 import type { EndRequestBody } from "../../src/protocol/record_bodies.ts";
 import { decodePairs, encodePairs } from "../../src/protocol/name_value.ts";
 import { RecordParser, type RecordSink } from "../../src/protocol/record_parser.ts";
@@ -119,31 +116,30 @@ class Application implements ApplicationEvents<number> {
     } catch (error) {
       note(error, trace);
     }
-    const { writer } = this.connection;
+    const { connection } = this;
     switch (params.length % 6) {
       case 0:
-        writer.stream(6, id, params.length === 42 ? big : params);
-        writer.streamEnd(6, id);
+        connection.stdout(id, params.length === 42 ? big : params);
         this.written += params.length === 42 ? 20_100 : params.length + 32;
-        this.connection.end(id, params.length);
+        if (id % 2 === 0) connection.end(id, params.length);
+        else connection.endAfterInput(id, 0, params.length);
         break;
       case 1:
-        writer.open(7, id);
-        writer.utf8("caf\xe9 ");
-        writer.latin1("\xff");
-        writer.close();
-        this.written += 24;
+        connection.stdoutHead(id, "caf\xe9 \xff");
+        connection.stderr(id, big.subarray(0, 9000));
+        this.written += 9100;
         break;
       case 2:
-        this.connection.end(id, 0xffff_ffff, 2);
-        this.connection.end(id);
+        connection.end(id, 0xffff_ffff, 2);
+        connection.end(id);
     }
     return id;
   }
 
-  onParamsTooLarge(id: number, role: number): void {
+  onParamsTooLarge(id: number, role: number): number {
     this.#trace.event(200 + Math.min(role, 4), id);
     if (id % 2 === 0) this.connection.end(id);
+    return id;
   }
 
   onStdin(id: number, content: Uint8Array): void {
@@ -185,8 +181,11 @@ function playApplication(options: ApplicationOptions): (input: Uint8Array, cutSe
       feed(
         (chunk) => {
           connection.receive(chunk);
-          must(connection.unfinished <= options.maxUnfinished, "more requests are unfinished than maxUnfinished");
-          must(connection.unfinished <= connection.active, "more requests are unfinished than active");
+          must(
+            connection.requests.unfinished <= options.maxUnfinished,
+            "more requests are unfinished than maxUnfinished",
+          );
+          must(connection.requests.unfinished <= connection.active, "more requests are unfinished than active");
           output.push(...connection.writer.take());
         },
         input,

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { ApplicationConnection, type ApplicationEvents } from "../../src/protocol/application_connection.ts";
+import { ApplicationConnection } from "../../src/protocol/application_connection.ts";
+import type { ApplicationEvents } from "../../src/protocol/application_events.ts";
 import { flowOptions } from "../vectors/flows.ts";
 import {
   begin,
@@ -10,9 +11,11 @@ import {
   end,
   getValues,
   getValuesResult,
+  latin1,
   paddedBytesOf,
   pairs,
   params,
+  stderr,
   stdin,
   stdout,
   text,
@@ -26,7 +29,7 @@ function connect(
 ): ApplicationConnection<number> {
   const quiet: ApplicationEvents<number> = {
     onRequest: (requestId) => requestId,
-    onParamsTooLarge() {},
+    onParamsTooLarge: (requestId) => requestId,
     onStdin() {},
     onStdinEnd() {},
     onData() {},
@@ -49,7 +52,7 @@ Deno.test("ApplicationConnection hands an event what onRequest gave", () => {
   const seen: unknown[] = [];
   const connection = new ApplicationConnection<object>({
     onRequest: () => request,
-    onParamsTooLarge() {},
+    onParamsTooLarge: () => request,
     onStdin: (given) => seen.push(given),
     onStdinEnd: (given) => seen.push(given),
     onData: (given) => seen.push(given),
@@ -65,7 +68,7 @@ Deno.test("ApplicationConnection hands an event what onRequest gave", () => {
 
 Deno.test("ApplicationConnection counts active and unfinished requests", () => {
   const connection = connect();
-  const counts = (): number[] => [connection.active, connection.unfinished];
+  const counts = (): number[] => [connection.active, connection.requests.unfinished];
   assertEquals(counts(), [0, 0]);
   assertEquals(connection.idle, true);
   connection.receive(bytesOf([begin(1, 1, 1), begin(2, 1, 1)]));
@@ -84,19 +87,19 @@ Deno.test("ApplicationConnection counts active and unfinished requests", () => {
 
 Deno.test("ApplicationConnection tells since when the oldest request's parameters are under way", () => {
   const connection = connect();
-  assertEquals(connection.unfinishedSinceMs, undefined);
+  assertEquals(connection.requests.unfinishedSinceMs, undefined);
   connection.receive(bytesOf([...opened(1), begin(2, 1, 1)]).subarray(0, -1), 10);
-  assertEquals(connection.unfinishedSinceMs, undefined);
+  assertEquals(connection.requests.unfinishedSinceMs, undefined);
   connection.receive(bytesOf([begin(2, 1, 1)]).subarray(-1), 20);
-  assertEquals(connection.unfinishedSinceMs, 20);
+  assertEquals(connection.requests.unfinishedSinceMs, 20);
   connection.receive(bytesOf([params(2, "\0\0"), begin(3, 1, 1)]), 30);
-  assertEquals(connection.unfinishedSinceMs, 20);
+  assertEquals(connection.requests.unfinishedSinceMs, 20);
   connection.receive(bytesOf([params(2)]), 40);
-  assertEquals(connection.unfinishedSinceMs, 30);
+  assertEquals(connection.requests.unfinishedSinceMs, 30);
   connection.end(3);
-  assertEquals(connection.unfinishedSinceMs, undefined);
+  assertEquals(connection.requests.unfinishedSinceMs, undefined);
   connection.receive(bytesOf([begin(4, 1, 1)]));
-  assertEquals(connection.unfinishedSinceMs, 0);
+  assertEquals(connection.requests.unfinishedSinceMs, 0);
 });
 
 Deno.test("ApplicationConnection tells of an abort once, however often it comes", () => {
@@ -116,7 +119,7 @@ Deno.test("ApplicationConnection.end writes END_REQUEST once, and nothing for an
   connection.end(2);
   connection.end(1, 938);
   connection.end(1, 5);
-  assertEquals(written(connection), expected(end(1, 938)));
+  assertEquals(written(connection), expected(stdout(1), end(1, 938)));
   connection.receive(bytesOf(opened(1)));
   connection.end(1, 2 ** 32 - 1, 2);
   assertEquals(written(connection), expected(end(1, 2 ** 32 - 1, 2)));
@@ -125,7 +128,6 @@ Deno.test("ApplicationConnection.end writes END_REQUEST once, and nothing for an
 Deno.test("ApplicationConnection frees the id before END_REQUEST is written", () => {
   const connection = connect({
     onStdinEnd(requestId) {
-      connection.writer.streamEnd(6, requestId);
       connection.end(requestId);
       assertEquals(connection.active, 0);
     },
@@ -153,7 +155,10 @@ Deno.test("ApplicationConnection skips the rest of a record when its request end
     onStdin: note("stdin"),
     onData: note("data"),
     onStdinEnd: note("stdin-end"),
-    onParamsTooLarge: () => note("too large")(0),
+    onParamsTooLarge(requestId) {
+      note("too large")(requestId);
+      return requestId;
+    },
   }, { maxParamsBytes: 10 });
   const stream = bytesOf([...opened(1), stdin(1, "first second")]);
   connection.receive(stream.slice(0, -6));
@@ -168,7 +173,7 @@ Deno.test("ApplicationConnection skips the rest of a record when its request end
   connection.end(1);
   connection.receive(long.slice(-95));
   assertEquals(heard, ["stdin first ", "stdin-end", "data first "]);
-  assertEquals(connection.unfinished, 0);
+  assertEquals(connection.requests.unfinished, 0);
   assertEquals(connection.idle, true);
 });
 
@@ -244,7 +249,10 @@ Deno.test("ApplicationConnection never collects more PARAMS than maxParamsBytes 
   let tooLarge = 0;
   const connection = connect({
     onRequest: (id, _role, block) => (lengths.push(block.length), id),
-    onParamsTooLarge: () => tooLarge++,
+    onParamsTooLarge(requestId) {
+      tooLarge++;
+      return requestId;
+    },
   }, { maxParamsBytes: 1000 });
   for (const length of [999, 1000, 1001, 5000]) {
     connection.receive(bytesOf([begin(length, 1, 1)]));
@@ -255,10 +263,10 @@ Deno.test("ApplicationConnection never collects more PARAMS than maxParamsBytes 
   }
   assertEquals(lengths, [999, 1000]);
   assertEquals(tooLarge, 2);
-  assertEquals(connection.unfinished, 2);
+  assertEquals([connection.active, connection.requests.unfinished], [4, 0]);
   connection.end(1001);
   connection.end(5000);
-  assertEquals([connection.active, connection.unfinished], [2, 0]);
+  assertEquals(connection.active, 2);
 });
 
 Deno.test("ApplicationConnection lets through what its events throw", () => {
@@ -276,4 +284,133 @@ Deno.test("ApplicationConnection refuses BEGIN when its header shows a wrong len
   const error = assertThrows(() => connection.receive(bytesOf([begin(1, 1, 1)]).fill(7, 5, 6).subarray(0, 8)));
   assert(error instanceof ProtocolError);
   assertEquals(error.code, "BAD_LENGTH");
+});
+
+Deno.test("ApplicationConnection.end ends STDOUT always, and STDERR if it was used", () => {
+  const connection = connect();
+  connection.receive(bytesOf([...opened(1), ...opened(2)]));
+  connection.stdout(1, latin1("out"));
+  connection.stderr(2, latin1("err"));
+  connection.stderr(1, new Uint8Array(0));
+  connection.end(1);
+  connection.end(2, 5);
+  const ends = [stdout(1), end(1), stdout(2), stderr(2), end(2, 5)];
+  assertEquals(written(connection), expected(stdout(1, "out"), stderr(2, "err"), ...ends));
+});
+
+Deno.test("ApplicationConnection writes nothing for a request that is not active", () => {
+  const connection = connect();
+  connection.receive(bytesOf(opened(1)));
+  connection.end(1);
+  connection.writer.take();
+  connection.stdoutHead(1, "Status: 200 OK\r\n\r\n");
+  connection.stdout(1, latin1("late"));
+  connection.stderr(1, latin1("late"));
+  connection.endAfterInput(1, 0);
+  connection.endTruncated(1);
+  assertEquals(connection.writer.empty, true);
+});
+
+Deno.test("ApplicationConnection.stdoutHead writes the head in one record, and a small body with it", () => {
+  const connection = connect();
+  connection.receive(bytesOf(opened(1)));
+  connection.stdoutHead(1, "caf\xe9\n\n", latin1("body"));
+  assertEquals(written(connection), expected(stdout(1, "caf\xe9\n\nbody")));
+  connection.stdoutHead(1, "head\n\n", latin1("x".repeat(16_385)));
+  assertEquals(written(connection), expected(stdout(1, "head\n\n"), stdout(1, "x".repeat(16_385))));
+  assertThrows(() => connection.stdoutHead(1, "x".repeat(65_536)), RangeError, "65535");
+});
+
+Deno.test("ApplicationConnection.stderr writes no record of more than 8 KiB", () => {
+  const connection = connect();
+  connection.receive(bytesOf(opened(1)));
+  connection.stderr(1, latin1("y".repeat(20_000)));
+  const parts = [8192, 8192, 20_000 - 2 * 8192].map((length) => stderr(1, "y".repeat(length)));
+  assertEquals(written(connection), expected(...parts));
+});
+
+/** A connection with request 1 answered while its input goes on. */
+function answeredEarly(flags = 1, role = 1, more: readonly WireRecord[] = []): ApplicationConnection<number> {
+  const connection = connect({ onStdin: () => assert(false), onStdinEnd: () => assert(false) });
+  connection.receive(bytesOf([...opened(1, flags, role), ...more]));
+  connection.stdout(1, latin1("answer"));
+  connection.endAfterInput(1, 100, 7);
+  return connection;
+}
+
+Deno.test("ApplicationConnection.endAfterInput writes END_REQUEST when STDIN has ended", () => {
+  const connection = answeredEarly();
+  assertEquals(written(connection), expected(stdout(1, "answer"), stdout(1)));
+  assertEquals([connection.active, connection.requests.underWay, [...connection.requests.contexts()]], [1, 0, []]);
+  connection.receive(bytesOf([stdin(1, "late"), stdin(1, "later")]));
+  assertEquals(connection.writer.empty, true);
+  const { ending } = connection.requests;
+  assertEquals([ending?.sinceMs, ending?.droppedBytes], [100, 9]);
+  connection.receive(bytesOf([stdin(1)]));
+  assertEquals(written(connection), expected(end(1, 7)));
+  assertEquals([connection.active, connection.requests.ending, connection.idle], [0, undefined, true]);
+});
+
+Deno.test("ApplicationConnection.endAfterInput waits for DATA too, and for nothing where nothing comes", () => {
+  const filter = answeredEarly(1, 3, []);
+  filter.receive(bytesOf([stdin(1), data(1, "file")]));
+  assertEquals(written(filter), expected(stdout(1, "answer"), stdout(1)));
+  filter.receive(bytesOf([data(1)]));
+  assertEquals(written(filter), expected(end(1, 7)));
+  for (const at of [answeredEarly(0), answeredEarly(1, 2)]) {
+    assertEquals(written(at), expected(stdout(1, "answer"), stdout(1), end(1, 7)));
+  }
+  const other = connect();
+  other.receive(bytesOf([...opened(1), stdin(1)]));
+  other.endAfterInput(1, 0);
+  assertEquals(written(other), expected(stdout(1), end(1)));
+});
+
+Deno.test("ApplicationConnection.endAfterInput waits no longer when the web server aborts or begins another request", () => {
+  const aborted = answeredEarly();
+  written(aborted);
+  aborted.receive(bytesOf([{ ...stdin(1), type: 2 }]));
+  assertEquals(written(aborted), expected(end(1, 7)));
+  const multiplexed = answeredEarly();
+  written(multiplexed);
+  multiplexed.receive(bytesOf([begin(2, 1, 1)]));
+  assertEquals(written(multiplexed), expected(end(1, 7)));
+  assertEquals(multiplexed.active, 1);
+  const both = connect();
+  both.receive(bytesOf([...opened(1), ...opened(2)]));
+  both.endAfterInput(1, 0);
+  assertEquals(written(both), expected(stdout(1), end(1)));
+});
+
+Deno.test("ApplicationConnection lets END_REQUEST wait for PARAMS that are too large, and for a role not played", () => {
+  const connection: ApplicationConnection<number> = connect({
+    onParamsTooLarge(requestId) {
+      connection.endAfterInput(requestId, 0);
+      return requestId;
+    },
+  }, { maxParamsBytes: 10, roles: [1] });
+  connection.receive(bytesOf([begin(1, 1, 1), params(1, "x".repeat(11)), params(1, "y"), params(1), stdin(1, "z")]));
+  assertEquals(written(connection), expected(stdout(1)));
+  connection.receive(bytesOf([stdin(1)]));
+  assertEquals(written(connection), expected(end(1)));
+  connection.receive(bytesOf([...opened(1, 1, 3), stdin(1, "z"), stdin(1)]));
+  assertEquals(connection.writer.empty, true);
+  connection.receive(bytesOf([data(1)]));
+  assertEquals(written(connection), expected(end(1, 0, 3)));
+  connection.receive(bytesOf([begin(1, 3, 0)]));
+  assertEquals(written(connection), expected(end(1, 0, 3)));
+});
+
+Deno.test("ApplicationConnection reckons what its unfinished requests hold", () => {
+  const connection = connect({}, { maxParamsBytes: 100_000 });
+  assertEquals(connection.requests.unfinishedBytes, 0);
+  connection.receive(bytesOf([begin(1, 1, 1), params(1, "x".repeat(10_000)), begin(2, 1, 1)]));
+  const held = connection.requests.unfinishedBytes;
+  assert(held >= 10_000 && held < 25_000, String(held));
+  connection.receive(bytesOf([params(1, "x".repeat(10_000))]));
+  assert(connection.requests.unfinishedBytes >= 20_000);
+  connection.receive(bytesOf([params(1)]));
+  assert(connection.requests.unfinishedBytes < 1000);
+  connection.clear();
+  assertEquals([connection.requests.unfinishedBytes, connection.active], [0, 0]);
 });

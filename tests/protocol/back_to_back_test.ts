@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../std/assert.ts";
 import { ApplicationConnection } from "../../src/protocol/application_connection.ts";
 import { decodePairs } from "../../src/protocol/name_value.ts";
-import type { RecordWriter } from "../../src/protocol/record_writer.ts";
+import type { RecordOutput } from "../../src/protocol/record_writer.ts";
 import { WebServerConnection } from "../../src/protocol/web_server_connection.ts";
 import { flowOptions } from "../vectors/flows.ts";
 import { concat, latin1, text } from "../vectors/wire.ts";
@@ -38,7 +38,7 @@ class Wire {
     return this.#bytes.length === 0;
   }
 
-  carry(writer: RecordWriter, receive: (chunk: Uint8Array) => void, random: Random): void {
+  carry(writer: RecordOutput, receive: (chunk: Uint8Array) => void, random: Random): void {
     if (!writer.empty) this.#bytes = concat([this.#bytes, ...writer.take()]);
     const chunk = this.#bytes.slice(0, random.below(random.pick([3, 40, 5000, 100_000])));
     this.#bytes = this.#bytes.subarray(chunk.length);
@@ -91,7 +91,9 @@ function talk(random: Random, count: number): Dialogue[] {
       if (role === 2) answer(dialogue);
       return dialogue;
     },
-    onParamsTooLarge: () => assert(false),
+    onParamsTooLarge() {
+      throw new Error("no PARAMS are too large");
+    },
     onStdin: ({ got }, content) => void (got.stdin += text(content)),
     onStdinEnd(dialogue) {
       dialogue.got.ends.push("stdin");
@@ -120,15 +122,10 @@ function talk(random: Random, count: number): Dialogue[] {
   });
 
   function answer({ requestId, stdout, stderr, appStatus }: Dialogue): void {
-    const { writer } = application;
-    const log = sender(stderr, (part) => writer.stream(7, requestId, part), () => {
-      writer.streamEnd(7, requestId);
+    const log = sender(stderr, (part) => application.stderr(requestId, part), () => {
       application.end(requestId, appStatus);
     }, random);
-    tasks.add(sender(stdout, (part) => writer.stream(6, requestId, part), () => {
-      writer.streamEnd(6, requestId);
-      tasks.add(log);
-    }, random));
+    tasks.add(sender(stdout, (part) => application.stdout(requestId, part), () => void tasks.add(log), random));
   }
 
   function begin(): void {

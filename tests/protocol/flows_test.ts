@@ -42,7 +42,7 @@ Deno.test("ApplicationConnection reads PARAMS when a record ends anywhere in the
 });
 
 Deno.test("ApplicationConnection is not idle when the input ends anywhere within a record", () => {
-  const whole = bytesOf([begin(1, 4, 1), params(1, "", 3), stdin(9, "abc", 5)]);
+  const whole = bytesOf([begin(1, 4, 0), params(1, "", 3), stdin(9, "abc", 5)]);
   const borders = [16, 27, 43];
   const flow: Flow = { name: "cut off", input: [], events: [], output: [] };
   for (let length = 1; length <= whole.length; length++) {

@@ -1,7 +1,8 @@
 /** Plays a recorded flow to an `ApplicationConnection` and writes down what becomes of it. */
 
 import { ProtocolError } from "../../src/errors.ts";
-import { ApplicationConnection, type ApplicationEvents } from "../../src/protocol/application_connection.ts";
+import { ApplicationConnection } from "../../src/protocol/application_connection.ts";
+import type { ApplicationEvents } from "../../src/protocol/application_events.ts";
 import { decodePairs } from "../../src/protocol/name_value.ts";
 import { type Flow, type FlowEvent, flowOptions } from "../vectors/flows.ts";
 import { concat, latin1, text, type WireRecord } from "../vectors/wire.ts";
@@ -24,6 +25,7 @@ interface Content {
 }
 
 const FCGI_END_REQUEST = 3;
+const FCGI_STDOUT = 6;
 
 /**
  * Plays `flow` from `chunks`, which are its input however cut.
@@ -52,7 +54,10 @@ export function playFlow(flow: Flow, chunks: Iterable<Uint8Array>): PlayedFlow {
       tell(["request", requestId, role, ...readPairs(params)] as FlowEvent);
       return requestId;
     },
-    onParamsTooLarge: (requestId, role) => tell(["params-too-large", requestId, role]),
+    onParamsTooLarge(requestId, role) {
+      tell(["params-too-large", requestId, role]);
+      return requestId;
+    },
     onStdin: (requestId, content) => body("stdin", requestId, content),
     onStdinEnd: (requestId) => tell(["stdin-end", requestId]),
     onData: (requestId, content) => body("data", requestId, content),
@@ -93,9 +98,10 @@ function readPairs(params: Uint8Array): (string | { code: string })[] {
   }
 }
 
+/** Writes one record of an answer; the ends of streams come with END_REQUEST. */
 function answer(connection: ApplicationConnection<number>, { type, requestId, content }: WireRecord): void {
   const bytes = latin1(content);
   if (type === FCGI_END_REQUEST) connection.end(requestId, new DataView(bytes.buffer).getUint32(0));
-  else if (bytes.length === 0) connection.writer.streamEnd(type, requestId);
-  else connection.writer.stream(type, requestId, bytes);
+  else if (type === FCGI_STDOUT) connection.stdout(requestId, bytes);
+  else connection.stderr(requestId, bytes);
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { ApplicationConnection, type ApplicationEvents } from "../../src/protocol/application_connection.ts";
+import { ApplicationConnection } from "../../src/protocol/application_connection.ts";
+import type { ApplicationEvents } from "../../src/protocol/application_events.ts";
 import { WebServerConnection, type WebServerEvents } from "../../src/protocol/web_server_connection.ts";
 import { flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
 import { bytesOf, concat, record, text } from "../vectors/wire.ts";
@@ -63,7 +64,10 @@ function application(chunks: readonly Uint8Array[], received: number): Outcome {
       if (params.length % 3 === 0) connection.end(id);
       return id;
     },
-    onParamsTooLarge: (id) => log.push(`too large ${id}`) % 2 === 0 && connection.end(id),
+    onParamsTooLarge(id) {
+      if (log.push(`too large ${id}`) % 2 === 0) connection.end(id);
+      return id;
+    },
     onStdin: (id, content) => addContent(log, `stdin ${id} `, content),
     onStdinEnd: (id) => log.push(`stdin-end ${id}`) % 2 === 0 && connection.end(id, 1),
     onData: (id, content) => addContent(log, `data ${id} `, content),
@@ -73,7 +77,9 @@ function application(chunks: readonly Uint8Array[], received: number): Outcome {
   const connection: ApplicationConnection<number> = new ApplicationConnection(events, options);
   const error = receiveAll((chunk) => {
     connection.receive(chunk);
-    assert(connection.unfinished <= options.maxUnfinished && connection.unfinished <= connection.active);
+    assert(
+      connection.requests.unfinished <= options.maxUnfinished && connection.requests.unfinished <= connection.active,
+    );
   }, chunks);
   const output = concat(connection.writer.take());
   assert(output.length <= 2 * received, `${output.length} bytes answer ${received}`);

@@ -389,12 +389,19 @@ Deno.test("request.signal does not fire when the answer has been sent", async ()
 
 Deno.test("serve answers ABORT_REQUEST with END_REQUEST at once and drops a late response", async () => {
   const held = gate<Response>();
+  const begun = gate();
   let cancelled = false;
   await inScene(
-    { fetch: (request) => request.url.endsWith("/ok") ? new Response("ok") : held.promise },
+    {
+      fetch(request) {
+        begun.open();
+        return request.url.endsWith("/ok") ? new Response("ok") : held.promise;
+      },
+    },
     async ({ connect }) => {
       const web = await connect();
       const asked = web.ask();
+      await begun.promise;
       web.protocol.abort(1);
       web.flush();
       await web.until(() => asked.end !== undefined, "END_REQUEST");
@@ -516,4 +523,24 @@ Deno.test("serveConnection sends nothing of a response after END_REQUEST, at wha
       assert(text.endsWith("Content-Length: 10\r\nStatus: 200 OK\r\n\r\npart part "), text);
     }
   }
+});
+
+Deno.test("serve starts no handler for a request that is aborted in the same read", async () => {
+  const seen: string[] = [];
+  await inScene({
+    fetch(request) {
+      seen.push(request.url);
+      return new Response("ok");
+    },
+  }, async ({ connect, server }) => {
+    const web = await connect();
+    const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "5" } });
+    web.protocol.abort(1);
+    await web.flush();
+    await web.until(() => asked.end !== undefined, "END_REQUEST");
+    assertEquals([asked.length, asked.end?.protocolStatus], [0, 0]);
+    assertEquals((await web.ask({ uri: "/ok" }).answer()).text, "ok");
+    assertEquals(seen, ["http://example.com/ok"]);
+    assertEquals([server.stats().requests, server.stats().activeRequests], [2, 0]);
+  });
 });

@@ -428,5 +428,5 @@ badTest("info.log takes whatever it is given", {
 }, async ({ ask }) => {
   const { text, stderr } = await ask();
   assertEquals(text, "logged");
-  assertStringIncludes(stderr, "line\nbreak\0");
+  assertStringIncludes(stderr, "line\n  break\\x00\n");
 });

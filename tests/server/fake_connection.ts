@@ -10,6 +10,8 @@ import type { SceneOptions } from "./scene.ts";
 export class FakeConnection {
   readonly calls: string[] = [];
   readonly errors: unknown[] = [];
+  /** What has been written to the socket. */
+  readonly pieces: Uint8Array[] = [];
   paused = false;
   /** Whether the socket takes more than it has. */
   takes = true;
@@ -30,6 +32,8 @@ export class FakeConnection {
         this.errors.push(error);
         return Promise.resolve(undefined);
       },
+      reportMistake: () => true,
+      holdParams: nothing,
       closed: nothing,
     };
     const call = (what: string, gives?: boolean) => (): never => {
@@ -38,8 +42,9 @@ export class FakeConnection {
     };
     const transport: Transport = {
       remoteAddr: { transport: "unix", path: "" },
-      write: () => {
+      write: (pieces) => {
         this.calls.push("write");
+        this.pieces.push(...pieces.map((piece) => piece.slice()));
         return this.takes;
       },
       pause: () => void (this.paused = true),

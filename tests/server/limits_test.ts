@@ -1,11 +1,8 @@
 import { LimitError } from "@webfcgi/webfcgi";
 import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
-import {
-  MAX_PARAMS,
-  MAX_REQUESTS_PER_CONNECTION,
-  MAX_UNFINISHED_REQUESTS,
-  MAX_UNREAD_BYTES,
-} from "../../src/server/connection.ts";
+import { MAX_PARAMS, MAX_REQUESTS_PER_CONNECTION } from "../../src/server/admission.ts";
+import { MAX_UNFINISHED_REQUESTS, MAX_UNREAD_BYTES } from "../../src/server/connection.ts";
+import { MAX_HELD_PARAMS_BYTES } from "../../src/server/held_params.ts";
 import { assertEquals, assertInstanceOf } from "../std/assert.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
@@ -71,6 +68,17 @@ limitTest("serve answers 431 when there are 1025 parameters, and no sooner", {
   }
   assertEquals(server.stats().activeRequests, 0);
 });
+
+limitTest(
+  "serve counts requests that are refused for their parameters",
+  { fetch: hello },
+  async ({ connect, server }) => {
+    const web = await connect();
+    const tooMany = [...least, ...new Array<string>(3000).fill("")];
+    for (const pairs of [paramsOf(262_145), tooMany, least]) await statusOf(web, pairs);
+    assertEquals([server.stats().requests, server.stats().activeRequests], [3, 0]);
+  },
+);
 
 for (const how of ["text", "stream"] as const) {
   for (const nativeRequest of [false, true]) {
@@ -346,5 +354,47 @@ Deno.test("serve works when every limit is the least that it can be", async () =
     for (let i = 0; i < 3; i++) {
       assertEquals((await web.ask({ method: "POST", body: "hello" }).answer()).text, "hello");
     }
+  });
+});
+
+/** BEGIN and so many bytes of PARAMS for so many requests, without their end. */
+function unfinished(requests: number, bytes: number): Uint8Array {
+  const part = recordBytes(FCGI_PARAMS, 1, "x".repeat(Math.min(bytes, 65_000)));
+  return concat(Array.from({ length: requests }, (_, index) => {
+    const begin = recordBytes(FCGI_BEGIN_REQUEST, index + 1, [0, 1, 1, 0, 0, 0, 0, 0]);
+    const parts = new Array<Uint8Array>(Math.ceil(bytes / 65_000)).fill(part);
+    return concat([begin, ...parts.map((it) => recordBytes(FCGI_PARAMS, index + 1, [...it.subarray(8)]))]);
+  }));
+}
+
+Deno.test("serve closes the connection that holds most when unfinished requests hold more than 64 MiB together", async () => {
+  assertEquals(MAX_HELD_PARAMS_BYTES, 67_108_864);
+  await inScene({ fetch: hello }, async ({ connect, errors, server, ask }) => {
+    const modest = await connect();
+    await modest.send(unfinished(1, 1000));
+    const greedy: WebServer[] = [];
+    // 128 requests of 65,000 bytes each; what is collected in several parts takes up to twice as much.
+    while (greedy.length < 12) {
+      const web = await connect();
+      greedy.push(web);
+      await web.send(unfinished(128, 65_000));
+    }
+    await until(() => errors.length > 0, "the limit");
+    for (const error of errors.splice(0)) {
+      assertInstanceOf(error, LimitError);
+      assertEquals([error.limit, error.max], ["maxHeldParamsBytes", MAX_HELD_PARAMS_BYTES]);
+    }
+    await until(() => greedy.some((web) => web.over), "a greedy connection to be closed");
+    // The others are served on.
+    assertEquals(modest.over, false);
+    assertEquals((await ask()).text, "hello");
+    for (const web of greedy) await web.close();
+    await modest.close();
+    await until(() => server.stats().connections === 0, "the connections to go");
+    // What they held is counted no more.
+    const next = await connect();
+    await next.send(unfinished(128, 65_000));
+    assertEquals((await ask()).text, "hello");
+    assertEquals(errors, []);
   });
 });

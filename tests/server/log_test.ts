@@ -1,6 +1,8 @@
+import type { HandlerInfo } from "@webfcgi/webfcgi";
+import { FCGI_STDERR } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertLess, assertStringIncludes } from "../std/assert.ts";
 import { serveTest, sleep } from "./scene.ts";
-import { encode } from "./web_server.ts";
+import { concat, encode, recordsOf } from "./web_server.ts";
 
 serveTest("info.log sends a line to FCGI_STDERR after the head", {
   fetch(_, info) {
@@ -80,3 +82,54 @@ serveTest("info.log keeps a bounded amount of text while the web server does not
   // 40 MB were logged; what is left is what the kernel took, and the last 64 KiB.
   assertLess(asked.stderr.length, 20_000_000);
 });
+
+serveTest("info.log forges no line and sends no escape to a terminal", {
+  fetch(_, info) {
+    info.log(`path ${info.pathInfo}`);
+    info.log("two\nlines\r\nand \x1b]0;title\x07 a \u202ebidi \x9b2J\n\n");
+    return new Response("hello");
+  },
+}, async ({ ask }) => {
+  const { stderr } = await ask({ uri: "/a%0a2026/01/01 [alert] forged", params: { SCRIPT_NAME: "", PATH_INFO: "/a" } });
+  assertEquals(
+    stderr,
+    [
+      "path /a",
+      "  2026/01/01 [alert] forged",
+      "two",
+      "  lines",
+      "  and \\x1b]0;title\\x07 a \\u202ebidi \\x9b2J",
+      "",
+    ].join("\n"),
+  );
+});
+
+for (
+  const [what, fetch] of [
+    ["info.log", (_: Request, info: HandlerInfo): Response => {
+      info.log("x".repeat(17_000));
+      return new Response("hello");
+    }],
+    ["info.log in many lines", (_: Request, info: HandlerInfo): Response => {
+      for (let i = 0; i < 100; i++) info.log("x".repeat(500));
+      return new Response("hello");
+    }],
+    ["a thrown error", (): Response => {
+      throw new Error("x".repeat(20_000));
+    }],
+  ] as const
+) {
+  // HAProxy 2.6 dies of a STDERR record that does not fit into its buffer of 16 KiB.
+  serveTest(`serve sends no STDERR record of more than 8 KiB when ${what} is long`, { fetch }, async (
+    { connect, errors },
+  ) => {
+    const web = await connect({ raw: true });
+    web.ask({ keepConn: false });
+    await web.untilEnded();
+    const parts = recordsOf(concat(web.chunks)).filter(({ type }) => type === FCGI_STDERR);
+    assertEquals(parts.at(-1)?.content, "");
+    assertEquals(parts.map(({ content }) => content).join("").length > 17_000, true);
+    for (const { content } of parts) assertEquals(content.length <= 8192, true);
+    errors.length = 0;
+  });
+}

@@ -1,3 +1,4 @@
+import { AppStatusError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi";
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { type SceneOptions, serveTest, sleep } from "./scene.ts";
 
@@ -84,7 +85,43 @@ serveTest(
       const web = await connect();
       for (let i = 0; i < 2; i++) assertEquals((await web.ask().answer()).status, 500);
     });
-    assertStringIncludes(written, "webfcgi: onError failed: ");
+    assertStringIncludes(written, "webfcgi: GET http://example.com/: onError failed: Error: onError on purpose\n");
     assertStringIncludes(written, "onError on purpose");
   },
 );
+
+/** An error, and the status that it is answered with when it is not the fault of the request. */
+const blameless: readonly (readonly [what: string, error: unknown, status: number])[] = [
+  ["a LimitError of no body", new LimitError("maxBodyBytes", 1, "Cannot read something else"), 500],
+  ["a ProtocolError of no body", new ProtocolError("BAD_LENGTH", "Cannot read something else"), 500],
+  ["an upstream that is late", new LimitError("headTimeoutMs", 1, "Cannot read response", { side: "upstream" }), 504],
+  ["an upstream that is busy", new LimitError("queueTimeoutMs", 1, "Cannot send request", { side: "upstream" }), 503],
+  ["an upstream that is no FastCGI", new ProtocolError("BAD_VERSION", "Cannot read", { side: "upstream" }), 502],
+  ["an upstream's limit of parameters", new LimitError("maxParamsBytes", 1, "Cannot send", { side: "upstream" }), 502],
+  ["an upstream that refuses", new RequestRefusedError(2, "The application is overloaded"), 503],
+  ["an upstream that fails", new AppStatusError(255, "The application failed"), 502],
+];
+for (const [what, error, status] of blameless) {
+  for (const method of ["GET", "POST"]) {
+    serveTest(`serve answers ${status} to ${method} when a handler fails because of ${what}`, {
+      fetch: () => Promise.reject(error),
+    }, async ({ ask, errors }) => {
+      assertEquals((await ask({ method, body: method === "POST" ? "body" : "" })).status, status);
+      assertEquals(errors.splice(0), [error]);
+    });
+  }
+}
+
+serveTest("serve blames the request when its own body cannot be read, whoever reads it", {
+  maxBodyBytes: 3,
+  async fetch(request) {
+    const reader = request.body!.getReader();
+    while (!(await reader.read()).done);
+    return new Response("read");
+  },
+}, async ({ ask, errors }) => {
+  const tooLong = await ask({ method: "POST", body: "four", params: { CONTENT_LENGTH: undefined } });
+  const tooShort = await ask({ method: "POST", body: "2!", params: { CONTENT_LENGTH: "3" } });
+  assertEquals([tooLong.status, tooShort.status], [413, 400]);
+  assertEquals(errors.splice(0).map(String).length, 2);
+});

@@ -1,4 +1,4 @@
-import { allow, type HandlerInfo } from "@webfcgi/webfcgi";
+import { authorized, type HandlerInfo } from "@webfcgi/webfcgi";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER, FCGI_UNKNOWN_ROLE } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { serveTest } from "./scene.ts";
@@ -14,7 +14,7 @@ serveTest("serve gives each role its handler", { fetch: role, authorizer: role, 
 serveTest("serve refuses a role that has no handler", { authorizer: role }, async ({ connect }) => {
   const web = await connect();
   for (const [requestId, unknown] of [FCGI_RESPONDER, FCGI_FILTER, 9].entries()) {
-    const asked = web.ask({ role: unknown, requestId: requestId + 1 });
+    const asked = web.ask({ role: unknown, requestId: requestId + 1, data: "" });
     await web.until(() => asked.end !== undefined, "the refusal");
     assertEquals([asked.end?.protocolStatus, asked.length], [FCGI_UNKNOWN_ROLE, 0]);
   }
@@ -34,7 +34,7 @@ serveTest(
 
 serveTest(
   "serve sends an Authorizer's variables when it allows",
-  { authorizer: () => allow({ REMOTE_USER: "anna" }) },
+  { authorizer: () => authorized({ REMOTE_USER: "anna" }) },
   async ({ connect }) => {
     const web = await connect();
     const answer = web.ask({ role: FCGI_AUTHORIZER, body: null, params: { CONTENT_LENGTH: undefined } });
@@ -69,9 +69,9 @@ serveTest("serve gives an Authorizer a request without a body", {
   assertEquals((await ask({ role: FCGI_AUTHORIZER, method: "POST", body: "ignored" })).text, "null .");
 });
 
-Deno.test("allow throws a TypeError when a variable cannot be sent", () => {
-  assertThrows(() => allow({ "a b": "x" }), TypeError, "Cannot send variable");
-  assertThrows(() => allow({ a: "x\r\ny" }), TypeError, "Cannot send variable a");
+Deno.test("authorized throws a TypeError when a variable cannot be sent", () => {
+  assertThrows(() => authorized({ "a b": "x" }), TypeError, "Cannot send variable");
+  assertThrows(() => authorized({ a: "x\r\ny" }), TypeError, "Cannot send variable a");
 });
 
 serveTest("serve gives a Filter its body and its data", {

@@ -11,7 +11,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
-import { DRAIN_TIMEOUT_MS } from "../../src/server/connection.ts";
+import { DRAIN_TIMEOUT_MS } from "../../src/server/timeouts.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
 import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";

@@ -348,7 +348,7 @@ export class WebServer implements WebServerEvents {
   }
 }
 
-/** The parameters of a request, much as nginx's `fastcgi_params` has them. */
+/** The parameters of a request, much as nginx's `fastcgi_params` has them; by a web server that multiplexes. */
 export function requestPairs({ method = "GET", uri = "/", params = {}, more = [], body }: AskOptions): string[] {
   const length = body ? String(typeof body === "string" ? utf8Bytes(body).length : body.length) : "";
   const all: Record<string, string | undefined> = {
@@ -363,6 +363,7 @@ export function requestPairs({ method = "GET", uri = "/", params = {}, more = []
     HTTP_HOST: "example.com",
     SERVER_NAME: "example.com",
     SERVER_PORT: "80",
+    SERVER_SOFTWARE: "HAProxy 2.6.12",
     REMOTE_ADDR: "192.0.2.7",
     REMOTE_PORT: "50123",
     ...params,

@@ -302,21 +302,21 @@ export const flows: readonly Flow[] = [
     input: [...opened(1), abort(1), stdin(1, "late"), stdin(1)],
     answers: { "abort 1": [end(1)] },
     events: [request(1), ["abort", 1]],
-    output: [end(1)],
+    output: [stdout(1), end(1)],
   },
   {
     name: "ABORT amid STDIN",
     input: [...opened(1), stdin(1, "half"), abort(1), stdin(1, "late"), stdin(1)],
-    answers: { "abort 1": [stderr(1, "gone"), stderr(1), end(1, 1)] },
+    answers: { "abort 1": [stderr(1, "gone"), end(1, 1)] },
     events: [request(1), ["stdin", 1, "half"], ["abort", 1]],
-    output: [stderr(1, "gone"), stderr(1), end(1, 1)],
+    output: [stderr(1, "gone"), stdout(1), stderr(1), end(1, 1)],
   },
   {
     name: "ABORT after STDIN",
     input: [...opened(1), stdin(1), abort(1)],
     answers: { "stdin-end 1": [stdout(1, "part")], "abort 1": [end(1, 255)] },
     events: [request(1), ["stdin-end", 1], ["abort", 1]],
-    output: [stdout(1, "part"), end(1, 255)],
+    output: [stdout(1, "part"), stdout(1), end(1, 255)],
   },
   {
     name: "ABORT after END, and for an id never begun",
@@ -330,7 +330,7 @@ export const flows: readonly Flow[] = [
     input: [...opened(1), { ...abort(1), padding: 9 }, stdin(1)],
     answers: { "abort 1": [end(1)] },
     events: [request(1), ["abort", 1]],
-    output: [end(1)],
+    output: [stdout(1), end(1)],
   },
 
   // Management records.
@@ -525,7 +525,10 @@ export const flows: readonly Flow[] = [
       ...[stdin(1, "body"), stdin(1), abort(1), ...opened(2), stdin(2)],
     ],
     answers: { "stdin-end 2": [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1), ...helloAnswer(2)] },
-    events: [["params-too-large", 1, 1], request(2), ["stdin-end", 2]],
+    events: [
+      ...[["params-too-large", 1, 1], ["stdin", 1, "body"], ["stdin-end", 1], ["abort", 1]] as const,
+      ...[request(2), ["stdin-end", 2]] as const,
+    ],
     output: [stdout(1, "Status: 431\r\n\r\n"), stdout(1), end(1), ...helloAnswer(2)],
   },
 
@@ -551,7 +554,7 @@ export const flows: readonly Flow[] = [
     input: [...opened(1, 0), abort(1)],
     answers: { "abort 1": [end(1)] },
     events: [request(1), ["abort", 1]],
-    output: [end(1)],
+    output: [stdout(1), end(1)],
     finished: true,
   },
 
@@ -594,7 +597,7 @@ export const flows: readonly Flow[] = [
     input: [begin(1, 1, 1), params(1, "\xff\xff\xff\xff\xff\xff\xff\xffAB"), params(1)],
     answers: { "request 1": [end(1)] },
     events: [["request", 1, 1, { code: "BAD_PAIRS" }]],
-    output: [end(1)],
+    output: [stdout(1), end(1)],
   },
 
   // Errors, after which the connection is of no use.
