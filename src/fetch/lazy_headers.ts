@@ -43,13 +43,11 @@ export class LazyHeaders {
 
   get(name: string): string | null {
     const value = LazyHeaders.#find(this, name);
-    // deno-lint-ignore prefer-rest-params
     return value !== undefined ? value : Reflect.apply(get, nativeOf(this), arguments);
   }
 
   has(name: string): boolean {
     const value = LazyHeaders.#find(this, name);
-    // deno-lint-ignore prefer-rest-params
     return value !== undefined ? value !== null : Reflect.apply(has, nativeOf(this), arguments);
   }
 
@@ -58,7 +56,6 @@ export class LazyHeaders {
     function withOwn(this: unknown, value: string, name: string): void {
       Reflect.apply(callback, this, [value, name, own]);
     }
-    // deno-lint-ignore prefer-rest-params
     Reflect.apply(forEach, nativeOf(this), typeof callback === "function" ? [withOwn, ...rest] : arguments);
   }
 
