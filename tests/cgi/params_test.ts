@@ -114,4 +114,5 @@ Deno.test("mergeValues follows the name", () => {
   assertEquals(mergeValues("HTTP_X_DUP", "a", "b"), "a, b");
   assertEquals(mergeValues("HTTP_X_DUP", "a", ""), "a");
   assertEquals(mergeValues("HTTP_X_DUP", "", "b"), "b");
+  assertEquals(new Params(["HTTP_X", "a", "HTTP_X", "", "HTTP_X", "b"]).get("HTTP_X"), "a, b");
 });
