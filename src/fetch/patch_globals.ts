@@ -3,7 +3,7 @@
  * runtimes.
  *
  * - `new Request(request, init)`, `fetch(request)` and `cache.match(request)` get the native request of a lazy one. What
- *   is called on `Request.prototype` works on a lazy one, too.
+ *   is called on `Request.prototype` and `Headers.prototype` works on lazy ones, too.
  * - `new Response("text")` and `Response.json(…)` set a Content-Type by the Fetch standard; Bun's set none, or another.
  *
  * Each stays what it was in every other way: `instanceof`, subclassing, its statics and its name.
