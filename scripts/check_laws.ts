@@ -49,6 +49,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/errors.ts",
   ],
   "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
+  "src/config/": ["src/runtime/address.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",
@@ -69,6 +70,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/errors.ts",
   ],
   "src/bridge.ts": ["src/bridge/", "src/client/", "src/runtime/", "src/runtime/files.ts", "src/errors.ts"],
+  "src/config.ts": ["src/config/"],
   "src/codec.ts": ["src/protocol/", "src/streams/", "src/errors.ts"],
   "mod.ts": [
     "src/serve.ts",
@@ -82,7 +84,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
 };
 
 /** Files that hold nothing but `export … from`. */
-const onlyReExports: readonly string[] = ["mod.ts", "src/codec.ts"];
+const onlyReExports: readonly string[] = ["mod.ts", "src/codec.ts", "src/config.ts"];
 
 /** The two homes of what differs by runtime. */
 const runtimeHomes: readonly string[] = ["src/runtime/", "src/fetch/"];

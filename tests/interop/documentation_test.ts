@@ -1,15 +1,15 @@
-// What README and docs/ say to write and to run, written and run, but for ports, paths and users.
+// Writes and runs what README and docs/ say to write and run, with other ports, paths and users.
 
 import { existsSync } from "node:fs";
 import config from "../../deno.json" with { type: "json" };
 import { type Handler, serve } from "../../mod.ts";
-import { bundle } from "../helpers/bundle.ts";
 import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
 import { request, text } from "./http_client.ts";
+import { withFolder, withProcess, writeProgram } from "./program.ts";
 import { siteFiles, sites } from "./sites.ts";
 import { freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
 
@@ -17,7 +17,7 @@ const runtimes = await findRuntimes();
 const noNginx = isMissing("nginx");
 const fastcgiParams = await siteFiles(sites[0]!);
 
-/** Who runs a block that `deno test --doc` leaves alone, by its page, its language and its heading. */
+/** What runs each block that `deno test --doc` does not, by page, language and heading. */
 const runBy: Readonly<Record<string, string>> = {
   "README.md sh See it run": "this file looks for the tasks; CI runs the second",
   "README.md sh Install": "this file compares the names",
@@ -89,68 +89,7 @@ Deno.test("the documentation's links lead somewhere", () => {
   assertEquals(broken, []);
 });
 
-/** A folder of its own, open to the web server's user. */
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "webfcgi-docs-" });
-  try {
-    await Deno.chmod(folder, 0o755);
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** A program of the documentation's, as a file that imports this checkout; bundled for a runtime that needs it. */
-async function writeProgram(runtime: InstalledRuntime, path: string, source: string): Promise<void> {
-  const mod = new URL("../../mod.ts", import.meta.url).href;
-  await Deno.writeTextFile(path, source.replace(`"${config.name}"`, JSON.stringify(mod)));
-  if (runtime.stripsTypes) return;
-  await bundle(path, `${path}.out`);
-  await Deno.rename(`${path}.out`, path);
-}
-
-/** Runs a command until `use` is done; `use` gets what it prints first, once that fits. Then it must end by SIGTERM. */
-async function withProcess(
-  [command = "", ...args]: readonly string[],
-  awaited: RegExp,
-  use: (match: RegExpExecArray) => Promise<void>,
-): Promise<Deno.CommandStatus> {
-  const process = new Deno.Command(findProgram(command) ?? command, {
-    args,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const timer = setTimeout(() => process.kill("SIGKILL"), 30_000);
-  const stderr = new Response(process.stderr).text();
-  const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    let printed = "";
-    let match: RegExpExecArray | null = null;
-    while ((match = awaited.exec(printed)) === null) {
-      const { done, value } = await output.read();
-      if (done) throw new Error(`${command} ended: ${printed}${await stderr}`);
-      printed += value;
-    }
-    await use(match);
-  } catch (error) {
-    stderr.then((text) => console.error(`${command} ${args.join(" ")}\n${text}`));
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    try {
-      process.kill("SIGTERM");
-    } catch {
-      // It has ended by itself.
-    }
-    await output.cancel();
-    await stderr;
-  }
-  return process.status;
-}
-
-/** The command that a table has for a runtime, with the runtime's own program in it. */
+/** README's command for a runtime, with the path of the runtime's program. */
 function startCommand(runtime: InstalledRuntime): string[] {
   const name = runtime.name.startsWith("node") ? "node" : runtime.name;
   const readme = Deno.readTextFileSync("README.md");
@@ -182,7 +121,7 @@ for (const runtime of runtimes) {
   });
 }
 
-/** Serves here, behind nginx with directives of the documentation's. */
+/** Serves in this process, behind nginx with directives from the documentation. */
 async function behindNginx(
   directives: string,
   handler: Handler,
@@ -247,7 +186,7 @@ Deno.test({
   },
 });
 
-/** A group in place of the documentation's: root may give any, but spawn-fcgi gives none to root's own. */
+/** A group that exists here: root may choose any, but spawn-fcgi refuses root's own. */
 const gid = Deno.uid() === 0 ? 65534 : Deno.gid();
 const group = new RegExp(`^([^:]+):[^:]*:${gid}:`, "m").exec(Deno.readTextFileSync("/etc/group"))?.[1] ?? String(gid);
 
@@ -266,7 +205,7 @@ for (const runtime of runtimes) {
     }));
 }
 
-/** Deno's flags from the table of permissions, for what listens so. */
+/** Deno's flags for an address, from the table of permissions. */
 function flagsFor(listens: string): string[] {
   const [, flags] =
     new RegExp(`^\\| ${listens}.*\`(--.*)\` +\\|$`, "m").exec(Deno.readTextFileSync("docs/deployment.md")) ??

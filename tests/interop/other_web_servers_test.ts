@@ -10,7 +10,7 @@ import { header, HttpConnection, request, text } from "./http_client.ts";
 import { childrenOf } from "./processes.ts";
 import { freePort } from "./web_server.ts";
 
-/** How a web server is started, and what its configuration lacks but for the documentation's block. */
+/** How a web server is started, and what its configuration needs besides the documentation's block. */
 interface Kind {
   readonly program: string;
   readonly info: string;

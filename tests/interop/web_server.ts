@@ -1,22 +1,12 @@
 /** Runs a real nginx or Apache in the foreground, in a folder of its own that goes when it is stopped. */
 
-import { answers, findProgram, isFile, isLeftOut } from "../helpers/programs.ts";
-import { sleep } from "../helpers/waiting.ts";
-import { childrenOf, isRunning } from "./processes.ts";
+import { findProgram, isFile, isLeftOut } from "../helpers/programs.ts";
+import { startForeground, type WebServer } from "./foreground.ts";
+
+export type { WebServer } from "./foreground.ts";
 
 /** The web servers that the tests know. */
 export type WebServerKind = "nginx" | "apache";
-
-/** A web server that answers. */
-export interface WebServer {
-  /** The port of 127.0.0.1 that it listens on. */
-  readonly port: number;
-  /** What it has written to its error log so far. */
-  errorLog(): Promise<string>;
-  /** Ends it and its workers and removes its folder. Rejects when a process stays behind. */
-  stop(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
 
 const executables = { nginx: ["nginx"], apache: ["apache2", "httpd"] } as const;
 
@@ -32,7 +22,8 @@ const apacheModuleFolders = [
 /** Some systems build one or another of these into the server: those have no file. */
 const apacheModules = ["mpm_event", "unixd", "authz_core", "alias", "mime", "setenvif", "proxy", "proxy_fcgi"];
 
-function findApacheModules(): string | undefined {
+/** The folder of Apache's modules. */
+export function findApacheModules(): string | undefined {
   return apacheModuleFolders.find((folder) => isFile(`${folder}/mod_proxy_fcgi.so`));
 }
 
@@ -91,47 +82,12 @@ async function start(
   await Deno.writeTextFile(`${run}/site.conf`, config);
   for (const [name, content] of Object.entries(files)) await Deno.writeTextFile(`${run}/${name}`, content);
 
-  const process = new Deno.Command(program, {
-    args: kind === "nginx"
+  return await startForeground(kind, [
+    program,
+    ...kind === "nginx"
       ? ["-p", run, "-e", `${run}/error.log`, "-c", `${run}/site.conf`]
       : ["-DFOREGROUND", "-d", run, "-f", `${run}/site.conf`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const stderr = new Response(process.stderr).text();
-  let exited = false;
-  const status = process.status.finally(() => exited = true);
-
-  const errorLog = (): Promise<string> => Deno.readTextFile(`${run}/error.log`).catch(() => "");
-  const stop = async (): Promise<void> => {
-    const processes = [process.pid, ...childrenOf(process.pid)];
-    if (!exited) process.kill("SIGTERM");
-    const timer = setTimeout(() => process.kill("SIGKILL"), 10_000);
-    await status;
-    clearTimeout(timer);
-    await stderr;
-    await Deno.remove(run, { recursive: true });
-    const left = processes.filter(isRunning);
-    for (const pid of left) Deno.kill(pid, "SIGKILL");
-    if (left.length > 0) {
-      throw new Error(`Cannot stop ${kind}: processes ${left.join(", ")} stayed behind and were killed`);
-    }
-  };
-
-  // The file is written once the port is ours: until then, somebody else may answer there.
-  const isUp = async (): Promise<boolean> => isFile(`${run}/${kind}.pid`) && await answers(port);
-  const deadline = Date.now() + 10_000;
-  while (!await isUp()) {
-    if (!exited && Date.now() < deadline) {
-      await sleep(20);
-      continue;
-    }
-    const log = await errorLog();
-    await stop();
-    throw new Error(`Cannot start ${kind}: ${exited ? "it ended" : "it does not answer"}\n${await stderr}${log}`);
-  }
-  return { port, errorLog, stop, [Symbol.asyncDispose]: stop };
+  ], { run, port, pidFile: `${run}/${kind}.pid` });
 }
 
 /** Puts directives into a server of their own, unless they bring one. */
