@@ -7,7 +7,8 @@
 
 import { parseLength } from "./cgi/field.ts";
 import { FCGI_RESPONDER } from "./protocol/constants.ts";
-import { WebServerConnection, type WebServerEvents } from "./protocol/web_server_connection.ts";
+import { WebServerConnection } from "./protocol/web_server_connection.ts";
+import type { WebServerEvents } from "./protocol/web_server_events.ts";
 import { cgiVariables } from "./runtime/cgi_variables.ts";
 import { type StandardStreams, standardStreams } from "./runtime/standard_streams.ts";
 import { openStreams } from "./runtime/streams_transport.ts";
