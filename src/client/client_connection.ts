@@ -55,8 +55,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #host: ClientConnectionHost;
   readonly #flow: FlowControl;
   readonly #exchanges = new Map<number, ClientExchange>();
-  /** Ids of requests that were aborted. Go ends such a request at once, and then writes what its handler has to say. */
-  readonly #abandoned = new Set<number>();
   /** Exchanges whose Response can be made once the whole chunk has been processed. */
   #answered: ClientExchange[] = [];
   #phase: "new" | "used" | "retired" | "gone" = "new";
@@ -224,7 +222,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     if (!this.#exchanges.delete(requestId)) return;
     this.protocol.abort(requestId);
     this.flush();
-    this.#abandoned.add(requestId);
     if (this.#exchanges.size === 0) return this.close();
     this.#phase = "retired";
     this.#updateReading();
@@ -232,9 +229,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   /** The next free id, never the previous one: late records of that request could pass for the next one's. */
   #nextId(): number {
-    do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (
-      this.#exchanges.has(this.#lastId) || this.#abandoned.has(this.#lastId)
-    );
+    do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (this.#exchanges.has(this.#lastId));
     return this.#lastId;
   }
 

@@ -12,6 +12,7 @@
  * | `over` | it has ended |
  */
 
+import type { IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { ClientSettings } from "./client_options.ts";
@@ -20,7 +21,6 @@ import { IncomingResponse } from "./incoming_response.ts";
 import { type OutgoingRequest, type RequestEnd, SAFE_METHOD } from "./outgoing_request.ts";
 import { bodyTimeout, refusal, requestTimeout, upstreamFault, upstreamLimit, withNote } from "./request_errors.ts";
 import { type RequestOutput, RequestSender } from "./request_sender.ts";
-import type { ResponseBodyHost } from "./response_body.ts";
 import { StderrLog } from "./stderr_log.ts";
 
 /** Who has an exchange: the queue, or a connection. */
@@ -45,7 +45,7 @@ export interface Call {
 }
 
 /** A request under way. */
-export class ClientExchange implements ResponseBodyHost {
+export class ClientExchange implements IncomingBodyHost {
   readonly call: Call;
   /** The response, once its head has come. */
   readonly response: Promise<Response>;
@@ -152,7 +152,11 @@ export class ClientExchange implements ResponseBodyHost {
     if (this.#phase === "over") return;
     const failure = protocolStatus === 0 ? this.#incoming.fault(appStatus) : refusal(protocolStatus);
     this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && this.#phase === "asked" && this.#replayable;
-    if (failure === undefined) this.#incoming.body.end();
+    if (failure === undefined) {
+      this.#incoming.body.end();
+      // What has not been read holds up no later request.
+      this.#incoming.body.releaseCredit();
+    }
     this.#finish(failure);
     if (this.#retriable) return;
     try {
@@ -185,7 +189,7 @@ export class ClientExchange implements ResponseBodyHost {
     if (error !== undefined) this.abort(error);
   }
 
-  // ResponseBodyHost:
+  // IncomingBodyHost:
 
   buffered(delta: number): void {
     if (delta < 0) this.#progressMs = this.call.clock.nowMs;

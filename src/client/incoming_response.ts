@@ -6,9 +6,9 @@
 
 import { allowsBody } from "../cgi/response_head.ts";
 import type { ParsedResponseHead } from "../cgi/response_head_parser.ts";
+import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
 import { AppStatusError, type FastCgiError } from "../errors.ts";
 import { upstreamFault } from "./request_errors.ts";
-import { ResponseBody, type ResponseBodyHost } from "./response_body.ts";
 import { ResponseHeadReader } from "./response_head_reader.ts";
 
 /** Fields that are named when they are left out of a response. */
@@ -16,7 +16,7 @@ const MAX_NOTES = 8;
 
 /** A response under way. */
 export class IncomingResponse {
-  readonly body: ResponseBody;
+  readonly body: IncomingBody;
   readonly #method: string;
   readonly #note: (sentence: string) => void;
   readonly #headReader: ResponseHeadReader;
@@ -27,11 +27,11 @@ export class IncomingResponse {
   #made = false;
 
   /** Makes the response to a request of `method`; `note` is called with what is left out of it. */
-  constructor(method: string, maxHeadBytes: number, host: ResponseBodyHost, note: (sentence: string) => void) {
+  constructor(method: string, maxHeadBytes: number, host: IncomingBodyHost, note: (sentence: string) => void) {
     this.#method = method;
     this.#note = note;
     this.#headReader = new ResponseHeadReader(maxHeadBytes);
-    this.body = new ResponseBody(host);
+    this.body = new IncomingBody("response body", undefined, undefined, host);
   }
 
   /** Whether its head has come. */
@@ -70,7 +70,8 @@ export class IncomingResponse {
   make(): Response {
     this.#made = true;
     const { status, statusText, headers } = this.#head!;
-    return new Response(this.#hasBody ? this.body.take() : null, { status, statusText, headers });
+    const body = this.#hasBody ? (this.body.takeWhole() ?? this.body.stream) as Uint8Array<ArrayBuffer> : null;
+    return new Response(body, { status, statusText, headers });
   }
 
   /** What is wrong with a response that ends now. */

@@ -16,6 +16,8 @@ import { LimitError, type LimitName, ProtocolError } from "../errors.ts";
 export interface IncomingBodyHost {
   /** The number of bytes that wait to be read has changed. */
   buffered(delta: number): void;
+  /** Its stream has been cancelled. */
+  cancelled?(reason: unknown): void;
 }
 
 /** The most bytes that a body may have, and the option that says so. */
@@ -46,6 +48,7 @@ export class IncomingBody {
   #memory: Uint8Array = none;
   #used = 0;
   #stream: ReadableStream<Uint8Array> | null = null;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #disturbed = false;
   /** `readAll` was called: nothing waits to be read any more. */
   #readingAll = false;
@@ -121,6 +124,8 @@ export class IncomingBody {
     this.#state = "failed";
     this.#error = error;
     this.#release();
+    // At once, as in the runtimes' own fetch: what the stream itself still holds is not read either.
+    this.#controller?.error(error);
     this.#wake?.();
   }
 
@@ -136,10 +141,12 @@ export class IncomingBody {
   get stream(): ReadableStream<Uint8Array> {
     if (this.#stream === null) {
       this.#stream = new ReadableStream<Uint8Array>({
+        start: (controller) => void (this.#controller = controller),
         pull: (controller) => this.#pull(controller),
-        cancel: () => {
+        cancel: (reason) => {
           this.#disturbed = true;
           this.discard();
+          this.#host.cancelled?.(reason);
         },
       }, { highWaterMark: 0 });
       if (this.#readingAll) this.#stream.getReader();
@@ -162,6 +169,14 @@ export class IncomingBody {
     for (const part of parts) this.#append(part);
     while (this.#state === "receiving") await new Promise<void>((resolve) => this.#wake = resolve);
     return this.#whole(this.#memory.subarray(0, this.#used));
+  }
+
+  /** All of it, if it has ended and nobody has begun to read it. */
+  takeWhole(): Uint8Array | undefined {
+    if (this.#state !== "ended" || this.#stream !== null) return undefined;
+    const whole = joinBytes(this.#queue);
+    this.discard();
+    return whole;
   }
 
   /** Counts as read what no one has read, so that it holds up no later request; it can still be read. */

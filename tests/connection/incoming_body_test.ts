@@ -9,6 +9,7 @@ import {
 } from "../std/assert.ts";
 import { inScene, isBun, type SceneOptions, serveTest } from "../server/scene.ts";
 import { type AskOptions, encode, latin1 } from "../server/web_server.ts";
+import { IncomingBody } from "../../src/connection/incoming_body.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
 function readTest(
@@ -398,4 +399,25 @@ serveTest("serve lets a handler cancel the body", {
     assertEquals((await asked.answer()).text, "true");
     web.stdinEnd(1);
   }
+});
+
+Deno.test("IncomingBody.fail ends its stream at once, before what the stream still holds has been read", async () => {
+  const body = new IncomingBody("request body", undefined, undefined, { buffered: () => {} });
+  for (const byte of [1, 2]) body.push(new Uint8Array([...new Uint8Array(8), byte]).subarray(8), false);
+  const reader = body.stream.getReader();
+  assertEquals((await reader.read()).value, new Uint8Array([1]));
+  const failure = new Error("on purpose");
+  body.fail(failure);
+  assertStrictEquals(await reader.read().catch((error) => error), failure);
+  assertStrictEquals(await reader.closed.catch((error) => error), failure);
+});
+
+Deno.test("IncomingBody.takeWhole gives a body that has ended, once, and no other", () => {
+  const changes: number[] = [];
+  const body = new IncomingBody("response body", undefined, undefined, { buffered: (delta) => changes.push(delta) });
+  body.push(new Uint8Array([1, 2]), true);
+  assertEquals(body.takeWhole(), undefined);
+  body.end();
+  assertEquals(body.takeWhole(), new Uint8Array([1, 2]));
+  assertEquals([body.takeWhole(), changes], [undefined, [2, -2]]);
 });
