@@ -1,13 +1,18 @@
 /**
- * A site in front of a FastCGI application: serves the files of a folder, and has its scripts executed by FastCGI.
+ * A site in front of a FastCGI application: serves the files of a folder, and executes its scripts by FastCGI.
  *
  * @example A PHP site behind any server of fetch handlers
  * ```ts
  * import { bridge } from "@webfcgi/webfcgi/bridge";
  * import { createClient } from "@webfcgi/webfcgi/client";
+ * import { assertEquals } from "@std/assert";
  *
  * const php = createClient("unix:/run/php/php8.2-fpm.sock");
- * export default { fetch: bridge(php, { root: "/srv/www" }) };
+ * const handler = bridge(php, { root: "/srv/www" });
+ *
+ * // Deno.serve(handler), or Bun.serve({ fetch: handler })
+ * const response = await handler(new Request("http://localhost/.git/config"));
+ * assertEquals(response.status, 404);
  * ```
  *
  * @module
