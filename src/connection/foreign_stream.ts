@@ -1,5 +1,5 @@
 /**
- * A stream that someone else has made: the body of a request that is to be sent on.
+ * A stream that someone else has made: the body of a request or a response that is to be sent.
  *
  * Owns its reader. Whatever the stream does when it is read or cancelled stays a rejected promise, or nothing at all.
  */
@@ -7,7 +7,8 @@
 /** The type that Node gives to a body made of FormData. */
 const NODE_FORM_DATA = /boundary=-{4}formdata-undici-/;
 
-type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+/** What a read gives. */
+export type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
 /** A stream that is read by one reader until its end. */
 export class ForeignStream {
@@ -45,8 +46,15 @@ export class ForeignStream {
   }
 }
 
+/** Cancels a stream that nobody reads; `contentType` is that of its content. */
+export function cancelUnread(stream: ReadableStream<Uint8Array>, contentType: string | null): void {
+  new ForeignStream(stream, contentType).cancel(undefined);
+}
+
 /** @throws {TypeError} If a stream gave anything but bytes; `what` begins the message. */
 export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
   if (chunk instanceof Uint8Array) return;
-  throw new TypeError(`${what}: its body's stream gave ${typeof chunk}, not a Uint8Array; encode text first`);
+  throw new TypeError(
+    `${what}: its body's stream gave a chunk of type ${typeof chunk}, not a Uint8Array; encode text first`,
+  );
 }

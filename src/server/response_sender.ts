@@ -1,12 +1,13 @@
 /**
  * Writes one response to STDOUT.
  *
- * Owns the reader of the response's stream, and whether the head has been written. Never flushes what the end of the
+ * Owns the response's stream while it is read, and whether the head has been written. Never flushes what the end of the
  * request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
  */
 
 import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
+import { cancelUnread, checkChunk, ForeignStream, type ReadResult } from "../connection/foreign_stream.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 
@@ -40,7 +41,7 @@ export class ResponseSender {
   readonly #output: ResponseOutput;
   readonly #requestId: number;
   #headWritten = false;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #source: ForeignStream | null = null;
   #cancelled: { readonly reason: unknown } | undefined;
   #stopped = false;
   /** Ends the wait for the socket. */
@@ -59,9 +60,9 @@ export class ResponseSender {
 
   /** Stops sending a stream and cancels it; `send` then fails with `reason`. */
   cancel(reason: unknown): void {
-    if (this.#reader === null || this.#cancelled !== undefined) return;
+    if (this.#source === null || this.#cancelled !== undefined) return;
     this.#cancelled = { reason };
-    this.#reader.cancel(reason).catch(() => {});
+    this.#source.cancel(reason);
     this.#stopWaiting?.();
   }
 
@@ -81,7 +82,7 @@ export class ResponseSender {
     const { body } = parts;
     if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
       if (allowsBody(parts.status, method)) return this.#sendStream(parts, body);
-      body.cancel().catch(() => {});
+      cancelUnread(body, fieldValue(parts, "content-type"));
       return this.#writeHead(parts, undefined, none);
     }
     const bytes = typeof body === "string" ? encode(body) : body ?? none;
@@ -104,24 +105,24 @@ export class ResponseSender {
    * Node and Bun give the text of a native Response. Any other is held to its Content-Length.
    */
   async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
-    const reader = this.#reader = body.getReader();
+    const source = this.#source = new ForeignStream(body, fieldValue(parts, "content-type"));
     try {
-      let result = await reader.read();
+      let result = await source.read();
       let sent = 0;
       let declared: number | undefined;
       while (this.#cancelled === undefined) {
-        while (isEmpty(result)) result = await reader.read();
+        while (isEmpty(result)) result = await source.read();
         if (result.done) break;
         const chunk = result.value;
-        checkChunk(chunk);
-        let next = reader.read();
+        checkChunk(chunk, "Cannot send response");
+        let next = source.read();
         let soon = await settledSoon(next);
-        while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = reader.read());
+        while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = source.read());
         const last = soon?.done === true;
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        if (!last && sent === chunk.length) declared = declaredLength(parts.headers);
+        if (!last && sent === chunk.length) declared = declaredLength(parts);
         if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#headWritten) this.#output.protocol.stdout(this.#requestId, first);
@@ -134,10 +135,11 @@ export class ResponseSender {
       if (!this.#headWritten) this.#writeHead(parts, 0, none);
       else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
     } catch (error) {
-      this.#reader.cancel(error).catch(() => {});
-      throw error;
+      source.cancel(error);
+      // A read that was under way may have failed because of that.
+      throw this.#cancelled === undefined ? error : this.#cancelled.reason;
     } finally {
-      this.#reader = null;
+      this.#source = null;
     }
   }
 
@@ -164,8 +166,6 @@ export class ResponseSender {
   }
 }
 
-type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
-
 const none = new Uint8Array(0);
 
 /** The UTF-8 of a text; of a short one in `scratch`: memory of its own would cost seven times as much. */
@@ -191,20 +191,20 @@ function isEmpty({ value }: ReadResult): boolean {
   return value instanceof Uint8Array && value.length === 0;
 }
 
-function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
-  if (!(chunk instanceof Uint8Array)) {
-    throw new TypeError(`Cannot send response: its stream gave a ${typeof chunk}, not a Uint8Array`);
+/** The value of the first field of this name, which is in lower case. */
+function fieldValue({ headers }: ResponseParts, field: string): string | null {
+  for (const [name, value] of headers) {
+    if (name.length === field.length && name.toLowerCase() === field) return value;
   }
+  return null;
 }
 
 /** The Content-Length that the handler gave. */
-function declaredLength(headers: Iterable<readonly [string, string]>): number | undefined {
-  for (const [name, value] of headers) {
-    if (name.length !== 14 || name.toLowerCase() !== "content-length") continue;
-    const length = parseLength(value);
-    if (length !== undefined) return length;
-    throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
-  }
+function declaredLength(parts: ResponseParts): number | undefined {
+  const value = fieldValue(parts, "content-length");
+  const length = parseLength(value);
+  if (value === null || length !== undefined) return length;
+  throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
 }
 
 function wrongLength(length: string, declared: number): TypeError {
