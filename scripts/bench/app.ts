@@ -6,8 +6,9 @@
 
 import { createServer, type IncomingMessage } from "node:http";
 import process from "node:process";
-import { FastResponse, serve } from "../../mod.ts";
-import { createClient } from "../../src/client.ts";
+import { Readable } from "node:stream";
+import { FastResponse, serve } from "@webfcgi/webfcgi";
+import { createClient } from "@webfcgi/webfcgi/client";
 import { makeHandler } from "./handler.ts";
 
 type FetchHandler = (request: Request) => Promise<Response>;
@@ -25,13 +26,15 @@ function serveHttp(port: number, handler: FetchHandler): void {
   else serveNode(port, handler);
 }
 
-/** The plainest way from Node's HTTP server to a fetch-style handler, for requests without a body. */
+/** The plainest way from Node's HTTP server to a fetch-style handler. */
 function serveNode(port: number, handler: FetchHandler): void {
   createServer(async (message, answer) => {
+    const method = message.method ?? "GET";
     const response = await handler(
       new Request(`http://${message.headers.host}${message.url}`, {
-        method: message.method ?? "GET",
+        method,
         headers: headersOf(message),
+        ...method === "POST" ? { body: Readable.toWeb(message), duplex: "half" } as unknown as RequestInit : {},
       }),
     );
     const body = new Uint8Array(await response.arrayBuffer());
@@ -53,7 +56,6 @@ if (mode === "fastcgi") {
     ...where.startsWith("/") ? { path: where } : { port: Number(where) },
     // The default is 1024, less than the benchmark opens.
     maxConnections: 100_000,
-    quiet: true,
   }, makeHandler(responseClass === "FastResponse" ? FastResponse : Response));
 } else if (mode === "http") {
   serveHttp(Number(args[0]), makeHandler(Response));

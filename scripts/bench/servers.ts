@@ -4,18 +4,17 @@ import { phpFpmCommand } from "../../tests/client/php_fpm.ts";
 import { bundle } from "../../tests/helpers/bundle.ts";
 import { outputOf } from "../../tests/helpers/output_of.ts";
 import { findPhpFpm, findProgram } from "../../tests/helpers/programs.ts";
-import { findRuntimes } from "../../tests/runtimes.ts";
+import { findRuntimes, runningDeno } from "../../tests/runtimes.ts";
 import { root } from "../list_files.ts";
-import type { Address } from "./server_process.ts";
+import type { Address } from "./measure.ts";
 
-/** Something that can be started and loaded. */
-export interface BenchServer {
-  /** The column of its figures. */
+/** Someone else's FastCGI server. */
+export interface Peer {
   readonly name: string;
   readonly version: string;
   /** Whether it keeps connections when it is asked to. */
   readonly keeps: boolean;
-  /** The command that has it listen. */
+  /** The command that starts it. */
   command(addr: Address): readonly string[];
 }
 
@@ -23,22 +22,18 @@ export interface BenchServer {
 export interface RuntimePrograms {
   readonly name: string;
   readonly version: string;
-  /** The command that runs `app.ts` or `codec.ts` with arguments. */
-  command(module: "app" | "codec", ...args: readonly (string | Address)[]): readonly string[];
+  /** The command that runs a bundled module with arguments. */
+  command(module: string, ...args: readonly (string | Address)[]): readonly string[];
 }
 
 const PHP_WORKERS = 16;
 const NODE_FASTCGI = "node-fastcgi@2.0.0";
 const folderOf = (path: string): string => decodeURI(new URL(path, root).pathname);
-/** Where the sources of the others are; a document root for PHP, too. */
+/** The sources of the peers; also a document root for PHP. */
 export const peersFolder: string = folderOf("scripts/bench/peers");
 
-/** Finds the runtimes; `folder` takes the programs, as JavaScript, for Node 20 cannot run TypeScript. */
+/** Finds the runtimes. They run JavaScript from `folder`, because Node 20 cannot run TypeScript. */
 export async function findRuntimePrograms(folder: string): Promise<RuntimePrograms[]> {
-  for (const module of ["app", "codec"]) {
-    const source = folderOf(`scripts/bench/${module}.ts`);
-    await bundle(source, `${folder}/${module}.mjs`);
-  }
   const found = (await findRuntimes()).map(({ name, version, command }): RuntimePrograms => ({
     name: name.replace(/^node/, "Node ").replace("deno", "Deno").replace("bun", "Bun"),
     version: version.replace(/^v/, ""),
@@ -48,13 +43,63 @@ export async function findRuntimePrograms(folder: string): Promise<RuntimeProgra
   return found.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
-/** Finds and builds in `folder` those of the others that are wanted; what is not installed is a printed skip. */
+/** Bundles `app` and `codec`. */
+export async function bundlePrograms(folder: string): Promise<void> {
+  for (const module of ["app", "codec"]) {
+    await bundle(folderOf(`scripts/bench/${module}.ts`), `${folder}/${module}.mjs`);
+  }
+}
+
+/** Bundles the command, and an application for it to serve; false after a printed skip. */
+export async function bundleCommand(folder: string): Promise<boolean> {
+  try {
+    await bundle(folderOf("src/cli/main.ts"), `${folder}/cli.mjs`);
+    await bundle(folderOf("scripts/bench/handler.ts"), `${folder}/handler.mjs`);
+    const app = `import { makeHandler } from "./handler.mjs";\nexport default { fetch: makeHandler(Response) };\n`;
+    await Deno.writeTextFile(`${folder}/served.mjs`, app);
+    const help = await output([...runningDeno().command, `${folder}/cli.mjs`, "serve", "--help"]);
+    if (help.includes("--workers")) return true;
+  } catch {
+    // There is no such command.
+  }
+  console.log("skipped: workers (webfcgi serve has no --workers)");
+  return false;
+}
+
+/** Bundles `oldapp`, which is `app` with another checkout's library, and `oldcodec`, the other checkout's own. */
+export async function bundleOther(folder: string, checkout: string): Promise<void> {
+  const library = `file://${await Deno.realPath(checkout)}`;
+  const imports = {
+    "@webfcgi/webfcgi": `${library}/mod.ts`,
+    "@webfcgi/webfcgi/client": `${library}/src/client.ts`,
+    "@webfcgi/webfcgi/codec": `${library}/src/codec.ts`,
+  };
+  const map = `${folder}/imports.json`;
+  await Deno.writeTextFile(map, JSON.stringify({ imports }));
+  await bundle(folderOf("scripts/bench/app.ts"), `${folder}/oldapp.mjs`, `--import-map=${map}`);
+  await bundle(`${library}/scripts/bench/codec.ts`, `${folder}/oldcodec.mjs`);
+}
+
+/** Builds the load generator; undefined after a printed skip. */
+export async function buildGenerator(folder: string): Promise<string | undefined> {
+  const generator = `${folder}/load`;
+  try {
+    if (Deno.build.os !== "linux") throw new Error("it needs Linux");
+    await output(["gcc", "-O2", "-o", generator, folderOf("scripts/bench/load.c")]);
+    return generator;
+  } catch (error) {
+    console.log(`skipped: everything over sockets (${(error as Error).message})`);
+    return undefined;
+  }
+}
+
+/** Finds the peers that are wanted, and builds them in `folder`; one that is not installed is a printed skip. */
 export async function findPeers(
   folder: string,
   node: RuntimePrograms | undefined,
   wanted: (name: string) => boolean,
-): Promise<BenchServer[]> {
-  const found: BenchServer[] = [];
+): Promise<Peer[]> {
+  const found: Peer[] = [];
   for (const [name, find] of Object.entries({ libfcgi, Go: go, "PHP-FPM": phpFpm, "node-fastcgi": nodeFastCgi })) {
     try {
       if (wanted(name)) found.push(await find(folder, node));
@@ -65,7 +110,7 @@ export async function findPeers(
   return found;
 }
 
-async function libfcgi(folder: string): Promise<BenchServer> {
+async function libfcgi(folder: string): Promise<Peer> {
   const program = `${folder}/libfcgi`;
   const packaged = await output(["dpkg-query", "-W", "-f", "${Version}", "libfcgi-dev"]).catch(() => "");
   await output(["gcc", "-O2", "-o", program, `${peersFolder}/libfcgi.c`, "-lfcgi", "-lpthread"]);
@@ -77,7 +122,7 @@ async function libfcgi(folder: string): Promise<BenchServer> {
   };
 }
 
-async function go(folder: string): Promise<BenchServer> {
+async function go(folder: string): Promise<Peer> {
   const program = `${folder}/fcgi`;
   const env = { GOCACHE: folderOf(".cache/go") };
   await output(["go", "build", "-o", program, `${peersFolder}/fcgi.go`], env);
@@ -85,7 +130,7 @@ async function go(folder: string): Promise<BenchServer> {
   return { name: "Go", version, keeps: true, command: (addr) => [program, String(addr)] };
 }
 
-async function phpFpm(folder: string): Promise<BenchServer> {
+async function phpFpm(folder: string): Promise<Peer> {
   const program = findPhpFpm() ?? "php-fpm";
   const version = /PHP ([\d.]+)/.exec(await output([program, "-v"]))?.[1] ?? "";
   const config = {
@@ -101,7 +146,7 @@ async function phpFpm(folder: string): Promise<BenchServer> {
   return { name: "PHP-FPM", version, keeps: true, command };
 }
 
-async function nodeFastCgi(_folder: string, node: RuntimePrograms | undefined): Promise<BenchServer> {
+async function nodeFastCgi(_folder: string, node: RuntimePrograms | undefined): Promise<Peer> {
   if (node === undefined) throw new Error("Node is not installed");
   const folder = folderOf(".cache/node-fastcgi");
   await Deno.mkdir(folder, { recursive: true });

@@ -1,6 +1,6 @@
 /** The web servers that applications are loaded through. */
 
-import type { Address } from "./server_process.ts";
+import type { Address } from "./measure.ts";
 import { root } from "../list_files.ts";
 
 /** Writes a configuration that passes all to an application, over connections that are kept; gives back the command. */
@@ -15,7 +15,7 @@ export function nginxCommand(folder: string, port: number, protocol: "fastcgi" |
     `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log crit;
     events { worker_connections 1024; }
     http {
-      access_log off; keepalive_requests 100000000;
+      access_log off; keepalive_requests 100000000; client_body_buffer_size 2m;
       ${["client_body", "fastcgi", "proxy", "uwsgi", "scgi"].map((of) => `${of}_temp_path ${folder}/nginx;`).join(" ")}
       upstream app { server 127.0.0.1:${app}; keepalive 16; keepalive_requests 100000000; }
       server { listen 127.0.0.1:${port}; location / { ${pass} } }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-var mebibyte = make([]byte, 1<<20)
+var mebibyte = bytes.Repeat([]byte("x"), 1<<20)
 
 func serve(w http.ResponseWriter, r *http.Request) {
 	switch {

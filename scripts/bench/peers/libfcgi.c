@@ -18,6 +18,9 @@ static void answer(FCGX_Request *request) {
   } else if (path && strcmp(path, "/down") == 0) {
     FCGX_PutS("Content-Type: application/octet-stream\r\n\r\n", request->out);
     FCGX_PutStr(mebibyte, sizeof mebibyte, request->out);
+  } else if (path && strcmp(path, "/headers") == 0 && !(FCGX_GetParam("HTTP_ACCEPT", request->envp) &&
+             FCGX_GetParam("HTTP_ACCEPT_LANGUAGE", request->envp) && FCGX_GetParam("HTTP_USER_AGENT", request->envp))) {
+    FCGX_PutS("Content-Type: text/plain\r\n\r\nA header is missing", request->out);
   } else {
     FCGX_PutS("Content-Type: text/plain\r\n\r\nHello, World!", request->out);
   }
@@ -34,6 +37,7 @@ static void *serve(void *unused) {
 }
 
 int main(int count, char **args) {
+  memset(mebibyte, 'x', sizeof mebibyte);
   if (count != 3 || FCGX_Init() != 0 || (listener = FCGX_OpenSocket(args[1], 1024)) < 0) return 1;
   for (int more = atoi(args[2]); more > 1; more--) {
     pthread_t thread;

@@ -4,7 +4,7 @@ const { createRequire } = require("node:module");
 const [folder, where] = process.argv.slice(2);
 const { createServer } = createRequire(`${folder}/`)("node-fastcgi");
 
-const mebibyte = Buffer.alloc(1 << 20);
+const mebibyte = Buffer.alloc(1 << 20, "x");
 
 createServer((request, response) => {
   if (request.method === "POST") {
