@@ -8,7 +8,7 @@
  * import { assertEquals } from "@std/assert";
  *
  * const php = createClient("unix:/run/php/php8.2-fpm.sock");
- * const handler = bridge(php, { root: "/srv/www" });
+ * const handler = bridge(php, { root: "." });
  *
  * // Deno.serve(handler), or Bun.serve({ fetch: handler })
  * const response = await handler(new Request("http://localhost/.git/config"));

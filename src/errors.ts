@@ -163,7 +163,8 @@ export class RequestAbortedError extends FastCgiError {
  *
  * @example
  * ```ts
- * import { FCGI_OVERLOADED, RequestRefusedError } from "@webfcgi/webfcgi/codec";
+ * import { RequestRefusedError } from "@webfcgi/webfcgi";
+ * import { FCGI_OVERLOADED } from "@webfcgi/webfcgi/codec";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(new RequestRefusedError(FCGI_OVERLOADED, "The application is overloaded").protocolStatus, 2);

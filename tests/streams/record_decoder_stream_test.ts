@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { type FcgiRecord, RecordDecoderStream } from "../../src/streams/record_decoder_stream.ts";
+import { type FastCgiRecord, RecordDecoderStream } from "../../src/streams/record_decoder_stream.ts";
 import { cuts } from "../protocol/cuts.ts";
 import { bytesOf, hex, latin1, record, stdin, text } from "../vectors/wire.ts";
 import { piped } from "./piped.ts";
@@ -57,7 +57,7 @@ Deno.test("RecordDecoderStream errors with BAD_VERSION after the records before 
     assertInstanceOf(error, ProtocolError);
     assertEquals([error.code, error.message], ["BAD_VERSION", "Cannot read record: version is 9, not 1"]);
     // An error of a TransformStream drops what waits to be read: in one chunk, the record goes with it.
-    const whole: FcgiRecord[] = [{ type: 5, requestId: 1, content: latin1("a") }];
+    const whole: FastCgiRecord[] = [{ type: 5, requestId: 1, content: latin1("a") }];
     assertEquals(out, cut.name === "byte by byte" ? whole : whole.slice(0, out.length), cut.name);
   }
 });
