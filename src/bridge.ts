@@ -5,14 +5,10 @@
  * ```ts
  * import { bridge } from "@webfcgi/webfcgi/bridge";
  * import { createClient } from "@webfcgi/webfcgi/client";
- * import { assertEquals } from "@std/assert";
  *
  * const php = createClient("unix:/run/php/php8.2-fpm.sock");
- * const handler = bridge(php, { root: "." });
- *
- * // Deno.serve(handler), or Bun.serve({ fetch: handler })
- * const response = await handler(new Request("http://localhost/.git/config"));
- * assertEquals(response.status, 404);
+ * const handler = bridge(php, { root: "/srv/www" });
+ * // Deno.serve(handler), Bun.serve({ fetch: handler }), or export default { fetch: handler }
  * ```
  *
  * @module
