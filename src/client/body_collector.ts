@@ -6,11 +6,11 @@
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
-import { checkChunk } from "../connection/foreign_stream.ts";
+import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import { LimitError } from "../errors.ts";
 import { ByteCollector } from "../protocol/byte_collector.ts";
 import { inMemory, type OutgoingBody } from "./outgoing_request.ts";
-import { bodyTimeout, requestTimeout, wrongLength } from "./request_errors.ts";
+import { bodyTimeout, requestTimeout } from "./request_errors.ts";
 
 /** Bytes of a body of known length that are read ahead. */
 const READ_AHEAD_BYTES = 1_048_576;
@@ -117,7 +117,7 @@ export class BodyCollector {
         if (!this.#readings.has(reading)) break;
         if (done) {
           if (length !== undefined && collector.length < length) {
-            throw wrongLength(`only ${collector.length} of`, length);
+            throw wrongLength("Cannot send request", collector.length, length);
           }
           return inMemory(collector.take());
         }
@@ -142,7 +142,7 @@ export class BodyCollector {
   #checkSize(size: number, added: number, length: number | undefined): void {
     const max = this.#settings.maxBufferedBodyBytes;
     if (length !== undefined) {
-      if (size > length) throw wrongLength("more than", length);
+      if (size > length) throw wrongLength("Cannot send request", size, length);
     } else if (size > max) {
       throw new LimitError(
         "maxBufferedBodyBytes",

@@ -27,11 +27,6 @@ export function upstreamLimit(limit: LimitName, max: number, message: string): L
   return new LimitError(limit, max, message, { side: "upstream" });
 }
 
-/** The caller's body is not as long as its Content-Length says. */
-export function wrongLength(how: string, length: number): TypeError {
-  return new TypeError(`Cannot send request: its body has ${how} the ${length} bytes of its Content-Length`);
-}
-
 /** The application has broken the protocol, or its connection. */
 export function upstreamFault(code: ProtocolError["code"], message: string, cause?: unknown): ProtocolError {
   return new ProtocolError(code, message, { side: "upstream", ...(cause === undefined ? {} : { cause }) });

@@ -6,11 +6,11 @@
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
-import { checkChunk, type ForeignStream } from "../connection/foreign_stream.ts";
+import type { ForeignStream } from "../connection/foreign_stream.ts";
+import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "../protocol/constants.ts";
 import type { WebServerConnection } from "../protocol/web_server_connection.ts";
 import type { OutgoingBody, OutgoingRequest } from "./outgoing_request.ts";
-import { wrongLength } from "./request_errors.ts";
 
 /** Where requests are written to. */
 export interface RequestOutput {
@@ -97,11 +97,11 @@ export class RequestSender {
     this.#source = source;
     for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
       sent += part.length;
-      if (length !== undefined && sent > length) throw wrongLength("more than", length);
+      if (length !== undefined && sent > length) throw wrongLength("Cannot send request", sent, length);
       await this.#write(stream, part);
     }
     if (this.#stopped) return;
-    if (length !== undefined && sent < length) throw wrongLength(`only ${sent} of`, length);
+    if (length !== undefined && sent < length) throw wrongLength("Cannot send request", sent, length);
     this.#writeEnd(stream);
   }
 

@@ -50,11 +50,3 @@ export class ForeignStream {
 export function cancelUnread(stream: ReadableStream<Uint8Array>, contentType: string | null): void {
   new ForeignStream(stream, contentType).cancel(undefined);
 }
-
-/** @throws {TypeError} If a stream gave anything but bytes; `what` begins the message. */
-export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
-  if (chunk instanceof Uint8Array) return;
-  throw new TypeError(
-    `${what}: its body's stream gave a chunk of type ${typeof chunk}, not a Uint8Array; encode text first`,
-  );
-}

@@ -1,18 +1,14 @@
 /** The init of a response, read without the native class. */
 
 import { hasNullBody, isFieldValue, isToken } from "../cgi/field.ts";
+import type { ResponseHead } from "../cgi/response_head.ts";
 import { headerPairs } from "./header_pairs.ts";
 import { TEXT_TYPE } from "./response_class.ts";
 
 type HeaderPair = readonly [name: string, value: string];
 
 /** What is sent of an init; a native response would take it as it is. */
-export interface Head {
-  /** 200 to 599. */
-  readonly status: number;
-  /** The reason phrase; may be empty. */
-  readonly statusText: string;
-  /** Names and values, as they were given. */
+export interface Head extends ResponseHead {
   readonly headers: readonly HeaderPair[];
 }
 

@@ -7,7 +7,8 @@
 
 import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
-import { cancelUnread, checkChunk, ForeignStream, type ReadResult } from "../connection/foreign_stream.ts";
+import { cancelUnread, ForeignStream, type ReadResult } from "../connection/foreign_stream.ts";
+import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 
@@ -123,7 +124,7 @@ export class ResponseSender {
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
         if (!last && sent === chunk.length) declared = declaredLength(parts);
-        if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+        if (declared !== undefined && sent > declared) throw wrongLength("Cannot send response", sent, declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#headWritten) this.#output.protocol.stdout(this.#requestId, first);
         else this.#writeHead(parts, last ? sent : undefined, first);
@@ -133,7 +134,7 @@ export class ResponseSender {
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
       if (!this.#headWritten) this.#writeHead(parts, 0, none);
-      else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
+      else if (declared !== undefined && sent !== declared) throw wrongLength("Cannot send response", sent, declared);
     } catch (error) {
       source.cancel(error);
       // A read that was under way may have failed because of that.
@@ -205,8 +206,4 @@ function declaredLength(parts: ResponseParts): number | undefined {
   const length = parseLength(value);
   if (value === null || length !== undefined) return length;
   throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
-}
-
-function wrongLength(length: string, declared: number): TypeError {
-  return new TypeError(`Cannot send response: its Content-Length is ${declared}, its body ${length} bytes`);
 }

@@ -427,12 +427,12 @@ const afterHead: readonly (readonly [what: string, make: () => Response, message
   [
     "its stream is shorter than Content-Length",
     () => new Response(streamOf(encode("a"), encode("b")), { headers: { "content-length": "3" } }),
-    "TypeError: Cannot send response: its Content-Length is 3, its body 2 bytes",
+    "TypeError: Cannot send response: its body has only 2 of the 3 bytes of its Content-Length",
   ],
   [
     "its stream is longer than Content-Length",
     () => new Response(streamOf(encode("a"), encode("b"), encode("c")), { headers: { "content-length": "2" } }),
-    "TypeError: Cannot send response: its Content-Length is 2, its body more than that many bytes",
+    "TypeError: Cannot send response: its body has more than the 2 bytes of its Content-Length",
   ],
   [
     "its stream turns to strings",

@@ -1,0 +1,15 @@
+/** What holds for every body that is sent: a request's and a response's. `what` begins the message of each error. */
+
+/** @throws {TypeError} If a stream gave anything but bytes. */
+export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
+  if (chunk instanceof Uint8Array) return;
+  throw new TypeError(
+    `${what}: its body's stream gave a chunk of type ${typeof chunk}, not a Uint8Array; encode text first`,
+  );
+}
+
+/** The error of a body that is not as long as its Content-Length says, once `sent` bytes of it have come. */
+export function wrongLength(what: string, sent: number, declared: number): TypeError {
+  const how = sent > declared ? "has more than" : `has only ${sent} of`;
+  return new TypeError(`${what}: its body ${how} the ${declared} bytes of its Content-Length`);
+}
