@@ -44,7 +44,7 @@ export class Bridge {
     const { https: option, site } = this.#settings;
     const https = readHttps(url, info, option);
     if (https === undefined) return this.#refuseHttps(url);
-    // A client has an option of its own, which stands where nothing is known.
+    // The client's own option applies where nothing is known.
     const connection = { ...clientAddress(asked, info), ...(https || option !== undefined ? { https } : {}) };
     let script: ScriptParams | undefined = {};
     if (site !== undefined) {
@@ -89,7 +89,7 @@ export class Bridge {
   }
 
   async #fail(error: unknown, status: number, request: Request): Promise<Response> {
-    // A client that has left reads no response, and its leaving is no fault.
+    // A client that has left reads no response, and leaving is no fault.
     if (!request.signal.aborted) {
       const response = await (this.#settings.onError ?? logError)(error, request);
       if (response !== undefined) return response;

@@ -53,7 +53,7 @@ export async function fileResponse(request: Request, file: OpenFile, nowMs: numb
  * change; as long as a further change could be noted with the same time, the tag is a weak one.
  */
 function entityTag({ size, modifiedMs, changedMs }: OpenFile, nowMs: number): string {
-  // Not the inode, which is nobody's business.
+  // Not the inode, which would reveal more than is needed.
   const state = [changedMs * 1000, modifiedMs * 1000, size].map((it) => Math.floor(it).toString(36)).join("-");
   return nowMs - changedMs < SETTLED_MS ? `W/"${state}"` : `"${state}"`;
 }

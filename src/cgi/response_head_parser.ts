@@ -7,7 +7,9 @@ import type { ResponseHead } from "./response_head.ts";
 
 /** A response's head as it can be sent on. */
 export interface ParsedResponseHead extends ResponseHead {
-  /** The other fields, in order, without those of a connection; repeated ones are not joined: Set-Cookie must not be. */
+  /**
+   * The other fields, in order, without those of a connection; repeated ones are not joined: Set-Cookie must not be.
+   */
   readonly headers: [string, string][];
   /** The value of Content-Length; `undefined` if there is none. */
   readonly contentLength: number | undefined;
@@ -65,7 +67,7 @@ export function parseResponseHead(text: string): ParsedResponseHead {
   if (contentLength !== undefined && status !== 204 && status !== 205) {
     headers.push(["Content-Length", String(contentLength)]);
   }
-  // Two that differ would let whoever comes behind us cut the response elsewhere than we do.
+  // With two that differ, the next recipient might end the response elsewhere than we do.
   if (contentLength === undefined && lengths.length > 0) {
     omitted.push(`${quote(`Content-Length: ${lengths.join(", ")}`)}, which is no length`);
   }

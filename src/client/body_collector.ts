@@ -1,8 +1,9 @@
 /**
  * Reads bodies before their requests are given a connection, so that a slow sender holds no worker of PHP-FPM.
  *
- * Owns the bodies being read, how many bytes have been collected, and since when each one waits. A body of unknown length
- * is read to its end, because PHP-FPM needs CONTENT_LENGTH; any other as far as forms and calls of an API usually go.
+ * Owns the bodies being read, how many bytes have been collected, and how long each has been waiting. A body of unknown
+ * length is read to its end, because PHP-FPM needs CONTENT_LENGTH; any other up to the usual size of a form or an API
+ * call.
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
@@ -45,7 +46,7 @@ export class BodyCollector {
   /** Bytes collected for requests that have not been answered. */
   #bytes = 0;
 
-  /** Makes a collector that has nothing to do; `clock` is the client's. */
+  /** Makes an idle collector; `clock` is the client's. */
   constructor(settings: CollectorSettings, clock: { readonly nowMs: number }) {
     this.#settings = settings;
     this.#clock = clock;

@@ -1,7 +1,7 @@
 /**
  * The response to one request, as it comes.
  *
- * Owns its head, its body and how much of it has come: it knows whether what has come is a whole response.
+ * Owns its head, its body and how much of it has come, and so knows whether it is whole.
  */
 
 import { allowsBody } from "../cgi/response_head.ts";
@@ -45,8 +45,8 @@ export class IncomingResponse {
   }
 
   /**
-   * Takes a part of STDOUT; if it is `lent`, what is to last is copied. Gives back whether that was progress: half a head
-   * is none, or one that trickles in would never be late.
+   * Takes a part of STDOUT; if it is `lent`, what is to last is copied. Returns whether that was progress: a part of
+   * the head is none, or one that trickles in would never be late.
    *
    * @throws {LimitError|ProtocolError} If the head is too long or cannot be read.
    */
@@ -99,7 +99,7 @@ export class IncomingResponse {
     this.#received += content.length;
     const expected = this.#expected ?? Infinity;
     if (this.#received <= expected) return this.body.push(content, lent);
-    // PHP sends a line break behind its last "?>" like any other text.
+    // PHP sends the line break after its last "?>" like any other text.
     if (before < expected) this.body.push(content.subarray(0, expected - before), lent);
     if (before <= expected) this.#note(`dropped what follows the ${expected} bytes of the response's Content-Length`);
   }

@@ -16,7 +16,7 @@ export function bodyTimeout(timeoutMs: number): LimitError {
   return new LimitError("bodyTimeoutMs", timeoutMs, message);
 }
 
-/** The request has taken too long; `side` says whom it waited for. */
+/** The request has taken too long; `side` is the one that it waited for. */
 export function requestTimeout(timeoutMs: number, side: ErrorSide): LimitError {
   const message = `Cannot finish request: it took longer than requestTimeoutMs, ${timeoutMs}`;
   return new LimitError("requestTimeoutMs", timeoutMs, message, { side });
@@ -42,7 +42,7 @@ export function refusal(protocolStatus: number): RequestRefusedError {
   );
 }
 
-/** A copy of an error that says more: several requests may have failed with the same one. */
+/** A copy of an error with a note, as several requests may have failed with the same error. */
 export function withNote(error: unknown, note: string): unknown {
   if (note === "" || !(error instanceof FastCgiError)) return error;
   const { side } = error;

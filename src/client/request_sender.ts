@@ -1,8 +1,8 @@
 /**
  * Sends one request's streams: STDIN, and for a Filter DATA.
  *
- * Owns how far they have been sent, and since when the caller's own stream gives too little. Reads no more of it than the
- * socket takes.
+ * Owns how far they have been sent, and since when the caller's stream has given too little. Reads that stream only as
+ * fast as the socket takes it.
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
@@ -30,7 +30,7 @@ export class RequestSender {
   readonly #requestId: number;
   readonly #clock: { readonly nowMs: number };
   #phase: "writing" | "reading" | "done" | "stopped" = "writing";
-  /** When something could be sent last. */
+  /** When something could last be sent. */
   #sentMs: number;
   #progress: BodyProgress | undefined;
   /** What is being read. */
@@ -49,12 +49,12 @@ export class RequestSender {
     return this.#phase === "done";
   }
 
-  /** Whether nothing is sent because the body's own stream gives nothing. */
+  /** Whether it waits for the body's own stream. */
   get waitsForBody(): boolean {
     return this.#phase === "reading";
   }
 
-  /** When something could be sent last, on the client's clock. */
+  /** When something could last be sent, on the client's clock. */
   get sentMs(): number {
     return this.#sentMs;
   }
@@ -74,7 +74,7 @@ export class RequestSender {
     this.#end();
   }
 
-  /** Sends nothing more, and lets the body's stream know. */
+  /** Sends nothing more, and cancels the body's stream. */
   stop(reason: unknown): void {
     if (this.#phase !== "done") this.#phase = "stopped";
     this.#source?.cancel(reason);
@@ -126,7 +126,7 @@ export class RequestSender {
     if (this.#output.flush()) return;
     await this.#output.writable();
     this.#sentMs = this.#clock.nowMs;
-    // While the application took nothing the body was not read.
+    // While the application took nothing, the body was not read.
     this.#progress?.restart(this.#sentMs);
   }
 

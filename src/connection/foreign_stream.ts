@@ -1,7 +1,8 @@
 /**
- * A stream that someone else has made: the body of a request or a response that is to be sent.
+ * A stream made by the caller: the body of a request or a response that is to be sent.
  *
- * Owns its reader. Whatever the stream does when it is read or cancelled stays a rejected promise, or nothing at all.
+ * Owns its reader. A stream that fails when it is read rejects the read; one that fails when it is cancelled is
+ * ignored.
  */
 
 /** The type that Node gives to a body made of FormData. */
@@ -31,17 +32,17 @@ export class ForeignStream {
     return this.#reader.read();
   }
 
-  /** Lets its source know that nothing more is wanted. A read that is under way ends. */
+  /** Cancels it. A pending read ends, or fails. */
   cancel(reason: unknown): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
     try {
       // Node 24 fills the stream of FormData whether or not it is read. If it is cancelled meanwhile, Node throws where
-      // nothing can catch it, and the process ends. Such a stream has no source that needs to know.
+      // nothing can catch it, and the process ends. Such a stream has no source to be notified.
       if (this.#fillsItself) this.#reader.releaseLock();
       else this.#reader.cancel(reason).catch(() => {});
     } catch {
-      // The source was called, and threw.
+      // The source's own `cancel` has thrown.
     }
   }
 }

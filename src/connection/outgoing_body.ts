@@ -1,4 +1,4 @@
-/** What holds for every body that is sent: a request's and a response's. `what` begins the message of each error. */
+/** Checks of bodies that are sent, a request's and a response's. `what` begins the message of each error. */
 
 /** @throws {TypeError} If a stream gave anything but bytes. */
 export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
@@ -8,7 +8,7 @@ export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8
   );
 }
 
-/** The error of a body that is not as long as its Content-Length says, once `sent` bytes of it have come. */
+/** The error of a body whose length is not its Content-Length; `sent` is how much of it has been read. */
 export function wrongLength(what: string, sent: number, declared: number): TypeError {
   const how = sent > declared ? "has more than" : `has only ${sent} of`;
   return new TypeError(`${what}: its body ${how} the ${declared} bytes of its Content-Length`);

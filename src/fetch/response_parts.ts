@@ -1,4 +1,4 @@
-/** What of a response is sent. */
+/** The parts of a response that are sent. */
 
 import type { ResponseHead } from "../cgi/response_head.ts";
 

@@ -1,8 +1,8 @@
 /**
  * The web server's end of a FastCGI connection, without I/O: calls in, bytes out; bytes in, events out.
  *
- * Owns which request ids are in use or were aborted, and the discrete record being read. Never touches a socket, a timer or a promise,
- * and never keeps a stream's content.
+ * Owns which request ids are in use or were aborted, and the discrete record being read. Never touches a socket, a
+ * timer or a promise, and never keeps a stream's content.
  */
 
 import { ProtocolError } from "../errors.ts";
@@ -42,12 +42,12 @@ export interface WebServerEvents {
 
 /** What a {@linkcode WebServerConnection} can be given. */
 export interface WebServerOptions {
-  /** Memory that connections write to in turn. @default Memory of its own */
+  /** Memory that connections write to in turn. @default Separate memory */
   readonly memory?: RecordMemory;
   /**
-   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only web
-   * servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an answer
-   * that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
+   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only
+   * web servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an
+   * answer that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
    *
    * @default {false}
    */
@@ -232,7 +232,9 @@ export class WebServerConnection {
     }
   }
 
-  /** Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them. */
+  /**
+   * Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them.
+   */
   #hasPlace(type: number, requestId: number): boolean {
     if (type > FCGI_UNKNOWN_TYPE) return true;
     const answers = type === FCGI_STDOUT || type === FCGI_STDERR || type === FCGI_END_REQUEST;

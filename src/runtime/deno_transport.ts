@@ -1,8 +1,9 @@
 /**
- * A connection by Deno's own API, `read` and `write` only: its `readable` and `writable` streams cost 3.7 times as much.
+ * A connection by Deno's own API, `read` and `write` only: its `readable` and `writable` streams cost 3.7 times as
+ * much.
  *
- * Owns its connection, its small read buffer and its queue; borrows larger buffers, to read into while much arrives, and
- * to gather writes in.
+ * Owns its connection, its small read buffer and its queue; borrows larger buffers, to read into while much arrives,
+ * and to gather writes in.
  */
 
 import { QueuedOutput, type QueuedSocket } from "./queued_output.ts";
@@ -127,7 +128,7 @@ export class DenoTransport implements Transport, QueuedSocket {
     this.#sink.drained();
   }
 
-  /** Takes memory to gather `bytes` bytes in: of its own if they are few, else a spare buffer. */
+  /** Takes memory to gather `bytes` bytes in: newly allocated if they are few, else a spare buffer. */
   #takeScratch(bytes: number): void {
     this.#returnScratch();
     this.#scratch = bytes <= MIN_READ_BYTES ? new Uint8Array(bytes) : this.#buffers.take(GATHER_BYTES);

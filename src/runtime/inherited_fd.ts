@@ -80,7 +80,7 @@ export function descriptorFault(fd: number): string | undefined {
   return listens ? undefined : "the socket is connected and cannot listen";
 }
 
-/** @throws {Error} If it is known that the descriptor cannot be listened on. */
+/** @throws {Error} If the descriptor is known to be no listening socket. */
 export function requireListening(fd: number): void {
   const fault = descriptorFault(fd);
   if (fault !== undefined) throw new ExplainedError(`${fault}; give that of a listening socket`);

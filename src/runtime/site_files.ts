@@ -1,7 +1,7 @@
 /**
  * A site's files by `node:fs`, on every runtime.
  *
- * Between a look at a path and its use, anyone who may write there can put a link in the place of the file, or of a
+ * Between the check of a path and its use, a user who may write there can put a link in the place of the file, or of a
  * folder on the way. So a file is opened first, and the descriptor says which file it is.
  */
 

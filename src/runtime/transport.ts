@@ -62,8 +62,8 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as the
-   * call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as
+   * the call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
    */
   received(chunk: Uint8Array, lent: boolean): void;
   /**
@@ -74,8 +74,8 @@ export interface TransportSink {
   /** The write queue has drained; writing may continue (Node's `drain`). */
   drained(): void;
   /**
-   * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once, and
-   * last. After a reset or failure, with an `error`.
+   * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once,
+   * and last. After a reset or failure, with an `error`.
    */
   closed(error?: Error): void;
 }
@@ -93,8 +93,8 @@ export interface Transport {
    */
   write(pieces: readonly Uint8Array[]): boolean;
   /**
-   * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen, nor
-   * on Deno and Node its reset: whoever pauses for long must bound the wait.
+   * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen,
+   * nor on Deno and Node its reset: a long pause must have a limit.
    */
   pause(): void;
   /** Resumes reading. */
@@ -118,7 +118,10 @@ export interface Transport {
   unref(): void;
 }
 
-/** Called with each new connection; gives back who listens to it. Reading starts after it has returned. Must not throw. */
+/**
+ * Called with each new connection; returns the sink of its events. Reading starts after it has returned. Must not
+ * throw.
+ */
 export type Accept = (transport: Transport) => TransportSink;
 
 /** A listening socket. */
@@ -129,7 +132,8 @@ export interface Listener {
   readonly access?: string;
   /**
    * Stops accepting, and removes the unix socket's file if it is still this listener's. Who has connected to a unix
-   * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called again.
+   * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called
+   * again.
    */
   close(): Promise<void>;
   /** Lets this listener keep the process alive (the default). */
@@ -147,7 +151,7 @@ export interface Runtime {
    */
   listen(options: ListenOptions, accept: Accept): Promise<Listener>;
   /**
-   * Connects to a listening socket. `open` is called once connected and gives back who listens. `signal` gives it up
+   * Connects to a listening socket. `open` is called once connected and returns the sink. `signal` aborts it
    * while it is under way; on Bun, which has no means for it, it goes on.
    */
   connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport>;

@@ -264,7 +264,7 @@ export class Exchange implements RequestSource {
   }
 }
 
-/** Nobody will read this response. */
+/** Releases a response that will not be sent. */
 function discard(response: unknown): void {
   try {
     if (!(response instanceof Response) || knownParts(response) !== undefined) return;

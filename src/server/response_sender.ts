@@ -29,8 +29,8 @@ export interface ResponseOutput {
 /** Turns of the microtask queue that a stream gets to show that a chunk was its last; native ones need up to six. */
 const END_OF_STREAM_TURNS = 8;
 /**
- * Content is handed to the socket in slices of this size (bytes), so that a web server that takes them slowly can be told
- * from one that takes none, and other requests on the connection get their turn. Four records.
+ * Content is handed to the socket in slices of this size (bytes), so that a slow web server can be distinguished from
+ * a stuck one, and other requests on the connection get their turn. Four records.
  */
 const SLICE = 4 * MAX_STREAM_CONTENT;
 const utf8 = new TextEncoder();
@@ -54,7 +54,7 @@ export class ResponseSender {
     this.#requestId = requestId;
   }
 
-  /** Whether it is too late for another response. */
+  /** Whether the head has been written, so that it is too late for another response. */
   get headWritten(): boolean {
     return this.#headWritten;
   }
@@ -77,7 +77,7 @@ export class ResponseSender {
   /**
    * Writes the response, up to but without the end of STDOUT; a promise if that takes more than this turn.
    *
-   * @throws {Error} What the response's stream fails with; TypeError or RangeError if the response cannot be sent.
+   * @throws {Error} The error of the response's stream; a TypeError or RangeError if the response is invalid.
    */
   send(parts: ResponseParts, method: string): void | Promise<void> {
     const { body } = parts;
@@ -102,8 +102,8 @@ export class ResponseSender {
   }
 
   /**
-   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is how
-   * Node and Bun give the text of a native Response. Any other is held to its Content-Length.
+   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is
+   * how Node and Bun give the text of a native Response. Any other is held to its Content-Length.
    */
   async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
     const source = this.#source = new ForeignStream(body, fieldValue(parts, "content-type"));
@@ -153,7 +153,7 @@ export class ResponseSender {
     }
   }
 
-  /** Waits until more can be written, or nobody wants it: a peer that went away without reading never makes room. */
+  /** Waits until more can be written, or sending has been stopped: a peer that has left never makes room. */
   #writable(): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
@@ -169,13 +169,13 @@ export class ResponseSender {
 
 const none = new Uint8Array(0);
 
-/** The UTF-8 of a text; of a short one in `scratch`: memory of its own would cost seven times as much. */
+/** The UTF-8 of a text, in `scratch` if it is short: allocating memory would cost seven times as much. */
 function encode(text: string): Uint8Array {
   if (text.length * 3 > scratch.length) return utf8.encode(text);
   return scratch.subarray(0, utf8.encodeInto(text, scratch).written);
 }
 
-/** What a read has given, if that is known without waiting for anything outside; a failure is not. */
+/** The result of a read if it is there within a few microtasks; undefined otherwise, and if it has failed. */
 async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | undefined> {
   let settled = false;
   let given: ReadResult | undefined;
@@ -187,7 +187,7 @@ async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | unde
   return given;
 }
 
-/** A chunk without content says nothing, not even that another one follows. */
+/** An empty chunk means nothing, not even that another one follows. */
 function isEmpty({ value }: ReadResult): boolean {
   return value instanceof Uint8Array && value.length === 0;
 }

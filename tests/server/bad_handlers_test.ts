@@ -44,7 +44,7 @@ const thrown: readonly (readonly [what: string, value: unknown])[] = [
   ["a symbol", Symbol("on purpose")],
   ["an object without a prototype", Object.create(null)],
   ["an object that cannot be a string", { toString: null, valueOf: null }],
-  ["an error that cannot be written", new Unwritable()],
+  ["an error that has no text", new Unwritable()],
   ["an error whose stack is no string", Object.defineProperty(new Error(), "stack", { value: { a: 1 } })],
 ];
 

@@ -164,6 +164,6 @@ consoleTest("serve writes whatever is thrown", {
     "webfcgi: GET http://example.com/text: a",
     "webfcgi:   b",
     "webfcgi: GET http://example.com/nothing: undefined",
-    "webfcgi: GET http://example.com/odd: an error that cannot be written",
+    "webfcgi: GET http://example.com/odd: an error that has no text",
   ]);
 });
