@@ -1,4 +1,4 @@
-/** A file as the response to a GET or HEAD: the whole, a part, or the news that the client has it already. */
+/** A file as the response to a GET or HEAD: the whole, a part, or 304 if the client has it already. */
 
 import type { OpenFile } from "../runtime/files.ts";
 import { type ByteRange, parseByteRange } from "./byte_range.ts";
@@ -36,7 +36,7 @@ export async function fileResponse(request: Request, file: OpenFile, nowMs: numb
     if (asked) headers["content-range"] = `bytes ${asked.from}-${asked.to - 1}/${size}`;
     headers["content-type"] = mediaType(file.path);
     headers["content-length"] = String(range.to - range.from);
-    // Else a browser may run an upload called x.txt as a script.
+    // Otherwise a browser may run an upload called x.txt as a script.
     headers["x-content-type-options"] = "nosniff";
     const init = { status: asked ? 206 : 200, headers };
     if (request.method === "HEAD") return new Response(null, init);

@@ -32,9 +32,8 @@ export interface EncodeResponseHeadOptions {
  *
  * @throws {RangeError} If the status is not one of 200 to 599.
  */
-export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHeadOptions = {}): string {
+export function encodeResponseHead(head: ResponseHead, { contentLength }: EncodeResponseHeadOptions = {}): string {
   const { status, statusText } = head;
-  const { contentLength } = options;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: status is ${status}, not one of 200 to 599`);
   }

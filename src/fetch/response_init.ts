@@ -27,7 +27,7 @@ export function readHead(body: string | Uint8Array | null, init: ResponseInit | 
 function readPairs(headers: ResponseInit["headers"]): HeaderPair[] | undefined {
   if (headers === undefined) return [];
   if (headers instanceof Headers) return headerPairs(headers);
-  // Only the two plain forms: what else an object can do when it is read, the native class knows.
+  // Only the two plain forms: the native class handles objects that behave in other ways when read.
   if (Symbol.iterator in headers && !Array.isArray(headers)) return undefined;
   const pairs = Array.isArray(headers) ? headers.map((pair): unknown[] => [...pair]) : Object.entries(headers);
   return pairs.every(isPlainPair) ? pairs as [string, string][] : undefined;

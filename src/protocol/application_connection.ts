@@ -2,8 +2,7 @@
  * The application's end of a FastCGI connection, without I/O: bytes in, events out; calls in, bytes out.
  *
  * Owns the registry of active requests, how far the input of each has come, which of its output streams are open, and
- * whether the connection is to be closed. Never touches a socket, a timer or a promise, and never keeps a body. Its
- * laws:
+ * whether the connection is to be closed. Touches no socket, timer or promise, and keeps no body. Its laws:
  *
  * 1. A request is active from its BEGIN_REQUEST until its END_REQUEST is written; records of other ids are skipped
  *    (§3.3: late STDIN of a request answered early, ABORT after END).

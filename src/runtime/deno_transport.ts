@@ -12,7 +12,7 @@ import { MIN_READ_BYTES, nextReadBytes, type SpareBuffers } from "./spare_buffer
 import type { Accept, Addr, Transport, TransportSink } from "./transport.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
-/** What is used of a `Deno.Conn`. */
+/** The members of a `Deno.Conn` that are used. */
 export interface DenoConn {
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
@@ -23,7 +23,7 @@ export interface DenoConn {
   setNoDelay?(noDelay: boolean): void;
 }
 
-/** What one `write` gathers at most. */
+/** The most bytes that one `write` gathers. */
 const GATHER_BYTES = 262_144;
 
 /** A connection under way. */

@@ -15,7 +15,7 @@ const NOTHING_THERE = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP", "EN
 /** A link at the end is refused, a pipe is not waited for, a terminal does not become the process's own. */
 const READ_SAFELY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0) |
   (constants.O_NOCTTY ?? 0);
-/** Without descriptors' own paths: how often a path must be found to lead to the file that is open. */
+/** Where descriptors have no paths: how many times a path must be found to lead to the open file. */
 const LOOKS = 3;
 
 const openFd = promisify(open);

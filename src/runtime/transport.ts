@@ -41,9 +41,9 @@ export interface ListenOptions {
   readonly port?: number | undefined;
   /** Path of a unix socket, at most 107 bytes of UTF-8. */
   readonly path?: string | undefined;
-  /** File mode of the unix socket, set before anyone can connect. */
+  /** File mode of the unix socket, set before any peer can connect. */
   readonly mode?: number | undefined;
-  /** Group of the unix socket, by name or number, set before anyone can connect. */
+  /** Group of the unix socket, by name or number, set before any peer can connect. */
   readonly group?: string | number | undefined;
   /** Whether to take the path over from another process that listens there. */
   readonly takeOver?: boolean | undefined;
@@ -64,8 +64,8 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as
-   * the call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is reused as soon as
+   * the call returns: copy what is kept. If not, they are all of their buffer, and the sink owns it.
    */
   received(chunk: Uint8Array, lent: boolean): void;
   /**

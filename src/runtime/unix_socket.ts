@@ -1,6 +1,6 @@
 /**
  * Listening on a path of the file system, which no runtime does well: all leave a stale file in the way, unlink a newer
- * server's socket when they close, and have the socket open to others before its mode is set.
+ * server's socket when they close, and leave the socket open to others until its mode is set.
  *
  * Owns the file at the path, from the rename to the unlink; the socket itself belongs to the shim.
  */
@@ -151,7 +151,7 @@ class PathListener implements Listener {
     } catch {
       // If this fails it stays: a stale socket that the next listener replaces.
     }
-    // Who has connected already waits in the kernel's queue, and would be reset by closing: a lost request on restart.
+    // Closing would reset the peers in the kernel's queue: their requests would be lost at a restart.
     let accepted = this.#accepted();
     for (let turn = 0, quiet = 0; turn < MAX_DRAIN_TURNS && quiet < QUIET_TURNS; turn++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
