@@ -236,6 +236,8 @@ turnedTest("fetch rejects after headTimeoutMs when the application reads nothing
 ) => {
   const rejected = limitOf(client.fetch("/", { method: "POST", body: new Uint8Array(32 << 20) }));
   await connection();
+  // The application may know of the connection before the client does.
+  await until(() => client.stats().connections === 1, "the client to be connected");
   await until(() => (clock.turn(20_000), client.stats().activeRequests === 0), "the client to give up");
   assertEquals(await rejected, ["headTimeoutMs", "upstream"]);
 });
