@@ -7,18 +7,14 @@
 
 import { BodyProgress } from "../connection/body_progress.ts";
 import type { ForeignStream } from "../connection/foreign_stream.ts";
-import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
+import { type BodyOutput, checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "../protocol/constants.ts";
 import type { WebServerConnection } from "../protocol/web_server_connection.ts";
 import type { OutgoingBody, OutgoingRequest } from "./outgoing_request.ts";
 
 /** Where requests are written to. */
-export interface RequestOutput {
+export interface RequestOutput extends BodyOutput {
   readonly protocol: WebServerConnection;
-  /** Sends what has been written; `false`: wait for `writable` before writing more. */
-  flush(): boolean;
-  /** Resolves when more can be written, or the connection is gone. */
-  writable(): Promise<void>;
 }
 
 /** A body in memory of up to this size (bytes) is written at once; of a longer one, as much at a time. */

@@ -1,5 +1,13 @@
 /** Checks of bodies that are sent, a request's and a response's. `what` begins the message of each error. */
 
+/** The connection that a body is sent over. */
+export interface BodyOutput {
+  /** Sends what has been written; `false`: wait for `writable` before writing more. */
+  flush(): boolean;
+  /** Resolves when more can be written, or the connection is gone. */
+  writable(): Promise<void>;
+}
+
 /** @throws {TypeError} If a stream gave anything but bytes. */
 export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
   if (chunk instanceof Uint8Array) return;

@@ -8,22 +8,18 @@
 import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
 import { cancelUnread, ForeignStream, type ReadResult } from "../connection/foreign_stream.ts";
-import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
+import { type BodyOutput, checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 
 /** Where responses are written. */
-export interface ResponseOutput {
+export interface ResponseOutput extends BodyOutput {
   readonly protocol: {
     /** Writes a response's head and the first part of its body. */
     stdoutHead(requestId: number, head: string, body: Uint8Array): void;
     /** Writes a further part of its body. */
     stdout(requestId: number, content: Uint8Array): void;
   };
-  /** Sends what has been written; `false`: wait for `writable` before writing more. */
-  flush(): boolean;
-  /** Resolves when more can be written, or the connection is gone. */
-  writable(): Promise<void>;
 }
 
 /** Turns of the microtask queue that a stream gets to show that a chunk was its last; native ones need up to six. */
