@@ -44,6 +44,7 @@ export {
 } from "./protocol/record_bodies.ts";
 export { RecordParser, type RecordSink } from "./protocol/record_parser.ts";
 export { RecordMemory, type RecordOutput, RecordWriter } from "./protocol/record_writer.ts";
-export { WebServerConnection, type WebServerEvents, type WebServerOptions } from "./protocol/web_server_connection.ts";
+export { WebServerConnection } from "./protocol/web_server_connection.ts";
+export type { WebServerEvents, WebServerOptions } from "./protocol/web_server_events.ts";
 export { type FastCgiRecord, RecordDecoderStream } from "./streams/record_decoder_stream.ts";
 export { RecordEncoderStream } from "./streams/record_encoder_stream.ts";
