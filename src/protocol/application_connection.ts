@@ -148,8 +148,8 @@ export class ApplicationConnection<Context> {
   }
 
   /**
-   * As `end`, but on a connection that is kept END_REQUEST follows only when the web server has sent all of the request:
-   * what is left of it is read and dropped. For web servers that cannot take END_REQUEST before.
+   * As `end`, but on a connection that is kept END_REQUEST follows only when the web server has sent all of the
+   * request: what is left of it is read and dropped. For web servers that cannot take END_REQUEST before.
    *
    * A web server that sends several requests at a time can, so END_REQUEST waits for no more than one.
    */
