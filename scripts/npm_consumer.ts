@@ -3,7 +3,7 @@
 import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
 import { bridge, type BridgeInfo } from "@webfcgi/webfcgi/bridge";
 import { authorizerVariables, type Client, createClient } from "@webfcgi/webfcgi/client";
-import { decodePairs, FCGI_PARAMS, type FcgiRecord, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
+import { decodePairs, type FastCgiRecord, FCGI_PARAMS, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
 
 const handler: Handler = async (request, info) => {
   const { pathname } = new URL(request.url);
@@ -34,7 +34,7 @@ export async function overStreams(readable: ReadableStream<Uint8Array>): Promise
 export async function paramsOf(readable: ReadableStream<Uint8Array>): Promise<string[]> {
   const reader = readable.pipeThrough(new RecordDecoderStream()).getReader();
   const { value } = await reader.read();
-  const record: FcgiRecord | undefined = value;
+  const record: FastCgiRecord | undefined = value;
   return record?.type === FCGI_PARAMS ? decodePairs(record.content) : [];
 }
 

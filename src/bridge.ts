@@ -1,5 +1,5 @@
 /**
- * A site in front of a FastCGI application: serves the files of a folder, and has its scripts executed by FastCGI.
+ * A site in front of a FastCGI application: serves the files of a folder, and runs its scripts over FastCGI.
  *
  * @example A PHP site behind any server of fetch handlers
  * ```ts
@@ -7,7 +7,8 @@
  * import { createClient } from "@webfcgi/webfcgi/client";
  *
  * const php = createClient("unix:/run/php/php8.2-fpm.sock");
- * export default { fetch: bridge(php, { root: "/srv/www" }) };
+ * const handler = bridge(php, { root: "/srv/www" });
+ * // Deno.serve(handler), Bun.serve({ fetch: handler }), or export default { fetch: handler }
  * ```
  *
  * @module
@@ -23,12 +24,12 @@ export type { BridgeInfo } from "./bridge/bridge_info.ts";
 
 /**
  * Makes a handler for `Deno.serve`, `Bun.serve`, Hono or anything else that takes one: it serves the files of a site's
- * folder, with types, ranges and conditional requests, has its scripts executed by FastCGI, and passes the rest to the
+ * folder, with types, ranges and conditional requests, runs its scripts over FastCGI, and passes the rest to the
  * front controller.
  *
  * Nothing outside the folder is served, nothing with a dot before its name (except `/.well-known/`), and no script's
  * source. A path that names a folder gets its index: a script, or `index.html`. Pass on what the HTTP server gives the
- * handler besides the request: the client's address, whether it came by TLS, and Bun's time-out are known from there.
+ * handler besides the request: the client's address, whether it uses TLS, and Bun's time-out come from there.
  *
  * @param client Asks the application.
  * @throws {TypeError} If an option is invalid.

@@ -18,13 +18,20 @@
  * }
  * ```
  *
+ * Types have names of their own, with `FastCgi` before them only where a global has that name already (`FastCgiError`,
+ * `FastCgiRecord`); `FCGI_` begins the specification's own constants.
+ *
  * @module
  */
 
-export * from "./errors.ts";
+export { FastCgiError, type FastCgiErrorCode, type FastCgiErrorOptions, ProtocolError } from "./errors.ts";
+export type { ErrorSide } from "./errors.ts";
 export type { RequestRegistry } from "./protocol/active_requests.ts";
-export * from "./protocol/application_connection.ts";
-export * from "./protocol/application_events.ts";
+export { ApplicationConnection } from "./protocol/application_connection.ts";
+export type { ApplicationEvents, ApplicationOptions } from "./protocol/application_events.ts";
+export * from "./protocol/constants.ts";
+export type { Capabilities } from "./protocol/get_values.ts";
+export { decodePairs, encodePairs } from "./protocol/name_value.ts";
 export {
   type BeginRequestBody,
   decodeBeginRequest,
@@ -35,13 +42,9 @@ export {
   encodeUnknownType,
   type EndRequestBody,
 } from "./protocol/record_bodies.ts";
-export * from "./protocol/constants.ts";
-export * from "./protocol/latin1.ts";
-export type { Capabilities } from "./protocol/get_values.ts";
-export { decodePairs, encodePairs } from "./protocol/name_value.ts";
-export * from "./protocol/record_parser.ts";
-export * from "./protocol/record_writer.ts";
-export * from "./protocol/web_server_connection.ts";
-export * from "./protocol/web_server_events.ts";
-export * from "./streams/record_decoder_stream.ts";
-export * from "./streams/record_encoder_stream.ts";
+export { RecordParser, type RecordSink } from "./protocol/record_parser.ts";
+export { RecordMemory, type RecordOutput, RecordWriter } from "./protocol/record_writer.ts";
+export { WebServerConnection } from "./protocol/web_server_connection.ts";
+export type { WebServerEvents, WebServerOptions } from "./protocol/web_server_events.ts";
+export { type FastCgiRecord, RecordDecoderStream } from "./streams/record_decoder_stream.ts";
+export { RecordEncoderStream } from "./streams/record_encoder_stream.ts";

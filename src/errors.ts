@@ -29,12 +29,12 @@ export type FastCgiErrorCode =
   | "APP_STATUS";
 
 /**
- * Whose fault an error is: `"request"` for the HTTP client or the web server that sent the request, `"upstream"` for the
- * application that a client asked.
+ * Whose fault an error is: `"request"` for the HTTP client or the web server that sent the request, `"upstream"` for
+ * the application that a client asked.
  */
 export type ErrorSide = "request" | "upstream";
 
-/** What a {@linkcode FastCgiError} can be made with besides its message. */
+/** Options of a {@linkcode FastCgiError}. */
 export interface FastCgiErrorOptions extends ErrorOptions {
   /**
    * Whose fault it is.
@@ -62,7 +62,7 @@ export class FastCgiError extends Error {
   override name = "FastCgiError";
   /** What went wrong, in a form for programs. */
   readonly code: FastCgiErrorCode;
-  /** Whose fault it is: a server may blame its client only for `"request"`. */
+  /** The side at fault: a server may blame its client only for `"request"`. */
   readonly side: ErrorSide;
 
   /** Makes an error of a code, a sentence for people, its side and its cause. */
@@ -176,7 +176,8 @@ export class RequestAbortedError extends FastCgiError {
  *
  * @example
  * ```ts
- * import { FCGI_OVERLOADED, RequestRefusedError } from "@webfcgi/webfcgi/codec";
+ * import { RequestRefusedError } from "@webfcgi/webfcgi";
+ * import { FCGI_OVERLOADED } from "@webfcgi/webfcgi/codec";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(new RequestRefusedError(FCGI_OVERLOADED, "The application is overloaded").protocolStatus, 2);

@@ -49,9 +49,9 @@ export function checkFunction(what: string, name: string, value: unknown): void 
 }
 
 /**
- * Refuses options that there are not; `otherNames` are what people call those that there are.
+ * Refuses unknown options; `otherNames` maps names from elsewhere to the options that they mean.
  *
- * @throws {TypeError} If there is one, with the name that was probably meant.
+ * @throws {TypeError} If there is one; the message has the name that was probably meant.
  */
 export function checkNames(
   what: string,
@@ -88,7 +88,7 @@ function mapTable<T extends Readonly<Record<string, unknown>>, V>(
   return Object.fromEntries(made) as { readonly [Name in keyof T]: V };
 }
 
-/** The name that was probably meant by another; `otherNames` are what people call those that there are. */
+/** The name that was probably meant; `otherNames` maps names from elsewhere to the options that they mean. */
 export function nearest(
   name: string,
   names: readonly string[],

@@ -33,8 +33,8 @@ export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LO
  * Without an address it listens on the socket that it was started with, if there is one (descriptor 0 under spawn-fcgi,
  * mod_fcgid or lighttpd; systemd's socket activation), else on 127.0.0.1:9000.
  *
- * @throws {TypeError|RangeError} If an option is invalid or unknown, or there is no handler. What goes wrong later rejects
- * `server.ready`.
+ * @throws {TypeError|RangeError} If an option is invalid or unknown, or there is no handler. What goes wrong later
+ * rejects `server.ready`.
  *
  * @example
  * ```ts
@@ -159,7 +159,7 @@ export function serveConnection(
   });
 }
 
-/** Takes options and handlers apart, wherever they stand. @throws {TypeError} If the arguments cannot be understood. */
+/** Takes options and handlers apart, wherever they stand. @throws {TypeError} If the arguments are of no known form. */
 function readArguments<O extends object>(
   what: string,
   name: string,

@@ -16,7 +16,7 @@ import { readHttps, readTarget } from "./request_target.ts";
 import { SiteFolder } from "./site_folder.ts";
 import { statusResponse } from "./status_response.ts";
 
-/** What the application hears of the script and the connection. */
+/** The variables of the script and the connection. */
 type ScriptParams = Omit<FastCgiRequestInit, keyof RequestInit>;
 
 /** A bridge at work. */
@@ -36,7 +36,7 @@ export class Bridge {
 
   /** Answers a request; rejects only if `onError` does. */
   async answer(asked: Request, info: BridgeInfo): Promise<Response> {
-    // Fetch has no such requests, and CONNECT is no business of a site.
+    // Fetch forbids these methods, and a site has no use for CONNECT.
     if (isForbiddenMethod(asked.method)) return statusResponse(501);
     const target = readTarget(asked, info);
     if (target === undefined) return statusResponse(400);
@@ -44,7 +44,7 @@ export class Bridge {
     const { https: option, site } = this.#settings;
     const https = readHttps(url, info, option);
     if (https === undefined) return this.#refuseHttps(url);
-    // A client has an option of its own, which stands where nothing is known.
+    // The client's own option applies where nothing is known.
     const connection = { ...clientAddress(asked, info), ...(https || option !== undefined ? { https } : {}) };
     let script: ScriptParams | undefined = {};
     if (site !== undefined) {
@@ -63,7 +63,7 @@ export class Bridge {
     return await this.#forward(request, { ...script, ...connection });
   }
 
-  /** What the site's folder has for a request: a response, or the script to ask for; `undefined`: nothing. */
+  /** A request's response or script from the site's folder; `undefined` if it has neither. */
   async #find(request: Request, url: URL): Promise<Response | ScriptParams | undefined> {
     const { frontController } = this.#settings;
     this.#folder ??= this.#loadFiles().then((files) => new SiteFolder(files, this.#settings.site!));
@@ -89,7 +89,7 @@ export class Bridge {
   }
 
   async #fail(error: unknown, status: number, request: Request): Promise<Response> {
-    // A client that has left reads no response, and its leaving is no fault.
+    // A client that has left reads no response, and leaving is no fault.
     if (!request.signal.aborted) {
       const response = await (this.#settings.onError ?? logError)(error, request);
       if (response !== undefined) return response;
@@ -121,7 +121,7 @@ function scriptParams(documentRoot: string, scriptName: string, pathInfo: string
   };
 }
 
-/** One line: neither a browser's URL nor an application's words can forge a second. */
+/** Writes one line: neither a browser's URL nor an application's text can forge a second. */
 function logError(error: unknown, { method, url }: Request): void {
   const text = String(error);
   const cause = error instanceof Error ? error.cause : undefined;

@@ -1,4 +1,4 @@
-/** What an HTTP server says of a request's connection. */
+/** What an HTTP server reports of a request's connection. */
 
 /**
  * What a handler gets besides the request: from `Deno.serve` and from `serve`, from `Bun.serve`, from
@@ -26,7 +26,7 @@ export interface BridgeInfo {
     | undefined;
   /** Bun's server: the client's address. */
   requestIP?(request: Request): { readonly address: string; readonly port: number } | null;
-  /** Bun's server: how long the connection may be silent, in seconds. */
+  /** Bun's server: sets how long the connection may be silent, in seconds. */
   timeout?(request: Request, seconds: number): void;
   /** Bun's server: what it speaks. */
   readonly protocol?: string | null | undefined;
@@ -43,7 +43,7 @@ export interface ClientAddress {
 /** The longest silence that Bun allows, in seconds, but for none at all, which would outlast the request. */
 const LONGEST_SILENCE = 255;
 
-/** Reads the client's address. Header fields do not count: a client can write into them what it likes. */
+/** Reads the client's address. Header fields do not count: a client can write anything into them. */
 export function clientAddress(request: Request, info: BridgeInfo): ClientAddress {
   const { remoteAddr, remotePort, incoming } = info;
   if (typeof remoteAddr === "string") return address(remoteAddr, remotePort);
@@ -55,7 +55,7 @@ export function clientAddress(request: Request, info: BridgeInfo): ClientAddress
   return address((request as { readonly ip?: string | undefined }).ip, undefined);
 }
 
-/** Whether the client came by TLS; `undefined` where the server does not say, as `Deno.serve` does not. */
+/** Whether the client uses TLS; `undefined` where the server does not report it, as with `Deno.serve`. */
 export function isTls({ incoming, protocol }: BridgeInfo): boolean | undefined {
   if (incoming !== undefined) return incoming.socket.encrypted === true;
   return typeof protocol === "string" ? protocol === "https" : undefined;

@@ -39,10 +39,10 @@ export interface BridgeOptions {
    */
   readonly followLinks?: boolean;
   /**
-   * Whether clients come by TLS: true behind a proxy that ends it, and for a `Deno.serve` with a certificate, which does
-   * not say so itself.
+   * Whether clients use TLS: true behind a proxy that terminates it, and for a `Deno.serve` with a certificate, which
+   * does not report it.
    *
-   * @default {what Bun's or Node's server says of the connection, else false}
+   * @default {what Bun's or Node's server reports of the connection, else false}
    */
   readonly https?: boolean;
   /**
@@ -69,7 +69,7 @@ const DEFAULTS = {
   followLinks: false,
 } as const;
 const NAMES = ["root", "documentRoot", "https", "onError", ...Object.keys(DEFAULTS)];
-/** What these options are called elsewhere. */
+/** Names from elsewhere, and the options that they mean here. */
 const OTHER_NAMES = {
   dir: "root",
   folder: "root",

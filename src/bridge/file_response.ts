@@ -1,4 +1,4 @@
-/** A file as the response to a GET or HEAD: the whole, a part, or the news that the client has it already. */
+/** A file as the response to a GET or HEAD: the whole, a part, or 304 if the client has it already. */
 
 import type { OpenFile } from "../runtime/files.ts";
 import { type ByteRange, parseByteRange } from "./byte_range.ts";
@@ -36,7 +36,7 @@ export async function fileResponse(request: Request, file: OpenFile, nowMs: numb
     if (asked) headers["content-range"] = `bytes ${asked.from}-${asked.to - 1}/${size}`;
     headers["content-type"] = mediaType(file.path);
     headers["content-length"] = String(range.to - range.from);
-    // Else a browser may run an upload called x.txt as a script.
+    // Otherwise a browser may run an upload called x.txt as a script.
     headers["x-content-type-options"] = "nosniff";
     const init = { status: asked ? 206 : 200, headers };
     if (request.method === "HEAD") return new Response(null, init);
@@ -53,7 +53,7 @@ export async function fileResponse(request: Request, file: OpenFile, nowMs: numb
  * change; as long as a further change could be noted with the same time, the tag is a weak one.
  */
 function entityTag({ size, modifiedMs, changedMs }: OpenFile, nowMs: number): string {
-  // Not the inode, which is nobody's business.
+  // Not the inode, which would reveal more than is needed.
   const state = [changedMs * 1000, modifiedMs * 1000, size].map((it) => Math.floor(it).toString(36)).join("-");
   return nowMs - changedMs < SETTLED_MS ? `W/"${state}"` : `"${state}"`;
 }

@@ -75,7 +75,7 @@ const byExtension: ReadonlyMap<string, string> = new Map(
   TYPES.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [extension, type] as const)),
 );
 
-/** The media type of a file; `application/octet-stream`, which no browser takes for a page, if the name tells none. */
+/** The media type of a file; for an unknown extension `application/octet-stream`, which no browser takes for a page. */
 export function mediaType(path: string): string {
   const [, extension = ""] = /\.([^./]+)$/.exec(path) ?? [];
   return byExtension.get(extension.toLowerCase()) ?? "application/octet-stream";

@@ -1,6 +1,6 @@
-/** What a request demands of a file's state before it wants the file (RFC 9110 §13). */
+/** The conditions of a request on a file's state (RFC 9110 §13). */
 
-/** What tells one state of a file from another. */
+/** The state of a file. */
 export interface Validators {
   /** The entity tag, with its quotes; a weak one begins with `W/`. */
   readonly etag: string;

@@ -1,5 +1,5 @@
 /**
- * Reads which URL a request is for, in one way or not at all.
+ * Reads the URL that a request is for, unambiguously or not at all.
  *
  * What guards a site in front of it, the site's folder and the application each read a part of a request: its URL, its
  * Host, its path. A request in which these disagree could be one thing to the guard and another to the application.
@@ -36,7 +36,7 @@ export function readTarget(request: Request, info: BridgeInfo): RequestTarget | 
 }
 
 /**
- * Whether a request came by https. `undefined`: its URL says so, but neither the option nor the HTTP server does; a
+ * Whether a request came over https. `undefined`: its URL says so, but neither the option nor the HTTP server does; a
  * client can write any scheme into its request line.
  */
 export function readHttps(url: URL, info: BridgeInfo, option: boolean | undefined): boolean | undefined {

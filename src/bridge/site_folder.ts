@@ -9,7 +9,7 @@ import type { Files, FoundFile, OpenFile } from "../runtime/files.ts";
 import { fileFailureStatus } from "./failure_status.ts";
 import { isPlain, readSitePath, scriptNames, type SitePath } from "./site_path.ts";
 
-/** Which folder it is, and what may be served of it. */
+/** A site's folder, and what may be served of it. */
 export interface SiteRules {
   /** The site's folder. */
   readonly root: string | URL;
@@ -109,7 +109,7 @@ export class SiteFolder {
     return undefined;
   }
 
-  /** Whether a path without links may be known of. */
+  /** Whether the existence of a path without links may be revealed. */
   #isPublic(path: string, root: string): boolean {
     if (path === root) return true;
     if (path.startsWith(`${root}/`)) return !isHidden(path.slice(root.length));

@@ -1,8 +1,8 @@
 /**
  * A URL's path, read in the one way in which it can name files and scripts of a site.
  *
- * Whatever guards paths in front of a site reads `/private/x`. So `//private/x`, `/private%2Fx` and their like, which
- * file systems would take for the same, name no file here.
+ * Access rules in front of a site match `/private/x`. So `//private/x`, `/private%2Fx` and their like, which
+ * file systems would treat as the same, name no file here.
  */
 
 /** A decoded path. */
@@ -13,7 +13,7 @@ export interface SitePath {
   readonly plain: string;
 }
 
-/** Bytes of the longest path that systems take (PATH_MAX of Linux). */
+/** Greatest length of a path, in bytes (PATH_MAX of Linux). */
 const MAX_PATH = 4096;
 
 /** Decodes a path; `undefined` if it can name nothing: it is not UTF-8, or has control characters, `\`, `.` or `..`. */
@@ -36,7 +36,7 @@ export function isPlain({ text, plain }: SitePath): boolean {
 
 /**
  * The scripts that a path may name, the shortest first: each start of it whose last segment ends in an extension of
- * scripts. What is behind is PATH_INFO.
+ * scripts. The rest is PATH_INFO.
  */
 export function* scriptNames({ plain }: SitePath, extensions: readonly string[]): Generator<string> {
   for (let end = 0; end < plain.length;) {

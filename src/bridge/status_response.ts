@@ -1,8 +1,8 @@
-/** A response that says no more than its status. */
+/** A response with nothing but its status. */
 
 import { statusPage } from "../cgi/status_page.ts";
 
-/** Makes the plain page of a status a response. */
+/** Makes a response of the plain page of a status. */
 export function statusResponse(status: number, headers: Readonly<Record<string, string>> = {}): Response {
   const { body, headers: own, ...init } = statusPage(status);
   return new Response(body, { ...init, headers: { ...headers, ...Object.fromEntries(own) } });

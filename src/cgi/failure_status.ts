@@ -1,4 +1,4 @@
-/** The status of the response to a request that failed: who was at fault, and how. */
+/** The status of the response to a failed request, by whose fault it was. */
 
 import { type FastCgiError, LimitError, type LimitName, RequestRefusedError } from "../errors.ts";
 

@@ -42,7 +42,7 @@ export function isHopByHop(name: string): boolean {
   return hopByHop.has(name);
 }
 
-/** Whether a response with this status never has a body, whatever was asked (Fetch standard, "null body status"). */
+/** Whether a response with this status never has a body, whatever the method (Fetch standard, "null body status"). */
 export function hasNullBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304 || status === 101 || status === 103;
 }
@@ -50,7 +50,7 @@ export function hasNullBody(status: number): boolean {
 /**
  * Reads a length or another unsigned number from the wire; `undefined` if it is none.
  *
- * Only digits count: a sign, an exponent, white space or a number that is not exact as a double make it no length.
+ * Only digits count: a sign, an exponent, white space or a number that is not exact as a double make it invalid.
  * `5, 5` is 5.
  */
 export function parseLength(text: string | null | undefined): number | undefined {

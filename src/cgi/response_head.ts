@@ -5,7 +5,7 @@ import { reasonPhrase } from "./reason_phrase.ts";
 
 const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
 
-/** What is before a response's body. A `Response` is one. */
+/** The head of a response. A `Response` is one. */
 export interface ResponseHead {
   /** The status, 200 to 599. */
   readonly status: number;
@@ -15,11 +15,11 @@ export interface ResponseHead {
   readonly headers: Iterable<readonly [string, string]>;
 }
 
-/** What the sender knows besides the head. */
+/** What the sender knows in addition to the head. */
 export interface EncodeResponseHeadOptions {
   /**
-   * The body's length in bytes, if it is known: sent as Content-Length whatever the head says. Where the web server is to
-   * send a file instead of an empty body (`X-Sendfile` and the like), no length is sent.
+   * The body's length in bytes, if it is known: sent as Content-Length whatever the head says. Where the web server is
+   * to send a file instead of an empty body (`X-Sendfile` and the like), no length is sent.
    */
   readonly contentLength?: number | undefined;
 }
@@ -32,9 +32,8 @@ export interface EncodeResponseHeadOptions {
  *
  * @throws {RangeError} If the status is not one of 200 to 599.
  */
-export function encodeResponseHead(head: ResponseHead, options: EncodeResponseHeadOptions = {}): string {
+export function encodeResponseHead(head: ResponseHead, { contentLength }: EncodeResponseHeadOptions = {}): string {
   const { status, statusText } = head;
-  const { contentLength } = options;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: status is ${status}, not one of 200 to 599`);
   }

@@ -3,19 +3,18 @@
 import { ProtocolError } from "../errors.ts";
 import { isFieldValue, isHopByHop, isToken, parseLength, trimFieldValue } from "./field.ts";
 import { reasonPhrase } from "./reason_phrase.ts";
+import type { ResponseHead } from "./response_head.ts";
 
 /** A response's head as it can be sent on. */
-export interface ParsedResponseHead {
-  /** The status, 200 to 599. Without a Status field it is 200, or 302 with a Location (RFC 3875 §6.2.3). */
-  status: number;
-  /** The reason phrase; the standard one if the script gave none. */
-  statusText: string;
-  /** The other fields, in order, without those of a connection; repeated ones are not joined: Set-Cookie must not be. */
-  headers: [string, string][];
+export interface ParsedResponseHead extends ResponseHead {
+  /**
+   * The other fields, in order, without those of a connection; repeated ones are not joined: Set-Cookie must not be.
+   */
+  readonly headers: [string, string][];
   /** The value of Content-Length; `undefined` if there is none. */
-  contentLength: number | undefined;
+  readonly contentLength: number | undefined;
   /** What was left out because it cannot be sent on, each with the reason: `"X: a\u0001b", whose value …`. */
-  omitted: string[];
+  readonly omitted: string[];
 }
 
 const LF = 0x0a;
@@ -68,7 +67,7 @@ export function parseResponseHead(text: string): ParsedResponseHead {
   if (contentLength !== undefined && status !== 204 && status !== 205) {
     headers.push(["Content-Length", String(contentLength)]);
   }
-  // Two that differ would let whoever comes behind us cut the response elsewhere than we do.
+  // With two that differ, the next recipient might end the response elsewhere than we do.
   if (contentLength === undefined && lengths.length > 0) {
     omitted.push(`${quote(`Content-Length: ${lengths.join(", ")}`)}, which is no length`);
   }

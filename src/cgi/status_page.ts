@@ -1,11 +1,10 @@
 /** The responses that server and bridge make by themselves. */
 
 import { reasonPhrase } from "./reason_phrase.ts";
+import type { ResponseHead } from "./response_head.ts";
 
-/** A response that says its status and nothing of the cause; `new Response(page.body, page)` makes one of it. */
-export interface StatusPage {
-  readonly status: number;
-  readonly statusText: string;
+/** A response that gives its status and no cause; `new Response(page.body, page)` makes it one. */
+export interface StatusPage extends ResponseHead {
   readonly headers: [name: string, value: string][];
   readonly body: string;
 }

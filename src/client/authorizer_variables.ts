@@ -1,7 +1,7 @@
-/** What an Authorizer says (§6.3). */
+/** The answer of an Authorizer (§6.3). */
 
 /**
- * The variables that an Authorizer's response gives to what comes after it, by name; `undefined` if it denies the
+ * The variables that an Authorizer's response sets for the next step, by name; `undefined` if it denies the
  * request, and the response is to be sent to the client as it is.
  *
  * @example
@@ -18,7 +18,7 @@ export function authorizerVariables(response: Response): Record<string, string> 
   if (response.status !== 200) return undefined;
   const variables: Record<string, string> = {};
   for (const [name, value] of response.headers) {
-    // Header names have lost their capitals; variables are written in them.
+    // `Headers` gives names in lower case; variables are in upper case.
     if (name.startsWith("variable-")) variables[name.slice("variable-".length).toUpperCase()] = value;
   }
   return variables;

@@ -1,16 +1,17 @@
 /**
  * Reads bodies before their requests are given a connection, so that a slow sender holds no worker of PHP-FPM.
  *
- * Owns the bodies being read, how many bytes have been collected, and since when each one waits. A body of unknown length
- * is read to its end, because PHP-FPM needs CONTENT_LENGTH; any other as far as forms and calls of an API usually go.
+ * Owns the bodies being read, how many bytes have been collected, and how long each has been waiting. A body of unknown
+ * length is read to its end, because PHP-FPM needs CONTENT_LENGTH; any other up to the usual size of a form or an API
+ * call.
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
-import { checkChunk } from "../connection/foreign_stream.ts";
+import { checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import { LimitError } from "../errors.ts";
 import { ByteCollector } from "../protocol/byte_collector.ts";
 import { inMemory, type OutgoingBody } from "./outgoing_request.ts";
-import { bodyTimeout, requestTimeout, wrongLength } from "./request_errors.ts";
+import { bodyTimeout, requestTimeout } from "./request_errors.ts";
 
 /** Bytes of a body of known length that are read ahead. */
 const READ_AHEAD_BYTES = 1_048_576;
@@ -45,7 +46,7 @@ export class BodyCollector {
   /** Bytes collected for requests that have not been answered. */
   #bytes = 0;
 
-  /** Makes a collector that has nothing to do; `clock` is the client's. */
+  /** Makes an idle collector; `clock` is the client's. */
   constructor(settings: CollectorSettings, clock: { readonly nowMs: number }) {
     this.#settings = settings;
     this.#clock = clock;
@@ -117,7 +118,7 @@ export class BodyCollector {
         if (!this.#readings.has(reading)) break;
         if (done) {
           if (length !== undefined && collector.length < length) {
-            throw wrongLength(`only ${collector.length} of`, length);
+            throw wrongLength("Cannot send request", collector.length, length);
           }
           return inMemory(collector.take());
         }
@@ -142,7 +143,7 @@ export class BodyCollector {
   #checkSize(size: number, added: number, length: number | undefined): void {
     const max = this.#settings.maxBufferedBodyBytes;
     if (length !== undefined) {
-      if (size > length) throw wrongLength("more than", length);
+      if (size > length) throw wrongLength("Cannot send request", size, length);
     } else if (size > max) {
       throw new LimitError(
         "maxBufferedBodyBytes",

@@ -1,8 +1,8 @@
 /**
  * One connection to an application.
  *
- * Owns which requests are under way on it, and under which ids. Knows records only through the protocol's end of the
- * connection, and the socket only through its flow.
+ * Owns the requests under way on it and their ids. Knows records only through the protocol's end of the connection, and
+ * the socket only through its flow.
  *
  * | phase | meaning |
  * |---|---|
@@ -56,8 +56,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   readonly #host: ClientConnectionHost;
   readonly #flow: FlowControl;
   readonly #exchanges = new Map<number, ClientExchange>();
-  /** Ids of requests that were aborted. Go ends such a request at once, and then writes what its handler has to say. */
-  readonly #abandoned = new Set<number>();
   /** Exchanges whose Response can be made once the whole chunk has been processed. */
   #answered: ClientExchange[] = [];
   #phase: "new" | "used" | "retired" | "gone" = "new";
@@ -66,7 +64,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   #idleSinceMs: number;
   /** Whether anything has arrived. */
   #heard = false;
-  /** What is being received: if it is lent, what is to last must be copied. */
+  /** What is being received; anything kept from a lent chunk must be copied. */
   #receiving: "nothing" | "lent" | "owned" = "nothing";
   /** It keeps the process alive although nothing is read from its socket. */
   #holdsProcess = false;
@@ -98,9 +96,9 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     return this.#takesRequests && this.protocol.idle;
   }
 
-  /** Whether it can take a request besides others. */
+  /** Whether it can take a request in addition to those under way. */
   get isShareable(): boolean {
-    // Nothing is added to what the application does not take.
+    // While the application does not read, nothing more is queued for it.
     return this.#takesRequests && !this.#flow.needsDrain;
   }
 
@@ -108,12 +106,12 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     return this.#phase === "new" || this.#phase === "used";
   }
 
-  /** How long it has had nothing to do, in milliseconds. */
+  /** How long it has been idle, in milliseconds. */
   idleForMs(nowMs: number): number {
     return this.#exchanges.size > 0 ? 0 : nowMs - this.#idleSinceMs;
   }
 
-  /** Whether it waits for a worker of the application to accept it, as far as one can tell. */
+  /** Whether it seems to wait for a worker of the application to accept it. */
   waitsForWorker(nowMs: number): boolean {
     return !this.#heard && this.#exchanges.size > 0 && nowMs - this.#idleSinceMs >= WORKER_ACCEPT_MS;
   }
@@ -131,7 +129,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     this.flush();
   }
 
-  /** Ends all requests with `reason`, which there must be if there are any, and closes. */
+  /** Ends all requests with `reason`, which is required if there are any, and closes. */
   close(reason?: unknown): void {
     this.#lose(reason);
     this.#flow.close();
@@ -194,7 +192,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
   onEnd(requestId: number, end: EndRequestBody): void {
     const exchange = this.#exchanges.get(requestId);
     if (exchange === undefined) return;
-    // An application may still wait for what is left of a request that it answered early.
+    // After an early response the application may still wait for the rest of the request.
     if (!exchange.sent) this.#phase = "retired";
     exchange.end(end);
     this.#exchanges.delete(requestId);
@@ -225,7 +223,6 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
     if (!this.#exchanges.delete(requestId)) return;
     this.protocol.abort(requestId);
     this.flush();
-    this.#abandoned.add(requestId);
     if (this.#exchanges.size === 0) return this.close();
     this.#phase = "retired";
     this.#updateReading();
@@ -233,9 +230,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   /** The next free id, never the previous one: late records of that request could pass for the next one's. */
   #nextId(): number {
-    do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (
-      this.#exchanges.has(this.#lastId) || this.#abandoned.has(this.#lastId)
-    );
+    do this.#lastId = this.#lastId % MAX_REQUEST_ID + 1; while (this.#exchanges.has(this.#lastId));
     return this.#lastId;
   }
 
@@ -264,7 +259,7 @@ export class ClientConnection implements TransportSink, WebServerEvents, Request
 
   #updateReading(): void {
     if (this.#phase !== "gone") this.#flow.updateReading(this.#exchanges.size > 1 ? "multiplexed" : "alone");
-    // Node lets a process end whose sockets are paused, although one body may be waited for behind another one.
+    // Node exits while all sockets are paused, although a body may be waiting behind another one.
     const holdsProcess = this.#phase !== "gone" && this.#flow.paused && this.#exchanges.size > 1;
     if (holdsProcess === this.#holdsProcess) return;
     this.#holdsProcess = holdsProcess;

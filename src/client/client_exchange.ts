@@ -12,6 +12,7 @@
  * | `over` | it has ended |
  */
 
+import type { IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FCGI_CANT_MPX_CONN } from "../protocol/constants.ts";
 import type { EndRequestBody } from "../protocol/record_bodies.ts";
 import type { ClientSettings } from "./client_options.ts";
@@ -20,18 +21,17 @@ import { IncomingResponse } from "./incoming_response.ts";
 import { type OutgoingRequest, type RequestEnd, SAFE_METHOD } from "./outgoing_request.ts";
 import { bodyTimeout, refusal, requestTimeout, upstreamFault, upstreamLimit, withNote } from "./request_errors.ts";
 import { type RequestOutput, RequestSender } from "./request_sender.ts";
-import type { ResponseBodyHost } from "./response_body.ts";
 import { StderrLog } from "./stderr_log.ts";
 
-/** Who has an exchange: the queue, or a connection. */
+/** The owner of an exchange: the queue, or a connection. */
 export interface ExchangeOwner {
-  /** The exchange has ended, but the application has not ended it. */
+  /** The exchange has ended before the application ended it. */
   abandon(exchange: ClientExchange): void;
-  /** Bytes of its body that wait to be read have become more, or fewer. */
+  /** The number of bytes of its body that wait to be read has changed. */
   buffered(delta: number): void;
 }
 
-/** What is asked of the application. */
+/** A request to the application. */
 export interface Call {
   readonly settings: ClientSettings;
   readonly clock: { readonly nowMs: number };
@@ -45,7 +45,7 @@ export interface Call {
 }
 
 /** A request under way. */
-export class ClientExchange implements ResponseBodyHost {
+export class ClientExchange implements IncomingBodyHost {
   readonly call: Call;
   /** The response, once its head has come. */
   readonly response: Promise<Response>;
@@ -57,7 +57,7 @@ export class ClientExchange implements ResponseBodyHost {
   #owner: ExchangeOwner;
   #sender: RequestSender | undefined;
   #phase: "queued" | "asked" | "answered" | "over" = "queued";
-  /** Whether others have gone over its connection before. */
+  /** Whether its connection has carried other requests before. */
   #reused = false;
   #progressMs: number;
   #retriable = false;
@@ -74,7 +74,7 @@ export class ClientExchange implements ResponseBodyHost {
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Whether it failed in a way that lets it be sent once more. */
+  /** Whether it failed in a way that allows sending it again. */
   get retriable(): boolean {
     return this.#retriable;
   }
@@ -99,7 +99,9 @@ export class ClientExchange implements ResponseBodyHost {
     return SAFE_METHOD.test(this.call.request.method);
   }
 
-  /** Writes the request's streams; BEGIN_REQUEST and PARAMS have been written to a `reused` connection, or to a new one. */
+  /**
+   * Writes the request's streams; BEGIN_REQUEST and PARAMS have been written to a `reused` connection, or to a new one.
+   */
   send(output: RequestOutput & ExchangeOwner, reused: boolean): void {
     const { clock, role, request } = this.call;
     this.#owner = output;
@@ -112,7 +114,7 @@ export class ClientExchange implements ResponseBodyHost {
     });
   }
 
-  /** Takes a part of STDOUT; if it is `lent`, what is to last is copied. */
+  /** Takes a part of STDOUT; what is kept of a `lent` one is copied. */
   onStdout(content: Uint8Array, lent: boolean): void {
     if (this.#phase === "over") return;
     this.#phase = "answered";
@@ -152,19 +154,23 @@ export class ClientExchange implements ResponseBodyHost {
     if (this.#phase === "over") return;
     const failure = protocolStatus === 0 ? this.#incoming.fault(appStatus) : refusal(protocolStatus);
     this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && this.#phase === "asked" && this.#replayable;
-    if (failure === undefined) this.#incoming.body.end();
+    if (failure === undefined) {
+      this.#incoming.body.end();
+      // The rest, still unread, does not hold up later requests.
+      this.#incoming.body.releaseCredit();
+    }
     this.#finish(failure);
     if (this.#retriable) return;
     try {
       this.call.onEnd?.({ appStatus });
     } catch (error) {
-      // It is too late to hold the response back; the caller's fault must still be seen.
+      // Too late to withhold the response, but the caller's error must not be lost.
       this.#incoming.body.fail(error);
       if (!this.responded) this.#settle.reject(error);
     }
   }
 
-  /** Its connection is gone. A reused one may have been so before the request was sent. */
+  /** Its connection is gone. A reused one may have been gone before the request was sent. */
   connectionLost(error: unknown): void {
     if (this.#phase === "over") return;
     const unanswered = this.#phase === "asked";
@@ -172,7 +178,7 @@ export class ClientExchange implements ResponseBodyHost {
     this.#finish(unanswered ? withNote(error, splitPairHint(this.call.params)) : error);
   }
 
-  /** Ends it for the client's own reason, or the caller's. */
+  /** Ends it on the client's or the caller's initiative. */
   abort(reason: unknown): void {
     if (this.#phase === "over") return;
     this.#finish(reason);
@@ -185,7 +191,7 @@ export class ClientExchange implements ResponseBodyHost {
     if (error !== undefined) this.abort(error);
   }
 
-  // ResponseBodyHost:
+  // IncomingBodyHost:
 
   buffered(delta: number): void {
     if (delta < 0) this.#progressMs = this.call.clock.nowMs;
@@ -205,7 +211,7 @@ export class ClientExchange implements ResponseBodyHost {
       const what = `Cannot send request: it waited for a connection longer than queueTimeoutMs, ${queueTimeoutMs}`;
       return upstreamLimit("queueTimeoutMs", queueTimeoutMs, what);
     }
-    // While the caller's body gives nothing the application may wait too.
+    // While the caller's body gives nothing, the application may wait as well.
     if (sender.waitsForBody) return sender.isBodyLate(bodyTimeoutMs) ? bodyTimeout(bodyTimeoutMs) : undefined;
     const waitedMs = nowMs - Math.max(this.#progressMs, sender.sentMs);
     if (!this.#incoming.hasHead) {
@@ -218,7 +224,7 @@ export class ClientExchange implements ResponseBodyHost {
     return upstreamLimit("bodyTimeoutMs", bodyTimeoutMs, what);
   }
 
-  /** Whether all of the request is in memory still. */
+  /** Whether the whole request is still in memory. */
   get #replayable(): boolean {
     const { body, data } = this.call.request;
     return body.source === undefined && data.source === undefined;
@@ -232,7 +238,7 @@ export class ClientExchange implements ResponseBodyHost {
     if (failure !== undefined) {
       const error = withNote(failure, this.#stderr.quote);
       this.#incoming.body.fail(error);
-      // Once the head is there, reading the body fails; before that there is nothing to read.
+      // Before the head has come there is no body whose reading could fail.
       if (!this.#incoming.hasHead) this.#settle.reject(error);
     }
     this.#sender?.stop(failure);

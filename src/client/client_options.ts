@@ -39,9 +39,9 @@ export interface ClientOptions extends CgiVariables {
   /** Path of the application's unix socket, at most 107 bytes. */
   readonly path?: string;
   /**
-   * Whether connections are kept for further requests (FCGI_KEEP_CONN), which costs half as much. A worker of PHP-FPM
-   * serves no one else while a connection to it is kept, so it is off unless asked for; requests of this client that wait
-   * for a worker still get their turn.
+   * Whether connections are kept for further requests (FCGI_KEEP_CONN), which costs half as much. While a connection to
+   * it is kept, a worker of PHP-FPM serves no other, so this is off by default; requests of this client that wait for a
+   * worker still get their turn.
    *
    * @default {whether `multiplex` is set}
    */
@@ -160,7 +160,7 @@ const NAMES: readonly string[] = [
   ...VARIABLE_NAMES,
 ];
 
-/** Names that people may try, and the option that they mean. */
+/** Names from elsewhere, and the options that they mean here. */
 const OTHER_NAMES = {
   host: "hostname",
   socket: "path",

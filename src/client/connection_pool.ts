@@ -1,7 +1,7 @@
 /**
  * The connections to one application, and the requests that wait for one.
  *
- * Owns which connections are open or being opened, and the queue. Knows nothing of records or responses.
+ * Owns the connections that are open or being opened, and the queue. Knows nothing of records or responses.
  */
 
 import type { CoarseClock } from "../connection/coarse_clock.ts";
@@ -17,19 +17,21 @@ export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>
 
 /** Requests that share a connection before another one is opened. */
 const SHARED_REQUESTS = 16;
-/** One turn of the runtime, in milliseconds: it may not have reported yet that the application has closed a connection. */
+/**
+ * One turn of the runtime, in milliseconds: it may not have reported yet that the application has closed a connection.
+ */
 const TURN_MS = 1;
 /**
  * Turns for which a connection must have been idle before a request that is not safe goes over it. PHP-FPM closes one a
- * moment after a worker's last request (`pm.max_requests`), and swallows what has come meanwhile; on an idle machine that
- * takes 0.1 ms, rarely 3.
+ * moment after a worker's last request (`pm.max_requests`), and swallows what has come meanwhile; on an idle machine
+ * that takes 0.1 ms, rarely 3.
  */
 const IDLE_TURNS = 5;
 
 /** A connection that is being opened. */
 interface Opening {
   readonly sinceMs: number;
-  /** Aborted when no one waits for it any more. */
+  /** Aborted when nothing waits for it any more. */
   readonly abandon: AbortController;
 }
 
@@ -121,7 +123,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
     return new Promise((resolve) => this.#sockets.onNone.push(resolve));
   }
 
-  /** Ends what has waited for too long; called now and then. */
+  /** Ends what has waited for too long; called at each tick. */
   tick(): void {
     const { nowMs } = this.clock;
     const { connectTimeoutMs, idleTimeoutMs } = this.#settings;

@@ -1,8 +1,8 @@
 /**
  * The client: requests in, responses out.
  *
- * Owns the clock, the pool and the bodies being collected. Makes the parameters of a request and sends it once more where
- * that is safe; knows nothing of sockets.
+ * Owns the clock, the pool and the bodies being collected. Makes the parameters of a request and sends it once more
+ * where that is safe; knows nothing of sockets.
  */
 
 import { requestParams } from "../cgi/request_params.ts";
@@ -26,7 +26,7 @@ import {
   readRequest,
 } from "./outgoing_request.ts";
 
-/** What a client has done and is doing. */
+/** What a client has done so far and is doing now. */
 export interface ClientStats {
   /** Connections open now. */
   readonly connections: number;
@@ -77,15 +77,15 @@ export interface Client extends AsyncDisposable {
    * without a Status is a 302. A URL may be a path alone.
    *
    * A body is read before a connection is taken: whole if its length is not known, else up to 1 MiB, so that a slow
-   * sender holds no worker of the application. A safe request (GET, HEAD, OPTIONS) is sent once more if a kept connection
-   * turns out to be closed before anything has come back; any other waits some milliseconds until a connection that has
-   * just been used is likely to stay open.
+   * sender holds no worker of the application. A safe request (GET, HEAD, OPTIONS) is sent once more if a kept
+   * connection turns out to be closed before anything has come back; any other waits some milliseconds until a
+   * connection that has just been used is likely to stay open.
    *
    * @throws {TypeError} If it is no request that can be sent, or the client is closed.
-   * @throws {FastCgiError} If the application breaks the protocol, refuses, or takes too long; `code` tells. After the
-   * head it is reading the body that fails.
-   * @throws {Error} With the system's `code`, such as `"ECONNREFUSED"`, if there is no connecting; or what the signal
-   * was aborted with.
+   * @throws {FastCgiError} If the application breaks the protocol, refuses, or takes too long; see `code`. After the
+   * head, reading the body fails instead.
+   * @throws {Error} With the system's `code`, such as `"ECONNREFUSED"`, if it cannot connect; or the reason of the
+   * signal.
    */
   fetch(input: string | URL | Request, init?: FastCgiRequestInit): Promise<Response>;
   /**
@@ -102,9 +102,9 @@ export interface Client extends AsyncDisposable {
 }
 
 const ROLES = { responder: FCGI_RESPONDER, authorizer: FCGI_AUTHORIZER, filter: FCGI_FILTER } as const;
-/** What an Authorizer is not told (§6.3). */
+/** Variables that an Authorizer does not get (§6.3). */
 const NOT_FOR_AUTHORIZERS = new Set(["CONTENT_LENGTH", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_NAME"]);
-/** Requests that share a connection at most, whatever the application promises. */
+/** The most requests that share a connection, whatever the application promises. */
 const MAX_SHARED = 64;
 
 /** A client under way. */

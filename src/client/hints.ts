@@ -1,8 +1,8 @@
-/** What PHP-FPM leaves its user to guess. */
+/** Explanations of what PHP-FPM leaves its user to guess. */
 
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 
-/** Greatest length of a name and its value in bytes that one record surely holds. */
+/** Greatest length in bytes of a name and its value that is certain to fit into one record. */
 const MAX_WHOLE_PAIR = MAX_STREAM_CONTENT - 8;
 
 /** Names the parameter that does not fit into a record: PHP-FPM closes the connection at a pair that is split. */
@@ -12,7 +12,7 @@ export function splitPairHint(params: readonly string[]): string {
   return `; its parameter ${params[at]} is too long for one record, and not every application takes it in parts`;
 }
 
-/** What to do when PHP-FPM has no script to run, if that is what it says. */
+/** The remedy when PHP-FPM reports that it has no script to run. */
 export function scriptHint(stderr: string, params: readonly string[]): string | undefined {
   if (!stderr.includes("Primary script unknown")) return undefined;
   const at = params.findIndex((name, at) => at % 2 === 0 && name === "SCRIPT_FILENAME");

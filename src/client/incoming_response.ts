@@ -1,14 +1,14 @@
 /**
  * The response to one request, as it comes.
  *
- * Owns its head, its body and how much of it has come: it knows whether what has come is a whole response.
+ * Owns its head, its body and how much of it has come, and so knows whether it is whole.
  */
 
 import { allowsBody } from "../cgi/response_head.ts";
 import type { ParsedResponseHead } from "../cgi/response_head_parser.ts";
+import { IncomingBody, type IncomingBodyHost } from "../connection/incoming_body.ts";
 import { AppStatusError, type FastCgiError } from "../errors.ts";
 import { upstreamFault } from "./request_errors.ts";
-import { ResponseBody, type ResponseBodyHost } from "./response_body.ts";
 import { ResponseHeadReader } from "./response_head_reader.ts";
 
 /** Fields that are named when they are left out of a response. */
@@ -16,7 +16,7 @@ const MAX_NOTES = 8;
 
 /** A response under way. */
 export class IncomingResponse {
-  readonly body: ResponseBody;
+  readonly body: IncomingBody;
   readonly #method: string;
   readonly #note: (sentence: string) => void;
   readonly #headReader: ResponseHeadReader;
@@ -27,11 +27,11 @@ export class IncomingResponse {
   #made = false;
 
   /** Makes the response to a request of `method`; `note` is called with what is left out of it. */
-  constructor(method: string, maxHeadBytes: number, host: ResponseBodyHost, note: (sentence: string) => void) {
+  constructor(method: string, maxHeadBytes: number, host: IncomingBodyHost, note: (sentence: string) => void) {
     this.#method = method;
     this.#note = note;
     this.#headReader = new ResponseHeadReader(maxHeadBytes);
-    this.body = new ResponseBody(host);
+    this.body = new IncomingBody("response body", undefined, undefined, host);
   }
 
   /** Whether its head has come. */
@@ -45,8 +45,8 @@ export class IncomingResponse {
   }
 
   /**
-   * Takes a part of STDOUT; if it is `lent`, what is to last is copied. Gives back whether that was progress: half a head
-   * is none, or one that trickles in would never be late.
+   * Takes a part of STDOUT; if it is `lent`, what is to last is copied. Returns whether that was progress: a part of
+   * the head is none, or one that trickles in would never be late.
    *
    * @throws {LimitError|ProtocolError} If the head is too long or cannot be read.
    */
@@ -70,7 +70,8 @@ export class IncomingResponse {
   make(): Response {
     this.#made = true;
     const { status, statusText, headers } = this.#head!;
-    return new Response(this.#hasBody ? this.body.take() : null, { status, statusText, headers });
+    const body = this.#hasBody ? (this.body.takeWhole() ?? this.body.stream) as Uint8Array<ArrayBuffer> : null;
+    return new Response(body, { status, statusText, headers });
   }
 
   /** What is wrong with a response that ends now. */
@@ -98,7 +99,7 @@ export class IncomingResponse {
     this.#received += content.length;
     const expected = this.#expected ?? Infinity;
     if (this.#received <= expected) return this.body.push(content, lent);
-    // PHP sends a line break behind its last "?>" like any other text.
+    // PHP sends the line break after its last "?>" like any other text.
     if (before < expected) this.body.push(content.subarray(0, expected - before), lent);
     if (before <= expected) this.#note(`dropped what follows the ${expected} bytes of the response's Content-Length`);
   }

@@ -1,4 +1,4 @@
-/** What of a request is sent, read from whatever `fetch` was given. */
+/** The parts of a request that are sent, read from the arguments of `fetch`. */
 
 import { isForbiddenMethod, isToken, parseLength } from "../cgi/field.ts";
 import type { CgiVariables } from "../cgi/request_params.ts";
@@ -6,7 +6,7 @@ import { ForeignStream } from "../connection/foreign_stream.ts";
 import { checkNames, show } from "../options.ts";
 import { checkVariables, VARIABLE_NAMES } from "./variables.ts";
 
-/** What a client's `fetch` takes besides the request: what the global `fetch` takes, and what FastCGI knows more. */
+/** What a client's `fetch` takes besides the request: what the global `fetch` takes, and what FastCGI adds. */
 export interface FastCgiRequestInit extends RequestInit, CgiVariables {
   /**
    * What the application is to be (§6).
@@ -36,7 +36,7 @@ export interface OutgoingBody {
   readonly source: ForeignStream | undefined;
   /** Bytes of both; `undefined` if that is not known. */
   readonly length: number | undefined;
-  /** Whether the source waits for no one: it is a Blob's. */
+  /** Whether the source waits for no peer: it is a Blob's. */
   readonly isLocal: boolean;
 }
 
@@ -44,14 +44,14 @@ export interface OutgoingBody {
 export interface OutgoingRequest {
   readonly method: string;
   readonly url: string;
-  /** As they were given; Content-Length is the body's. */
+  /** As given, except that Content-Length is the body's. */
   readonly headers: Headers;
   readonly body: OutgoingBody;
   readonly data: OutgoingBody;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What is read of a `Request`, or of anything like one. */
+/** The members that are read of a `Request`, or of anything like one. */
 interface RequestLike {
   readonly method: string;
   readonly url: string;
@@ -76,7 +76,7 @@ const utf8 = new TextEncoder();
 /** No body. */
 export const NOTHING: OutgoingBody = { content: null, source: undefined, length: 0, isLocal: true };
 
-/** @throws {TypeError} If `init` has a member that there is not, or a variable of another type. */
+/** @throws {TypeError} If `init` has an unknown member, or a variable of the wrong type. */
 export function checkInit(init: FastCgiRequestInit): void {
   checkNames("Cannot fetch", init, INIT_NAMES);
   checkVariables("Cannot fetch", init);
@@ -86,7 +86,7 @@ export function checkInit(init: FastCgiRequestInit): void {
  * Reads a request, never through a native `Request`: requests of our own server, and methods and headers that a runtime
  * would change, go through as they are.
  *
- * @throws {TypeError} If it is no request that can be sent.
+ * @throws {TypeError} If it cannot be sent.
  */
 export async function readRequest(
   input: string | URL | Request,
@@ -129,7 +129,7 @@ function normalize(method: string): string {
   return NORMALIZED_METHOD.test(method) ? method.toUpperCase() : method;
 }
 
-/** A path alone is one of `http://localhost`: whoever probes an application needs no host. */
+/** A path alone is one of `http://localhost`: probing an application takes no host. */
 function absolute(url: string): string {
   return url.startsWith("/") ? `http://localhost${url}` : url;
 }
@@ -163,7 +163,7 @@ function readBody(
     return blobBody(body);
   }
   if (body instanceof FormData) return formBody(body, headers);
-  // Copies: the caller may change his memory as soon as `fetch` has returned.
+  // Copied: the caller may change the memory as soon as `fetch` has returned.
   if (body instanceof ArrayBuffer) return inMemory(new Uint8Array(body.slice(0)));
   if (ArrayBuffer.isView(body)) return inMemory(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice());
   if (body instanceof ReadableStream) {

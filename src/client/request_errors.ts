@@ -16,7 +16,7 @@ export function bodyTimeout(timeoutMs: number): LimitError {
   return new LimitError("bodyTimeoutMs", timeoutMs, message);
 }
 
-/** The request has taken too long; `side` says whom it waited for. */
+/** The request has taken too long; `side` is the one that it waited for. */
 export function requestTimeout(timeoutMs: number, side: ErrorSide): LimitError {
   const message = `Cannot finish request: it took longer than requestTimeoutMs, ${timeoutMs}`;
   return new LimitError("requestTimeoutMs", timeoutMs, message, { side });
@@ -25,11 +25,6 @@ export function requestTimeout(timeoutMs: number, side: ErrorSide): LimitError {
 /** The application has reached a limit. */
 export function upstreamLimit(limit: LimitName, max: number, message: string): LimitError {
   return new LimitError(limit, max, message, { side: "upstream" });
-}
-
-/** The caller's body is not as long as its Content-Length says. */
-export function wrongLength(how: string, length: number): TypeError {
-  return new TypeError(`Cannot send request: its body has ${how} the ${length} bytes of its Content-Length`);
 }
 
 /** The application has broken the protocol, or its connection. */
@@ -47,7 +42,7 @@ export function refusal(protocolStatus: number): RequestRefusedError {
   );
 }
 
-/** A copy of an error that says more: several requests may have failed with the same one. */
+/** A copy of an error with a note, as several requests may have failed with the same error. */
 export function withNote(error: unknown, note: string): unknown {
   if (note === "" || !(error instanceof FastCgiError)) return error;
   const { side } = error;

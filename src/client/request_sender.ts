@@ -1,24 +1,20 @@
 /**
  * Sends one request's streams: STDIN, and for a Filter DATA.
  *
- * Owns how far they have been sent, and since when the caller's own stream gives too little. Reads no more of it than the
- * socket takes.
+ * Owns how far they have been sent, and since when the caller's stream has given too little. Reads that stream only as
+ * fast as the socket takes it.
  */
 
 import { BodyProgress } from "../connection/body_progress.ts";
-import { checkChunk, type ForeignStream } from "../connection/foreign_stream.ts";
+import type { ForeignStream } from "../connection/foreign_stream.ts";
+import { type BodyOutput, checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "../protocol/constants.ts";
 import type { WebServerConnection } from "../protocol/web_server_connection.ts";
 import type { OutgoingBody, OutgoingRequest } from "./outgoing_request.ts";
-import { wrongLength } from "./request_errors.ts";
 
 /** Where requests are written to. */
-export interface RequestOutput {
+export interface RequestOutput extends BodyOutput {
   readonly protocol: WebServerConnection;
-  /** Sends what has been written; `false`: wait for `writable` before writing more. */
-  flush(): boolean;
-  /** Resolves when more can be written, or the connection is gone. */
-  writable(): Promise<void>;
 }
 
 /** A body in memory of up to this size (bytes) is written at once; of a longer one, as much at a time. */
@@ -30,7 +26,7 @@ export class RequestSender {
   readonly #requestId: number;
   readonly #clock: { readonly nowMs: number };
   #phase: "writing" | "reading" | "done" | "stopped" = "writing";
-  /** When something could be sent last. */
+  /** When something could last be sent. */
   #sentMs: number;
   #progress: BodyProgress | undefined;
   /** What is being read. */
@@ -49,12 +45,12 @@ export class RequestSender {
     return this.#phase === "done";
   }
 
-  /** Whether nothing is sent because the body's own stream gives nothing. */
+  /** Whether it waits for the body's own stream. */
   get waitsForBody(): boolean {
     return this.#phase === "reading";
   }
 
-  /** When something could be sent last, on the client's clock. */
+  /** When something could last be sent, on the client's clock. */
   get sentMs(): number {
     return this.#sentMs;
   }
@@ -74,7 +70,7 @@ export class RequestSender {
     this.#end();
   }
 
-  /** Sends nothing more, and lets the body's stream know. */
+  /** Sends nothing more, and cancels the body's stream. */
   stop(reason: unknown): void {
     if (this.#phase !== "done") this.#phase = "stopped";
     this.#source?.cancel(reason);
@@ -97,11 +93,11 @@ export class RequestSender {
     this.#source = source;
     for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
       sent += part.length;
-      if (length !== undefined && sent > length) throw wrongLength("more than", length);
+      if (length !== undefined && sent > length) throw wrongLength("Cannot send request", sent, length);
       await this.#write(stream, part);
     }
     if (this.#stopped) return;
-    if (length !== undefined && sent < length) throw wrongLength(`only ${sent} of`, length);
+    if (length !== undefined && sent < length) throw wrongLength("Cannot send request", sent, length);
     this.#writeEnd(stream);
   }
 
@@ -126,7 +122,7 @@ export class RequestSender {
     if (this.#output.flush()) return;
     await this.#output.writable();
     this.#sentMs = this.#clock.nowMs;
-    // While the application took nothing the body was not read.
+    // While the application took nothing, the body was not read.
     this.#progress?.restart(this.#sentMs);
   }
 

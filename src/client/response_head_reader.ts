@@ -1,5 +1,5 @@
 /**
- * Reads a response's head from STDOUT, however it is cut.
+ * Reads a response's head from STDOUT, however it is split.
  *
  * Owns the head's bytes until it is whole; never holds more than the limit and one part.
  */
@@ -25,7 +25,7 @@ export class ResponseHeadReader {
   }
 
   /**
-   * Takes a part of STDOUT, which is lent. Once the head is whole gives it back, with where in `content` the body begins.
+   * Takes a part of STDOUT, which is lent. Once the head is whole, returns it and where in `content` the body begins.
    *
    * @throws {LimitError} `maxHeadBytes`, if the head is longer.
    * @throws {ProtocolError} `BAD_HEAD`, if it cannot be read.

@@ -1,5 +1,5 @@
 /**
- * What an application writes to FCGI_STDERR for one request, and what the client itself has to say of the response.
+ * What an application writes to FCGI_STDERR for one request, and the client's own notes about the response.
  *
  * Owns the end of the text, for the error that the request may fail with.
  */

@@ -1,8 +1,8 @@
-/** Whether a body comes fast enough. */
+/** Whether a body arrives fast enough. */
 
 /**
- * Bytes that must come within each time-out. One byte now and then would otherwise hold a connection, and a worker of
- * the application, for as long as its sender likes.
+ * Bytes that must come within each time-out. Otherwise a sender could hold a connection, and a worker of the
+ * application, indefinitely with a byte now and then.
  */
 const MIN_PROGRESS_BYTES = 1024;
 
@@ -16,24 +16,24 @@ export class BodyProgress {
     this.#sinceMs = nowMs;
   }
 
-  /** Bytes that have come since it began. */
+  /** Bytes that have arrived since it began. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Some bytes have come. */
+  /** Counts bytes that have arrived. */
   add(bytes: number, nowMs: number): void {
     this.#bytes += bytes;
     if (this.#bytes >= MIN_PROGRESS_BYTES) this.restart(nowMs);
   }
 
-  /** Begins anew: until now it was not the sender who was slow. */
+  /** Begins anew: the delay so far was not the sender's. */
   restart(nowMs: number): void {
     this.#bytes = 0;
     this.#sinceMs = nowMs;
   }
 
-  /** Whether too little has come for `timeoutMs`. */
+  /** Whether too little has arrived for `timeoutMs`. */
   isLate(nowMs: number, timeoutMs: number): boolean {
     return nowMs - this.#sinceMs >= timeoutMs;
   }

@@ -1,8 +1,8 @@
 /**
- * Time as one side of the library counts it.
+ * The time by which a server or a client measures its time-outs.
  *
- * Owns the timer that ticks while something is under way, and whether the process must live on meanwhile. Knows nothing
- * of what is timed.
+ * Owns the timer that ticks while something is under way, and whether the process must stay alive meanwhile. Knows
+ * nothing of what is timed.
  */
 
 import type { Clock } from "../runtime/clock.ts";
@@ -17,7 +17,7 @@ export class CoarseClock {
   readonly #periodMs: number;
   readonly #onTick: () => void;
   #nowMs = 0;
-  /** When it ticked last, on the clock behind it. */
+  /** The time of the last tick, on the underlying clock. */
   #tickedAtMs = 0;
   #stopTicking: (() => void) | undefined;
   #holds = 0;

@@ -1,31 +1,33 @@
 /**
  * A connection's socket, and how fast it is read and written.
  *
- * Owns what goes on between the two: how much waits to be read by handlers, how much waits to be sent, since when, and
- * who waits to write. Knows no record and no request.
+ * Owns how much waits to be read, how much waits to be sent and since when, and the writers that wait. Knows no record
+ * and no request. The peer is a web server, or for a client the application.
  */
 
 import type { Addr, Transport } from "../runtime/transport.ts";
 
-/** Bytes of a body that wait to be read while no other request shares the connection: nobody else is held up. */
+/** Bytes of a body that wait to be read while no other request shares the connection: no other is held up. */
 const UNREAD_ALONE = 65_536;
 /** A paused socket reports neither FIN nor RST: with each probe this much more is read, in bytes … */
 const PROBE_BYTES = 65_536;
 /** … up to this much, more than a kernel holds: beyond, only the time-outs notice. */
 const MAX_PROBE_BYTES = 8_388_608;
-/** Stop reading once so many bytes are queued above the socket's high-water mark: each further request would queue more. */
+/**
+ * Stop reading once so many bytes are queued above the socket's high-water mark: each further request would queue more.
+ */
 const MAX_QUEUED_BYTES = 262_144;
 
 /** The flow on a socket. */
 export class FlowControl {
   /** Reads nothing for now. */
   suspended = false;
-  /** Bytes of bodies that nobody has read yet. */
+  /** Bytes of bodies that have not been read yet. */
   unreadBytes = 0;
   readonly #transport: Transport;
   readonly #clock: { readonly nowMs: number };
   readonly #maxUnreadBytes: number;
-  /** How many more of them may come, so that a web server that has left is noticed. */
+  /** How many more of them may arrive, so that the loss of the peer is noticed. */
   #probeBytes = 0;
   #paused = false;
   #readingSinceMs: number;
@@ -36,7 +38,7 @@ export class FlowControl {
   /** Continue what waits to write. */
   #waiting: (() => void)[] = [];
 
-  /** Makes the flow of a socket that is being read; `clock` is the server's, in milliseconds. */
+  /** Makes the flow of a socket that is being read; `clock` is the server's or the client's. */
   constructor(transport: Transport, clock: { readonly nowMs: number }, maxUnreadBytes: number) {
     this.#transport = transport;
     this.#clock = clock;
@@ -44,12 +46,12 @@ export class FlowControl {
     this.#readingSinceMs = clock.nowMs;
   }
 
-  /** The web server's address. */
+  /** The peer's address. */
   get remoteAddr(): Addr {
     return this.#transport.remoteAddr;
   }
 
-  /** Whether it is we who do not read. */
+  /** Whether reading is paused. */
   get paused(): boolean {
     return this.#paused;
   }
@@ -59,12 +61,12 @@ export class FlowControl {
     return this.#readingSinceMs;
   }
 
-  /** Whether the web server has yet to take some of what has been written. */
+  /** Whether the peer has yet to take some of what has been written. */
   get needsDrain(): boolean {
     return this.#needsDrain;
   }
 
-  /** How long the web server has taken nothing although something waits for it. */
+  /** How long the peer has taken nothing although something waits for it. */
   get blockedForMs(): number {
     return this.#needsDrain ? this.#clock.nowMs - this.#blockedSinceMs : 0;
   }
@@ -89,8 +91,8 @@ export class FlowControl {
   }
 
   /**
-   * Pauses or resumes the socket, by how much waits to be read or sent. While requests are multiplexed, one whose body is
-   * not read does not hold up the others at once; while the connection is draining, all input is read and dropped.
+   * Pauses or resumes the socket, by how much waits to be read or sent. While requests are multiplexed, one whose body
+   * is not read does not hold up the others at once; while the connection is draining, all input is read and dropped.
    */
   updateReading(mode: "alone" | "multiplexed" | "draining"): void {
     const highWater = mode === "multiplexed" ? this.#maxUnreadBytes : Math.min(this.#maxUnreadBytes, UNREAD_ALONE);
@@ -104,7 +106,7 @@ export class FlowControl {
     this.#transport.resume();
   }
 
-  /** Lets a little more come than should, to see whether the web server is still there; before `updateReading`. */
+  /** Lets in a little beyond the limit, to see whether the peer is still there; call before `updateReading`. */
   probe(): void {
     if (this.#probeBytes < MAX_PROBE_BYTES) this.#probeBytes += PROBE_BYTES;
   }

@@ -1,13 +1,15 @@
 /**
- * A stream that someone else has made: the body of a request that is to be sent on.
+ * A stream made by the caller: the body of a request or a response that is to be sent.
  *
- * Owns its reader. Whatever the stream does when it is read or cancelled stays a rejected promise, or nothing at all.
+ * Owns its reader. A stream that fails when it is read rejects the read; one that fails when it is cancelled is
+ * ignored.
  */
 
 /** The type that Node gives to a body made of FormData. */
 const NODE_FORM_DATA = /boundary=-{4}formdata-undici-/;
 
-type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+/** What a read gives. */
+export type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
 /** A stream that is read by one reader until its end. */
 export class ForeignStream {
@@ -30,23 +32,22 @@ export class ForeignStream {
     return this.#reader.read();
   }
 
-  /** Lets its source know that nothing more is wanted. A read that is under way ends. */
+  /** Cancels it. A pending read ends, or fails. */
   cancel(reason: unknown): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
     try {
       // Node 24 fills the stream of FormData whether or not it is read. If it is cancelled meanwhile, Node throws where
-      // nothing can catch it, and the process ends. Such a stream has no source that needs to know.
+      // nothing can catch it, and the process ends. Such a stream has no source to be notified.
       if (this.#fillsItself) this.#reader.releaseLock();
       else this.#reader.cancel(reason).catch(() => {});
     } catch {
-      // The source was called, and threw.
+      // The source's own `cancel` has thrown.
     }
   }
 }
 
-/** @throws {TypeError} If a stream gave anything but bytes; `what` begins the message. */
-export function checkChunk(chunk: unknown, what: string): asserts chunk is Uint8Array {
-  if (chunk instanceof Uint8Array) return;
-  throw new TypeError(`${what}: its body's stream gave ${typeof chunk}, not a Uint8Array; encode text first`);
+/** Cancels a stream that nobody reads; `contentType` is that of its content. */
+export function cancelUnread(stream: ReadableStream<Uint8Array>, contentType: string | null): void {
+  new ForeignStream(stream, contentType).cancel(undefined);
 }

@@ -16,6 +16,8 @@ import { LimitError, type LimitName, ProtocolError } from "../errors.ts";
 export interface IncomingBodyHost {
   /** The number of bytes that wait to be read has changed. */
   buffered(delta: number): void;
+  /** Its stream has been cancelled. */
+  cancelled?(reason: unknown): void;
 }
 
 /** The most bytes that a body may have, and the option that says so. */
@@ -27,7 +29,8 @@ export interface BodyLimit {
 /** Chunks below this length (bytes) are gathered in one piece of memory while they wait. */
 const GATHERED_BYTES = 4096;
 /**
- * When reading a whole body, allocate at most this many times the bytes received so far: Content-Length is only a promise.
+ * When reading a whole body, allocate at most this many times the bytes received so far: Content-Length is only a
+ * promise.
  */
 const MAX_PREALLOCATION_FACTOR = 32;
 
@@ -46,6 +49,7 @@ export class IncomingBody {
   #memory: Uint8Array = none;
   #used = 0;
   #stream: ReadableStream<Uint8Array> | null = null;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #disturbed = false;
   /** `readAll` was called: nothing waits to be read any more. */
   #readingAll = false;
@@ -90,7 +94,7 @@ export class IncomingBody {
     return this.#error;
   }
 
-  /** Takes a part. Of one that is not `lent` the memory is the body's, if no one else's bytes are in it. */
+  /** Takes a part. The memory of one that is not `lent` is kept if it holds nothing else. */
   push(content: Uint8Array, lent: boolean): void {
     if (this.#state !== "receiving") return;
     this.#received += content.length;
@@ -126,10 +130,12 @@ export class IncomingBody {
     this.#state = "failed";
     this.#error = error;
     this.#release();
+    // At once, as in the runtimes' own fetch: what the stream itself still holds is not read either.
+    this.#controller?.error(error);
     this.#wake?.();
   }
 
-  /** Drops what has arrived, and all that will. */
+  /** Drops everything that has arrived or will arrive. */
   discard(): void {
     if (this.#state === "discarded") return;
     this.#state = "discarded";
@@ -141,10 +147,12 @@ export class IncomingBody {
   get stream(): ReadableStream<Uint8Array> {
     if (this.#stream === null) {
       this.#stream = new ReadableStream<Uint8Array>({
+        start: (controller) => void (this.#controller = controller),
         pull: (controller) => this.#pull(controller),
-        cancel: () => {
+        cancel: (reason) => {
           this.#disturbed = true;
           this.discard();
+          this.#host.cancelled?.(reason);
         },
       }, { highWaterMark: 0 });
       if (this.#readingAll) this.#stream.getReader();
@@ -156,7 +164,7 @@ export class IncomingBody {
   async readAll(): Promise<Uint8Array> {
     this.#disturbed = true;
     this.#readingAll = true;
-    // Locked: whoever has the stream, or asks for it now, must not see an empty one.
+    // Locked, so that a stream taken before or after does not look empty.
     this.#stream?.getReader();
     this.releaseCredit();
     const parts = this.#queue;
@@ -169,7 +177,15 @@ export class IncomingBody {
     return this.#whole(this.#memory.subarray(0, this.#used));
   }
 
-  /** Counts as read what no one has read, so that it holds up no later request; it can still be read. */
+  /** All of it, if it has ended and its stream has not been taken. */
+  takeWhole(): Uint8Array | undefined {
+    if (this.#state !== "ended" || this.#stream !== null) return undefined;
+    const whole = joinBytes(this.#queue);
+    this.discard();
+    return whole;
+  }
+
+  /** Counts the rest as read, so that it does not hold up later requests; it can still be read. */
   releaseCredit(): void {
     const bytes = this.#queuedBytes;
     this.#queuedBytes = 0;
@@ -182,7 +198,7 @@ export class IncomingBody {
     return bytes;
   }
 
-  /** Adds to the whole: in memory for all of it, within what {@linkcode MAX_PREALLOCATION_FACTOR} allows. */
+  /** Adds a part to the whole, for which memory is allocated ahead within {@linkcode MAX_PREALLOCATION_FACTOR}. */
   #append(content: Uint8Array): void {
     const at = this.#used;
     const length = at + content.length;
@@ -219,7 +235,9 @@ export class IncomingBody {
     }
   }
 
-  /** Queues a part: by reference where its buffer holds nothing else, gathered with others if it is small, or as a copy. */
+  /**
+   * Queues a part: by reference where its buffer holds nothing else, gathered with others if it is small, or as a copy.
+   */
   #enqueue(content: Uint8Array, lent: boolean): void {
     if (!lent && isAlone(content)) {
       this.#queue.push(content);
@@ -252,7 +270,9 @@ export class IncomingBody {
 
 const none = new Uint8Array(0);
 
-/** Whether nothing but the head of its record lies in the buffer with a part: what the socket read begins with either. */
+/**
+ * Whether a part's buffer holds nothing else, except the head of its record: what the socket read begins with either.
+ */
 function isAlone({ buffer, byteOffset, length }: Uint8Array): boolean {
   return byteOffset <= FCGI_HEADER_LEN && byteOffset + length === buffer.byteLength;
 }

@@ -8,7 +8,9 @@ import type { ResponseParts } from "./response_parts.ts";
 
 const NativeResponse = Response;
 
-/** What `new FastResponse` makes: it passes for a `Response`, and the native one, made on demand, does what it cannot. */
+/**
+ * What `new FastResponse` makes: it passes for a `Response`, and the native one, made on demand, does what it cannot.
+ */
 export class FastInstance {
   readonly #body: string | Uint8Array | null;
   readonly #head: Head;
@@ -29,7 +31,7 @@ export class FastInstance {
   /** What the response was made of; undefined once the native one has the body. */
   static parts(response: FastInstance): ResponseParts | undefined {
     if (response.#native !== null) return undefined;
-    // Not from #head: a handler can have defined a property of its own.
+    // Not from #head: a handler may have defined properties on the response.
     const { status, statusText } = response;
     return { status, statusText, headers: response.#headers ?? response.#head.headers, body: response.#body };
   }

@@ -1,4 +1,4 @@
-/** What is done with whole `Headers`. */
+/** Reads and copies whole `Headers`. */
 
 /** All fields, Set-Cookie last: the runtimes' Headers differ in where it comes. */
 export function headerPairs(headers: Headers): [name: string, value: string][] {

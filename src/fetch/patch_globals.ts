@@ -52,7 +52,7 @@ function patchRequest(define: Define): void {
     "Request",
     new Proxy(Request, {
       construct(target, [input, init]: ConstructorParameters<typeof Request>, newTarget): Request {
-        const make = (native: RequestInfo | URL): Request =>
+        const make = (native: Request | string | URL): Request =>
           Reflect.construct(target, init === undefined ? [native] : [native, init], newTarget);
         const lazy = unwrapRequest(input);
         if (lazy === undefined) return make(input);

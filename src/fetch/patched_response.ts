@@ -38,7 +38,7 @@ const nativeBody = Object.getOwnPropertyDescriptor(NativeResponse.prototype, "bo
 Object.defineProperty(PatchedResponse.prototype, "body", {
   enumerable: true,
   get(this: PatchedResponse): unknown {
-    // Whoever has the stream may do anything with it.
+    // The stream is now out of our hands.
     PatchedResponse.forget(this);
     return nativeBody?.get?.call(this);
   },

@@ -1,4 +1,4 @@
-/** Reads what of a response is sent, from whatever a handler has returned. */
+/** Reads the parts of a response that are sent from what a handler has returned. */
 
 import { allowsBody } from "../cgi/response_head.ts";
 import { FastInstance } from "./fast_response.ts";
@@ -50,7 +50,7 @@ function bodyOf(response: Response, method: string): ResponseParts["body"] {
 /** What every runtime's `fetch` decodes. */
 const decoded = /^(?:gzip|x-gzip|deflate|br)$/i;
 
-/** The fields of a response that `fetch` has given: they tell of the body as it was sent, and it is read decoded. */
+/** The fields of a response that `fetch` has given: they describe the body as it was sent, but it is read decoded. */
 function asRead(headers: Headers): Headers {
   if (!decoded.test(headers.get("content-encoding") ?? "")) return headers;
   const fields = new Headers(headers);

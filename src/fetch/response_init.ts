@@ -1,18 +1,14 @@
 /** The init of a response, read without the native class. */
 
 import { hasNullBody, isFieldValue, isToken } from "../cgi/field.ts";
+import type { ResponseHead } from "../cgi/response_head.ts";
 import { headerPairs } from "./header_pairs.ts";
 import { TEXT_TYPE } from "./response_class.ts";
 
 type HeaderPair = readonly [name: string, value: string];
 
 /** What is sent of an init; a native response would take it as it is. */
-export interface Head {
-  /** 200 to 599. */
-  readonly status: number;
-  /** The reason phrase; may be empty. */
-  readonly statusText: string;
-  /** Names and values, as they were given. */
+export interface Head extends ResponseHead {
   readonly headers: readonly HeaderPair[];
 }
 
@@ -31,7 +27,7 @@ export function readHead(body: string | Uint8Array | null, init: ResponseInit | 
 function readPairs(headers: ResponseInit["headers"]): HeaderPair[] | undefined {
   if (headers === undefined) return [];
   if (headers instanceof Headers) return headerPairs(headers);
-  // Only the two plain forms: what else an object can do when it is read, the native class knows.
+  // Only the two plain forms: the native class handles objects that behave in other ways when read.
   if (Symbol.iterator in headers && !Array.isArray(headers)) return undefined;
   const pairs = Array.isArray(headers) ? headers.map((pair): unknown[] => [...pair]) : Object.entries(headers);
   return pairs.every(isPlainPair) ? pairs as [string, string][] : undefined;

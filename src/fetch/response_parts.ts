@@ -1,13 +1,9 @@
-/** What of a response is sent. */
+/** The parts of a response that are sent. */
+
+import type { ResponseHead } from "../cgi/response_head.ts";
 
 /** A response, taken apart for sending. */
-export interface ResponseParts {
-  /** 200 to 599. */
-  readonly status: number;
-  /** The reason phrase; may be empty, and may hold anything. */
-  readonly statusText: string;
-  /** Names and values, Set-Cookie last. */
-  readonly headers: Iterable<readonly [string, string]>;
+export interface ResponseParts extends ResponseHead {
   /** Content in memory, a stream of unread content, or nothing. */
   readonly body: string | Uint8Array | ReadableStream<Uint8Array> | null;
 }

@@ -1,8 +1,8 @@
 /**
  * Changes to what a whole process shares, which can be undone.
  *
- * Who uses which change is kept on `globalThis`, under a symbol that every copy of this package knows: the first user
- * makes a change, and the last one to release it undoes it.
+ * The users of each change are counted on `globalThis`, under a symbol that every copy of this package knows: the first
+ * user makes a change, and the last one to release it undoes it.
  */
 
 /** Defines a property as `Object.defineProperty` does, such that it can be undone. */

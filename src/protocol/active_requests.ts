@@ -35,10 +35,10 @@ interface EndingRequest<Context> {
   droppedBytes: number;
 }
 
-/** What an unfinished request is reckoned to hold besides its PARAMS, in bytes. */
+/** Estimate of the memory that an unfinished request holds in addition to its PARAMS, in bytes. */
 const REQUEST_BYTES = 512;
 
-/** What the owner of an `ApplicationConnection` can know of its active requests. */
+/** What an `ApplicationConnection` reports of its active requests. */
 export interface RequestRegistry<Context> {
   /** How many are under way: `onRequest` has returned, and they have not been answered. */
   readonly underWay: number;
@@ -49,8 +49,8 @@ export interface RequestRegistry<Context> {
   /** Memory that those hold between two calls of `receive`, in bytes; about. */
   readonly unfinishedBytes: number;
   /**
-   * The only one, if it has been answered and its END_REQUEST waits for the end of its input: since when, on the clock of
-   * `endAfterInput`, and how many bytes of input have been read and dropped since.
+   * The only one, if it has been answered and its END_REQUEST waits for the end of its input: since when, on the clock
+   * of `endAfterInput`, and how many bytes of input have been read and dropped since.
    */
   readonly ending: { readonly sinceMs: number; readonly droppedBytes: number } | undefined;
   /** The contexts of those under way. */
@@ -166,7 +166,9 @@ export function newRequest<Context>(
   };
 }
 
-/** Whether the web server has sent all of a request. An Authorizer has no STDIN (§6.3), though some are sent its end. */
+/**
+ * Whether the web server has sent all of a request. An Authorizer has no STDIN (§6.3), though some are sent its end.
+ */
 export function hasEnded({ role, paramsEnded, stdinEnded, dataEnded }: ActiveRequest<unknown>): boolean {
   return paramsEnded && (stdinEnded || role === FCGI_AUTHORIZER) && (dataEnded || role !== FCGI_FILTER);
 }

@@ -1,7 +1,8 @@
 /**
  * The application's end of a FastCGI connection, without I/O: bytes in, events out; calls in, bytes out.
  *
- * Owns the registry of active requests, and puts input and output together. Never touches a socket, a timer or a promise, and never keeps a body. Its laws:
+ * Owns the registry of active requests, and puts input and output together. Touches no socket, timer or promise, and
+ * keeps no body. Its laws:
  *
  * 1. A request is active from its BEGIN_REQUEST until its END_REQUEST is written; records of other ids are skipped
  *    (§3.3: late STDIN of a request answered early, ABORT after END).
@@ -147,8 +148,8 @@ export class ApplicationConnection<Context> {
   }
 
   /**
-   * As `end`, but on a connection that is kept END_REQUEST follows only when the web server has sent all of the request:
-   * what is left of it is read and dropped. For web servers that cannot take END_REQUEST before.
+   * As `end`, but on a connection that is kept END_REQUEST follows only when the web server has sent all of the
+   * request: what is left of it is read and dropped. For web servers that cannot take END_REQUEST before.
    *
    * A web server that sends several requests at a time can, so END_REQUEST waits for no more than one.
    */
@@ -167,7 +168,7 @@ export class ApplicationConnection<Context> {
   }
 
   /**
-   * Writes an empty FCGI_GET_VALUES_RESULT that nobody has asked for. nginx closes a connection that brings anything after
+   * Writes an empty FCGI_GET_VALUES_RESULT without being asked. nginx closes a connection that brings anything after
    * END_REQUEST, where it would keep it otherwise.
    */
   discourageReuse(): void {

@@ -3,11 +3,11 @@
 import type { Capabilities } from "./get_values.ts";
 import type { RecordMemory } from "./record_writer.ts";
 
-/** Takes what happens to requests. `Context` is whatever the taker knows a request by. */
+/** Receives what happens to requests. `Context` is the receiver's own object for a request. */
 export interface ApplicationEvents<Context> {
-  /** PARAMS have ended. `params`, the stream's content, is lent until the call returns; what it returns is the context. */
+  /** PARAMS have ended. `params`, the stream's content, is lent until the call returns. Returns the context. */
   onRequest(requestId: number, role: number, params: Uint8Array): Context;
-  /** PARAMS have gone past `maxParamsBytes`: the rest of them is skipped. What it returns is the context. */
+  /** PARAMS have gone past `maxParamsBytes`: the rest of them is skipped. Returns the context. */
   onParamsTooLarge(requestId: number, role: number): Context;
   /** A request has been refused as soon as it began, with FCGI_OVERLOADED, FCGI_UNKNOWN_ROLE or FCGI_CANT_MPX_CONN. */
   onRefused?(requestId: number, role: number, protocolStatus: number): void;
@@ -33,6 +33,6 @@ export interface ApplicationOptions {
   readonly maxParamsBytes: number;
   /** Greatest number of requests whose PARAMS have not ended; one more is refused with FCGI_OVERLOADED. */
   readonly maxUnfinished: number;
-  /** Memory that connections write to in turn. @default Memory of its own */
+  /** Memory that connections write to in turn. @default Separate memory */
   readonly memory?: RecordMemory | undefined;
 }

@@ -12,7 +12,10 @@ import { FCGI_HEADER_LEN, FCGI_VERSION_1 } from "./constants.ts";
 export interface RecordSink {
   /** A record begins: its header has been read. */
   recordStart(type: number, requestId: number, contentLength: number): void;
-  /** A part of its content, never empty, lent until the call returns. A record's content may come in any number of parts. */
+  /**
+   * A part of its content, never empty, lent until the call returns. A record's content may come in any number of
+   * parts.
+   */
   recordContent(content: Uint8Array): void;
   /** All of its content has come; its padding may still be under way. */
   recordEnd(): void;

@@ -24,8 +24,8 @@ const MAX_SPARE_PIECES = 64;
 const utf8 = new TextEncoder();
 
 /**
- * Memory that any number of writers use in turn: made anew for each response, it would cost more than all else that is
- * done for it.
+ * Memory that any number of writers use in turn: allocating it for each response would cost more than all else that a
+ * response takes.
  *
  * Owns what is left of the pieces that no writer has.
  *

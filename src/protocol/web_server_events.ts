@@ -19,12 +19,12 @@ export interface WebServerEvents {
 
 /** What a `WebServerConnection` can be given. */
 export interface WebServerOptions {
-  /** Memory that connections write to in turn. @default Memory of its own */
+  /** Memory that connections write to in turn. @default Separate memory */
   readonly memory?: RecordMemory;
   /**
-   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only web
-   * servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an answer
-   * that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
+   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only
+   * web servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an
+   * answer that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
    *
    * @default {false}
    */

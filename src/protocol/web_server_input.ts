@@ -83,7 +83,9 @@ export class WebServerInput implements RecordSink {
     }
   }
 
-  /** Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them. */
+  /**
+   * Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them.
+   */
   #hasPlace(type: number, requestId: number): boolean {
     if (type > FCGI_UNKNOWN_TYPE) return true;
     const answers = type === FCGI_STDOUT || type === FCGI_STDERR || type === FCGI_END_REQUEST;

@@ -47,7 +47,7 @@ interface BunListener {
 }
 
 interface Handlers {
-  /** What chunks are. */
+  /** The type of chunks. */
   readonly binaryType: "uint8array";
   open(socket: BunSocket): void;
   data(socket: BunSocket, chunk: Uint8Array): void;
@@ -69,7 +69,7 @@ interface BunApi {
   connect(options: SocketOptions): Promise<BunSocket>;
 }
 
-/** What one system call gathers at most. */
+/** The most bytes that one system call gathers. */
 const GATHER_BYTES = 262_144;
 
 /**
@@ -184,7 +184,7 @@ class BunTransport implements Transport, QueuedSocket {
   }
 
   onClose(error = this.#error): void {
-    // Bun does not report the peer's end when ours came first.
+    // Bun does not report the peer's end if our side ended first.
     const ended = this.#output.ended && !this.#peerEnded && error === undefined;
     this.#close();
     // Bun calls this from inside our own calls too.
@@ -194,7 +194,7 @@ class BunTransport implements Transport, QueuedSocket {
     });
   }
 
-  /** Called without need too, after `pause` and `resume`. */
+  /** Called after `pause` and `resume` as well, without need. */
   onDrain(): void {
     if (this.#gone) return;
     const { queue } = this.#output;

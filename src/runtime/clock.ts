@@ -1,10 +1,10 @@
-/** Time, such that a test can turn it. */
+/** Time, which tests can replace by a clock that they turn. */
 
 /** A clock. */
 export interface Clock {
-  /** Milliseconds since some moment; never goes back. */
+  /** Milliseconds since an arbitrary moment; monotonic. */
   now(): number;
-  /** Calls `tick` every `periodMs` milliseconds until the function returned is called. Keeps no process alive. */
+  /** Calls `tick` every `periodMs` milliseconds until the returned function is called; the process may exit before. */
   every(periodMs: number, tick: () => void): () => void;
   /** Keeps the process alive until the function returned is called. */
   keepAlive(): () => void;

@@ -45,7 +45,7 @@ interface DenoApi {
   readonly errors: { readonly NotFound: new (message: string) => Error };
 }
 
-/** How long accepting rests when the process has no descriptor left. */
+/** How long to pause accepting when the process has no descriptor left. */
 const ACCEPT_RETRY_MS = 50;
 /** Errors of `accept` that last until something is closed. Any other concerns one connection: a reset is ENOTCONN. */
 const SHORTAGES = new Set<unknown>(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);

@@ -1,8 +1,9 @@
 /**
- * A connection by Deno's own API, `read` and `write` only: its `readable` and `writable` streams cost 3.7 times as much.
+ * A connection by Deno's own API, `read` and `write` only: its `readable` and `writable` streams cost 3.7 times as
+ * much.
  *
- * Owns its connection, its small read buffer and its queue; borrows larger buffers, to read into while much arrives, and
- * to gather writes in.
+ * Owns its connection, its small read buffer and its queue; borrows larger buffers, to read into while much arrives,
+ * and to gather writes in.
  */
 
 import { QueuedOutput, type QueuedSocket } from "./queued_output.ts";
@@ -11,7 +12,7 @@ import { MIN_READ_BYTES, nextReadBytes, type SpareBuffers } from "./spare_buffer
 import type { Accept, Addr, Transport, TransportSink } from "./transport.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
-/** What is used of a `Deno.Conn`. */
+/** The members of a `Deno.Conn` that are used. */
 export interface DenoConn {
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
@@ -22,7 +23,7 @@ export interface DenoConn {
   setNoDelay?(noDelay: boolean): void;
 }
 
-/** What one `write` gathers at most. */
+/** The most bytes that one `write` gathers. */
 const GATHER_BYTES = 262_144;
 
 /** A connection under way. */
@@ -127,7 +128,7 @@ export class DenoTransport implements Transport, QueuedSocket {
     this.#sink.drained();
   }
 
-  /** Takes memory to gather `bytes` bytes in: of its own if they are few, else a spare buffer. */
+  /** Takes memory to gather `bytes` bytes in: newly allocated if they are few, else a spare buffer. */
   #takeScratch(bytes: number): void {
     this.#returnScratch();
     this.#scratch = bytes <= MIN_READ_BYTES ? new Uint8Array(bytes) : this.#buffers.take(GATHER_BYTES);

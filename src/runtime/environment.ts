@@ -1,4 +1,4 @@
-/** The environment of the process. Never asks for a permission: on Deno, what may not be read is not there. */
+/** The environment of the process. Never asks for permission: on Deno, unreadable variables count as unset. */
 
 interface Deno {
   readonly version?: { readonly deno?: unknown };

@@ -8,9 +8,9 @@ export interface FoundFile {
   readonly kind: "file" | "folder" | "other";
 }
 
-/** A regular file that is open for reading. It stays the same one, whatever becomes of its path. */
+/** A regular file that is open for reading. It stays the same file, whatever happens to its path. */
 export interface OpenFile {
-  /** Where the file that is open lies, without links. */
+  /** The open file's path, without links. */
   readonly path: string;
   /** Its length when it was opened, in bytes. */
   readonly size: number;

@@ -1,4 +1,4 @@
-/** What the process was started with: the listening socket that a web server or a supervisor has opened for it. */
+/** The listening socket that a web server or a supervisor has opened before it started the process. */
 
 import { mayReadVariable, readVariable } from "./environment.ts";
 import { ExplainedError } from "./socket_error.ts";
@@ -32,10 +32,10 @@ const STDIO_FDS = 3;
  * The descriptor of the listening socket that the process was started with: 0 (FastCGI 1.0 §2.2), else systemd's.
  *
  * Never asks for a permission. Listening may still fail in one case: on Deno without the permission to read `/proc`, a
- * connected socket on descriptor 0 cannot be told from a listening one.
+ * connected socket on descriptor 0 looks like a listening one.
  */
 export function inheritedFd(): number | undefined {
-  // The usual case of a person at a terminal, told apart before `node:fs` is loaded: that doubles Deno's start-up time.
+  // The usual case, a terminal, is recognised before `node:fs` is loaded, which doubles Deno's start-up time.
   if (!runtime().deno?.stdin.isTerminal() && descriptorFault(0) === undefined) return 0;
   return systemdFd();
 }
@@ -88,15 +88,15 @@ export function descriptorFault(fd: number): string | undefined {
   return listens ? undefined : "the socket is connected and cannot listen";
 }
 
-/** @throws {Error} If it is known that the descriptor cannot be listened on. */
+/** @throws {Error} If the descriptor is known to be no listening socket. */
 export function requireListening(fd: number): void {
   const fault = descriptorFault(fd);
   if (fault !== undefined) throw new ExplainedError(`${fault}; give that of a listening socket`);
 }
 
 /**
- * Node's parents give their children a connected socket for a pipe, so that being a socket says little. Writing nothing
- * tells: a connected socket takes it, a listening one is "not connected" (unix) or "broken" (TCP).
+ * Node's parents give their children a connected socket for a pipe, so being a socket says little. An empty write
+ * tells them apart: a connected socket takes it, a listening one is "not connected" (unix) or "broken" (TCP).
  */
 function refusesWrite(fd: number, files: Files): boolean {
   try {

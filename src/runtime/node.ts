@@ -26,13 +26,13 @@ import { closeStandardInput, duplicateStandardInput, type ListenHandle } from ".
 import { listenOnPath } from "./unix_socket.ts";
 import { HIGH_WATER_BYTES } from "./write_queue.ts";
 
-/** What one read takes at most. */
+/** The most bytes that one read takes. */
 const READ_BYTES = 65_536;
 /** How long Deno may be without a connection because it was without a descriptor. */
 const LISTEN_AGAIN_MS = 500;
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES } as const;
 
-/** Whose `node:net` it is; of `"other"` nothing is known but what is documented. */
+/** Whose `node:net` it is; for `"other"`, only what is documented is used. */
 export type NetHost = "node" | "deno" | "other";
 
 /** Makes the runtime that stands on `node:net`. */
@@ -222,8 +222,8 @@ class NodeTransport implements Transport {
 
 /**
  * Moves a connection to a Socket that reads into `buffer`: memory for each chunk costs a tenth of a small request. Node
- * takes `onread` only for sockets that are made, not for those that it accepts. Gives back nothing where Node's insides
- * are not as they are known.
+ * takes `onread` only for sockets that are made, not for those that it accepts. Returns nothing where Node's internals
+ * are not as expected.
  */
 function readInto(
   buffer: Uint8Array,
@@ -244,7 +244,7 @@ function readInto(
   return new Socket({ ...SOCKET_OPTIONS, handle, onread } as unknown as SocketConstructorOpts);
 }
 
-/** Reads chunks that have memory of their own. */
+/** Reads chunks, each in memory allocated for it. */
 function readChunks(paused: Socket, received: (chunk: Uint8Array, lent: boolean) => void): Socket {
   paused.on("data", (chunk) => received(plainBytes(chunk), !isWholeBuffer(chunk)));
   return paused.resume();

@@ -1,6 +1,6 @@
 /** Bytes as a transport's sink gets them. */
 
-/** Whether a chunk may be given away: no one else can see or change its buffer. */
+/** Whether a chunk may be given away: nothing else refers to its buffer. */
 export function isWholeBuffer(bytes: Uint8Array): boolean {
   return bytes.byteLength === bytes.buffer.byteLength;
 }

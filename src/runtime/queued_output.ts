@@ -1,7 +1,7 @@
 /**
- * The sending half of a transport over a socket that takes a part of what is written, and leaves the rest to us.
+ * The sending half of a transport over a socket that may take only a part of what is written.
  *
- * Owns the queue, whether our side is to end, and whether someone waits for the queue to drain. Knows no runtime.
+ * Owns the queue, whether our side is to end, and whether a writer waits for the queue to drain. Knows no runtime.
  */
 
 import { HIGH_WATER_BYTES, WriteQueue } from "./write_queue.ts";

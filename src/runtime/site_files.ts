@@ -1,7 +1,7 @@
 /**
  * A site's files by `node:fs`, on every runtime.
  *
- * Between a look at a path and its use, anyone who may write there can put a link in the place of the file, or of a
+ * Between the check of a path and its use, a user who may write there can put a link in the place of the file, or of a
  * folder on the way. So a file is opened first, and the descriptor says which file it is.
  */
 
@@ -15,7 +15,7 @@ const NOTHING_THERE = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP", "EN
 /** A link at the end is refused, a pipe is not waited for, a terminal does not become the process's own. */
 const READ_SAFELY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0) |
   (constants.O_NOCTTY ?? 0);
-/** Without descriptors' own paths: how often a path must be found to lead to the file that is open. */
+/** Where descriptors have no paths: how many times a path must be found to lead to the open file. */
 const LOOKS = 3;
 
 const openFd = promisify(open);

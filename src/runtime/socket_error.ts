@@ -1,4 +1,4 @@
-/** Sentences for people about addresses that cannot be used. */
+/** Explanations of errors of addresses. */
 import { formatAddress } from "./address.ts";
 import type { Addr, ListenOptions } from "./transport.ts";
 

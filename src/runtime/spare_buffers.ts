@@ -1,8 +1,8 @@
-/** Memory that transports lend from their runtime: on V8 a new piece costs as much as what is done with it. */
+/** Memory that transports lend from their runtime: on V8, allocating a piece costs as much as what is done with it. */
 
 /** An idle connection waits with a buffer of this size: 2,000 of them cost 8 MB. */
 export const MIN_READ_BYTES = 4096;
-/** What one `read` takes at most. */
+/** The most bytes that one `read` takes. */
 const MAX_READ_BYTES = 65_536;
 /** How many buffers of a size are kept for later; more are made when more transports need them. */
 const MAX_SPARE_BUFFERS = 8;

@@ -24,7 +24,7 @@ export interface ListenHandle {
 
 /**
  * Another descriptor for the socket on descriptor 0. Node has no dup(2), but what is sent to another process and back
- * is a duplicate: that takes 30 ms. Resolves to undefined where it cannot be had.
+ * is a duplicate: that takes 30 ms. Resolves to undefined where that is impossible.
  */
 export async function duplicateStandardInput(): Promise<ListenHandle | undefined> {
   // A program that Node is built into would be started a second time instead.

@@ -133,7 +133,7 @@ class StreamsTransport implements Transport {
     queueMicrotask(() => this.#sink.closed(error));
   }
 
-  // Whether a stream keeps the process alive is not ours to say.
+  // Streams have no `ref`: whether one keeps the process alive is up to its source.
   ref(): void {}
 
   unref(): void {}

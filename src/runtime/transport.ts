@@ -41,9 +41,9 @@ export interface ListenOptions {
   readonly port?: number | undefined;
   /** Path of a unix socket, at most 107 bytes of UTF-8. */
   readonly path?: string | undefined;
-  /** File mode of the unix socket, set before anyone can connect. */
+  /** File mode of the unix socket, set before any peer can connect. */
   readonly mode?: number | undefined;
-  /** Group of the unix socket, by name or number, set before anyone can connect. */
+  /** Group of the unix socket, by name or number, set before any peer can connect. */
   readonly group?: string | number | undefined;
   /** Whether to take the path over from another process that listens there. */
   readonly takeOver?: boolean | undefined;
@@ -64,8 +64,8 @@ export interface ListenOptions {
  */
 export interface TransportSink {
   /**
-   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is someone else's as soon as the
-   * call returns: what is to last must be copied. If not, they are all of their buffer, and the sink owns it.
+   * Bytes arrived, at least one, in a Uint8Array that is no Buffer. If `lent`, the memory is reused as soon as
+   * the call returns: copy what is kept. If not, they are all of their buffer, and the sink owns it.
    */
   received(chunk: Uint8Array, lent: boolean): void;
   /**
@@ -76,8 +76,8 @@ export interface TransportSink {
   /** The write queue has drained; writing may continue (Node's `drain`). */
   drained(): void;
   /**
-   * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once, and
-   * last. After a reset or failure, with an `error`.
+   * The socket is gone, for whatever reason: it failed, we closed it, or both sides have ended. Called exactly once,
+   * and last. After a reset or failure, with an `error`.
    */
   closed(error?: Error): void;
 }
@@ -95,8 +95,8 @@ export interface Transport {
    */
   write(pieces: readonly Uint8Array[]): boolean;
   /**
-   * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen, nor
-   * on Deno and Node its reset: whoever pauses for long must bound the wait.
+   * Stops reading soon; at most one chunk already under way still arrives. While paused, the peer's end is not seen,
+   * nor on Deno and Node its reset: a long pause must have a limit.
    */
   pause(): void;
   /** Resumes reading. */
@@ -120,7 +120,10 @@ export interface Transport {
   unref(): void;
 }
 
-/** Called with each new connection; gives back who listens to it. Reading starts after it has returned. Must not throw. */
+/**
+ * Called with each new connection; returns the sink of its events. Reading starts after it has returned. Must not
+ * throw.
+ */
 export type Accept = (transport: Transport) => TransportSink;
 
 /** A listening socket. */
@@ -131,7 +134,8 @@ export interface Listener {
   readonly access?: string;
   /**
    * Stops accepting, and removes the unix socket's file if it is still this listener's. Who has connected to a unix
-   * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called again.
+   * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called
+   * again.
    */
   close(): Promise<void>;
   /** Resolves when no more connections will come, of one that knows. */
@@ -151,7 +155,7 @@ export interface Runtime {
    */
   listen(options: ListenOptions, accept: Accept): Promise<Listener>;
   /**
-   * Connects to a listening socket. `open` is called once connected and gives back who listens. `signal` gives it up
+   * Connects to a listening socket. `open` is called once connected and returns the sink. `signal` aborts it
    * while it is under way; on Bun, which has no means for it, it goes on.
    */
   connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport>;

@@ -1,6 +1,6 @@
 /**
  * Listening on a path of the file system, which no runtime does well: all leave a stale file in the way, unlink a newer
- * server's socket when they close, and have the socket open to others before its mode is set.
+ * server's socket when they close, and leave the socket open to others until its mode is set.
  *
  * Owns the file at the path, from the rename to the unlink; the socket itself belongs to the shim.
  */
@@ -35,7 +35,7 @@ export interface UnixFiles extends UserFiles {
   chown(path: string, uid: number, gid: number): void;
   /** Sets a file's mode. */
   chmod(path: string, mode: number): void;
-  /** Moves a file, replacing what is there, in one step that nobody sees half of. */
+  /** Moves a file, replacing what is there, in one atomic step. */
   rename(from: string, to: string): void;
   /** Removes a file. */
   remove(path: string): void;
@@ -56,7 +56,7 @@ type PathOptions = ListenOptions & { readonly path: string };
  * Listens on `options.path` by `bind`, the runtime's own way, inside a folder that only this user can enter; the socket
  * takes the path when its group and mode are set, so that at no time more may connect than they allow.
  *
- * A path on which another process listens is refused, unless `takeOver`; one that nobody listens on any more is replaced.
+ * A path on which another process listens is refused, unless `takeOver`; a stale one is replaced.
  *
  * @throws {RangeError} when the path is longer than a unix socket's can be.
  */
@@ -149,9 +149,9 @@ class PathListener implements Listener {
       const now = this.#files.lstat(this.#path);
       if (now?.dev === this.#own.dev && now.ino === this.#own.ino) this.#files.remove(this.#path);
     } catch {
-      // What cannot be removed stays: a stale socket that the next listener replaces.
+      // If this fails it stays: a stale socket that the next listener replaces.
     }
-    // Who has connected already waits in the kernel's queue, and would be reset by closing: a lost request on restart.
+    // Closing would reset the peers in the kernel's queue: their requests would be lost at a restart.
     let accepted = this.#accepted();
     for (let turn = 0, quiet = 0; turn < MAX_DRAIN_TURNS && quiet < QUIET_TURNS; turn++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -199,7 +199,7 @@ async function refuseTaken(
 const DEAF: TransportSink = { received() {}, ended() {}, drained() {}, closed() {} };
 
 /**
- * Makes a folder that only this user can enter, beside the path: a rename cannot leave the file system.
+ * Makes a folder that only this user can enter, next to the path: a rename cannot leave the file system.
  *
  * In a folder with the set-group-ID bit, it and the socket in it get the folder's group, as the socket should.
  */

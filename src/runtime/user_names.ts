@@ -56,7 +56,7 @@ export interface User {
   readonly name: string;
   /** The number. */
   readonly uid: number;
-  /** The number of the user's own group. */
+  /** The number of the user's primary group. */
   readonly gid: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The bytes a socket has not taken yet, for runtimes whose `write` takes a part and leaves the rest to us.
+ * The bytes that a socket has not taken yet, for runtimes whose `write` may take only a part.
  *
  * Owns the pieces until they are sent; never copies one except into the caller's scratch memory, and never writes.
  */

@@ -6,7 +6,9 @@ import type { Settings } from "./server_options.ts";
 
 /** Greatest number of a request's parameters. Web servers send some thirty, and one more for each header field. */
 export const MAX_PARAMS = 1024;
-/** Requests served at a time on one connection. Only HAProxy multiplexes, a hundred at most unless configured otherwise. */
+/**
+ * Requests served at a time on one connection. Only HAProxy multiplexes, a hundred at most unless configured otherwise.
+ */
 export const MAX_REQUESTS_PER_CONNECTION = 256;
 
 /** How a request is refused, and why: a limit's name, or the part of the request that is wrong. */

@@ -1,8 +1,8 @@
 /**
  * One connection from a web server.
  *
- * Owns the socket's life, and when what has been written is sent. The protocol knows which requests are active, the intake
- * makes exchanges of them; here are no records, bodies or responses.
+ * Owns the socket's life, and when what has been written is sent. The protocol knows the active requests, the intake
+ * turns them into exchanges; records, bodies and responses are theirs.
  *
  * | phase | reads | writes | ends with |
  * |---|---|---|---|
@@ -38,7 +38,7 @@ export interface ConnectionHost extends ExchangeServer {
   tryBeginRequest(): boolean;
   /** A request has ended. */
   endRequest(): void;
-  /** The connection's unfinished requests hold more bytes, or fewer; may destroy the connection. */
+  /** The size of the connection's unfinished requests has changed; may destroy the connection. */
   holdParams(bytes: number): void;
   /** The connection's socket is gone. */
   closed(connection: Connection): void;
@@ -128,7 +128,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     if (!this.flow.needsDrain) this.flow.close();
   }
 
-  /** Closes at once: this peer cannot be followed any more. Only its own connection suffers. */
+  /** Closes at once, because what this peer sends makes no sense any more. Other connections are not affected. */
   destroy(error: unknown): void {
     this.#phase = "gone";
     this.#host.reportError(error);
@@ -242,7 +242,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     if (params.size > 0) this.#kind = kind;
     if (kind.takesEarlyEnd) protocol.end(requestId, appStatus);
     else protocol.endAfterInput(requestId, this.#host.nowMs, appStatus);
-    // Left to notice that we close it, nginx may have sent the next request by then, and does not try a POST again.
+    // Before nginx notices that we close the connection it may send the next request, and it never repeats a POST.
     if (this.#phase === "draining" && protocol.active === 0 && kind.closesIfMoreFollows) protocol.discourageReuse();
     this.#flushSoon();
   }
@@ -259,7 +259,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     this.#updateReading();
   }
 
-  /** Whether our last word has been written. */
+  /** Whether nothing more will be written. */
   get #ended(): boolean {
     return this.#phase !== "open" && this.#phase !== "draining";
   }
@@ -320,7 +320,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     else this.#updateReading();
   }
 
-  /** Ends our side such that what has been sent cannot be taken for whole, as nginx takes it after a mere close. */
+  /** Ends our side with an invalid record: after a mere close nginx would take the response for whole. */
   #shutdownTruncated(): void {
     if (this.#ended) return;
     this.protocol.invalidate();
@@ -333,7 +333,8 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     this.#phase = "shut";
     this.#timeouts.restart();
     this.flow.shutdown();
-    // Input left unread would make the system reset the connection, and the response could be lost (§3.5 leaves it open).
+    // Input left unread would make the system reset the connection, and the response could be lost (§3.5 leaves it
+    // open).
     this.#updateReading();
   }
 

@@ -17,7 +17,7 @@ import type { FinishedRequest } from "./response_watch.ts";
 import type { Settings } from "./server_options.ts";
 import { DRAIN_TIMEOUT_MS } from "./timeouts.ts";
 
-/** What a server has done and is doing. */
+/** What a server has done so far and is doing now. */
 export interface ServerStats {
   /** Connections open now. */
   readonly connections: number;
@@ -224,7 +224,7 @@ export class ConnectionSet implements ConnectionHost {
     let lastMs = this.#clock.now();
     return this.#clock.every(periodMs, () => {
       const timeMs = this.#clock.now();
-      // While a handler kept the processor to itself nothing was read: that delay is nobody's but ours.
+      // Nothing was read while a handler kept the processor busy: that delay is not the web server's.
       this.nowMs += Math.min(timeMs - lastMs, 2 * periodMs);
       lastMs = timeMs;
       for (const connection of this.#connections) connection.tick();

@@ -1,4 +1,4 @@
-/** Errors and messages as text for people, on the console or in a log. */
+/** Errors and messages as text for the console or a log. */
 
 import { printable } from "../cgi/field.ts";
 
@@ -6,8 +6,8 @@ import { printable } from "../cgi/field.ts";
 const MAX_CAUSES = 4;
 
 /**
- * A text of one or several lines without control characters. Lines after the first begin with `prefix` and are indented:
- * whatever a peer has put into the text, none of them can pass for a message of its own.
+ * A text of one or several lines without control characters. Lines after the first begin with `prefix` and are
+ * indented: whatever a peer has put into the text, no line can pass for a separate message.
  */
 export function printableLines(text: string, prefix = ""): string {
   return text.trimEnd().split(/\r?\n/).map(printable).join(`\n${prefix}  `);
@@ -21,6 +21,6 @@ export function errorText(error: unknown, causes: number = MAX_CAUSES): string {
     const { cause } = error;
     return cause === undefined || causes === 0 ? text : `${text}\nCaused by ${errorText(cause, causes - 1)}`;
   } catch {
-    return "an error that cannot be written";
+    return "an error that has no text";
   }
 }

@@ -8,6 +8,7 @@
 import { failureStatus } from "../cgi/failure_status.ts";
 import type { Params } from "../cgi/params.ts";
 import { statusPage } from "../cgi/status_page.ts";
+import { cancelUnread } from "../connection/foreign_stream.ts";
 import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FastCgiError, LimitError, RequestAbortedError } from "../errors.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
@@ -301,12 +302,12 @@ export class Exchange implements RequestSource {
   }
 }
 
-/** Nobody will read this response. */
+/** Releases a response that will not be sent. */
 function discard(response: unknown): void {
   try {
-    if (response instanceof Response && knownParts(response) === undefined && !response.body?.locked) {
-      response.body?.cancel().catch(() => {});
-    }
+    if (!(response instanceof Response) || knownParts(response) !== undefined) return;
+    const { body, headers } = response;
+    if (body !== null && !body.locked) cancelUnread(body, headers.get("content-type"));
   } catch {
     // A Response only by name.
   }

@@ -1,4 +1,4 @@
-/** What FastCGI says of a request besides the Request itself, made when it is read. */
+/** What FastCGI adds to a Request, made when it is read. */
 
 import { parseLength } from "../cgi/field.ts";
 import type { Params } from "../cgi/params.ts";

@@ -1,4 +1,7 @@
-/** What unfinished requests hold over all connections of a server: each alone is within its limits, and many are not. */
+/**
+ * The memory that unfinished requests hold over all connections of a server: each is within its limits, their sum may
+ * not be.
+ */
 
 import { LimitError } from "../errors.ts";
 import type { Settings } from "./server_options.ts";
@@ -6,7 +9,7 @@ import type { Settings } from "./server_options.ts";
 /** Greatest sum, in bytes; about. A busy server's requests arrive whole, in one read, and hold nothing. */
 export const MAX_HELD_PARAMS_BYTES = 67_108_864;
 
-/** A connection that can be closed for what it holds. */
+/** A connection that can be closed to free its memory. */
 export interface ParamsHolder {
   readonly heldParamsBytes: number;
   /** Closes it. */
@@ -23,7 +26,10 @@ export class HeldParams {
     this.#maxBytes = Math.max(MAX_HELD_PARAMS_BYTES, 2 * maxParamsBytes);
   }
 
-  /** A connection holds more, or less. Beyond the limit, the connection that holds most is closed: it is no victim. */
+  /**
+   * A connection holds more, or less. Beyond the limit, the connection that holds most is closed: it is the likely
+   * cause.
+   */
   add(bytes: number, holders: Iterable<ParamsHolder>): void {
     this.#bytes += bytes;
     if (bytes <= 0) return;

@@ -1,4 +1,4 @@
-/** Where the options of `serve` say to listen. */
+/** Where to listen, by the options of `serve`. */
 
 import { checkInteger, resolveFlags, show } from "../options.ts";
 import { type Address, isHostname, parseAddress, pathFault } from "../runtime/address.ts";
@@ -10,7 +10,7 @@ const MAX_INT = 2 ** 31 - 1;
 
 type Kind = "port" | "path" | "abstract name" | "fd";
 
-/** Options that mean something for some kinds of addresses only, and for which in words. */
+/** Options that apply to some kinds of addresses only, and to which in words. */
 const ONLY_FOR: Readonly<Record<string, readonly [words: string, ...kinds: Kind[]]>> = {
   mode: ["a unix socket with a path", "path"],
   group: ["a unix socket with a path", "path"],

@@ -6,7 +6,7 @@ import type { Addr } from "../runtime/transport.ts";
 interface Range {
   /** 16 bytes, those of an IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2). */
   readonly bytes: Uint8Array;
-  /** Leading bits that must be the same. */
+  /** Number of leading bits that must match. */
   readonly bits: number;
 }
 

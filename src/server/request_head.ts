@@ -1,4 +1,4 @@
-/** What a request's parameters say of it. Owns the URL and the mount, so that each is found at most once. */
+/** A request's head, read from its parameters. Owns the URL and the mount, so that each is computed at most once. */
 
 import { findMount, type Mount, stripMount } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
@@ -7,7 +7,7 @@ import { requestUrl } from "../cgi/request_url.ts";
 import { FCGI_AUTHORIZER } from "../protocol/constants.ts";
 import type { Settings } from "./server_options.ts";
 
-/** Methods whose Request has no body; `new Request` does not mind their case. */
+/** Methods whose Request has no body; in any case, as for `new Request`. */
 const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
 
 /** The head of a request. */

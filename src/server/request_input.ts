@@ -1,5 +1,5 @@
 /**
- * What a request brings besides its parameters: STDIN, and DATA for a Filter.
+ * The input of a request: STDIN, and DATA for a Filter.
  *
  * Owns the two bodies, and their progress.
  */
@@ -57,7 +57,7 @@ export class RequestInput {
     this.data?.fail(reason);
   }
 
-  /** The request has been answered: what has not been read holds nothing up, and what has not come is not read. */
+  /** The request has been answered: what is unread holds nothing up, and the rest is dropped. */
   release(reason: RequestAbortedError | undefined): void {
     this.body?.releaseCredit();
     this.data?.releaseCredit();
@@ -65,7 +65,7 @@ export class RequestInput {
     this.fail(reason ?? new RequestAbortedError("Cannot read request body: the response has been sent"));
   }
 
-  /** Fails them if they have made no progress for too long. While it is we who do not read, no time passes. */
+  /** Fails them if they have made no progress for too long. While reading is paused, no time passes. */
   checkTime(bodyTimeoutMs: number, paused: boolean, nowMs: number): void {
     if (!this.receiving) return;
     if (paused || this.body?.hasUnread || this.data?.hasUnread) return this.#progress.restart(nowMs);

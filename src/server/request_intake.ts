@@ -33,7 +33,7 @@ const NO_PARAMS = new Params([]);
 
 /** The requests of a connection as they come. */
 export class RequestIntake implements ApplicationEvents<Exchange> {
-  /** The bytes being received must be copied to last. */
+  /** The bytes being received must be copied if they are kept. */
   lent = false;
   readonly #connection: IntakeConnection;
   readonly #host: ConnectionHost;

@@ -20,7 +20,7 @@ const utf8 = new TextEncoder();
 export class RequestLog {
   #text = "";
 
-  /** Adds a message as a line of its own. */
+  /** Adds a message as a separate line. */
   add(message: string): void {
     const room = MAX_LOG_LENGTH - this.#text.length;
     if (room <= 0) return;

@@ -1,4 +1,4 @@
-/** The signal of a request, made only when somebody asks for it: an AbortController is expensive. */
+/** The signal of a request, made only when it is read: an AbortController is expensive. */
 
 import type { RequestAbortedError } from "../errors.ts";
 

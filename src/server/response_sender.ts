@@ -1,35 +1,33 @@
 /**
  * Writes one response to STDOUT.
  *
- * Owns the reader of the response's stream, and the status of the head that has been written. Never flushes what the end of the
- * request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
+ * Owns the response's stream while it is read, and the status of the head that has been written. Never flushes what
+ * the end of the request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
  */
 
 import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
+import { cancelUnread, ForeignStream, type ReadResult } from "../connection/foreign_stream.ts";
+import { type BodyOutput, checkChunk, wrongLength } from "../connection/outgoing_body.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
 import type { ResponseWatch } from "./response_watch.ts";
 
 /** Where responses are written. */
-export interface ResponseOutput {
+export interface ResponseOutput extends BodyOutput {
   readonly protocol: {
     /** Writes a response's head and the first part of its body. */
     stdoutHead(requestId: number, head: string, body: Uint8Array): void;
     /** Writes a further part of its body. */
     stdout(requestId: number, content: Uint8Array): void;
   };
-  /** Sends what has been written; `false`: wait for `writable` before writing more. */
-  flush(): boolean;
-  /** Resolves when more can be written, or the connection is gone. */
-  writable(): Promise<void>;
 }
 
 /** Turns of the microtask queue that a stream gets to show that a chunk was its last; native ones need up to six. */
 const END_OF_STREAM_TURNS = 8;
 /**
- * Content is handed to the socket in slices of this size (bytes), so that a web server that takes them slowly can be told
- * from one that takes none, and other requests on the connection get their turn. Four records.
+ * Content is handed to the socket in slices of this size (bytes), so that a slow web server can be distinguished from
+ * a stuck one, and other requests on the connection get their turn. Four records.
  */
 const SLICE = 4 * MAX_STREAM_CONTENT;
 const utf8 = new TextEncoder();
@@ -43,7 +41,7 @@ export class ResponseSender {
   readonly #output: ResponseOutput;
   readonly #requestId: number;
   #status = 0;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #source: ForeignStream | null = null;
   #cancelled: { readonly reason: unknown } | undefined;
   #stopped = false;
   /** Ends the wait for the socket. */
@@ -56,7 +54,7 @@ export class ResponseSender {
     this.#requestId = requestId;
   }
 
-  /** Whether it is too late for another response. */
+  /** Whether the head has been written, so that it is too late for another response. */
   get headWritten(): boolean {
     return this.#status !== 0;
   }
@@ -68,9 +66,9 @@ export class ResponseSender {
 
   /** Stops sending a stream and cancels it; `send` then fails with `reason`. */
   cancel(reason: unknown): void {
-    if (this.#reader === null || this.#cancelled !== undefined) return;
+    if (this.#source === null || this.#cancelled !== undefined) return;
     this.#cancelled = { reason };
-    this.#reader.cancel(reason).catch(() => {});
+    this.#source.cancel(reason);
     this.#stopWaiting?.();
   }
 
@@ -84,13 +82,13 @@ export class ResponseSender {
   /**
    * Writes the response, up to but without the end of STDOUT; a promise if that takes more than this turn.
    *
-   * @throws {Error} What the response's stream fails with; TypeError or RangeError if the response cannot be sent.
+   * @throws {Error} The error of the response's stream; a TypeError or RangeError if the response is invalid.
    */
   send(parts: ResponseParts, method: string): void | Promise<void> {
     const { body } = parts;
     if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
       if (allowsBody(parts.status, method)) return this.#sendStream(parts, body);
-      body.cancel().catch(() => {});
+      cancelUnread(body, fieldValue(parts, "content-type"));
       return this.#writeHead(parts, undefined, none);
     }
     const bytes = typeof body === "string" ? encode(body) : body ?? none;
@@ -109,29 +107,29 @@ export class ResponseSender {
   }
 
   /**
-   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is how
-   * Node and Bun give the text of a native Response. Any other is held to its Content-Length.
+   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is
+   * how Node and Bun give the text of a native Response. Any other is held to its Content-Length.
    */
   async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
-    const reader = this.#reader = body.getReader();
+    const source = this.#source = new ForeignStream(body, fieldValue(parts, "content-type"));
     try {
-      let result = await reader.read();
+      let result = await source.read();
       let sent = 0;
       let declared: number | undefined;
       while (this.#cancelled === undefined) {
-        while (isEmpty(result)) result = await reader.read();
+        while (isEmpty(result)) result = await source.read();
         if (result.done) break;
         const chunk = result.value;
-        checkChunk(chunk);
-        let next = reader.read();
+        checkChunk(chunk, "Cannot send response");
+        let next = source.read();
         let soon = await settledSoon(next);
-        while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = reader.read());
+        while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = source.read());
         const last = soon?.done === true;
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        if (!last && sent === chunk.length) declared = declaredLength(parts.headers);
-        if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
+        if (!last && sent === chunk.length) declared = declaredLength(parts);
+        if (declared !== undefined && sent > declared) throw wrongLength("Cannot send response", sent, declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#status !== 0) this.#output.protocol.stdout(this.#requestId, first);
         else this.#writeHead(parts, last ? sent : undefined, first);
@@ -141,12 +139,13 @@ export class ResponseSender {
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
       if (this.#status === 0) this.#writeHead(parts, 0, none);
-      else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
+      else if (declared !== undefined && sent !== declared) throw wrongLength("Cannot send response", sent, declared);
     } catch (error) {
-      this.#reader.cancel(error).catch(() => {});
-      throw error;
+      source.cancel(error);
+      // A read that was under way may have failed because of that.
+      throw this.#cancelled === undefined ? error : this.#cancelled.reason;
     } finally {
-      this.#reader = null;
+      this.#source = null;
     }
   }
 
@@ -159,7 +158,7 @@ export class ResponseSender {
     }
   }
 
-  /** Waits until more can be written, or nobody wants it: a peer that went away without reading never makes room. */
+  /** Waits until more can be written, or sending has been stopped: a peer that has left never makes room. */
   #writable(): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
@@ -173,17 +172,15 @@ export class ResponseSender {
   }
 }
 
-type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
-
 const none = new Uint8Array(0);
 
-/** The UTF-8 of a text; of a short one in `scratch`: memory of its own would cost seven times as much. */
+/** The UTF-8 of a text, in `scratch` if it is short: allocating memory would cost seven times as much. */
 function encode(text: string): Uint8Array {
   if (text.length * 3 > scratch.length) return utf8.encode(text);
   return scratch.subarray(0, utf8.encodeInto(text, scratch).written);
 }
 
-/** What a read has given, if that is known without waiting for anything outside; a failure is not. */
+/** The result of a read if it is there within a few microtasks; undefined otherwise, and if it has failed. */
 async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | undefined> {
   let settled = false;
   let given: ReadResult | undefined;
@@ -195,27 +192,23 @@ async function settledSoon(read: Promise<ReadResult>): Promise<ReadResult | unde
   return given;
 }
 
-/** A chunk without content says nothing, not even that another one follows. */
+/** An empty chunk means nothing, not even that another one follows. */
 function isEmpty({ value }: ReadResult): boolean {
   return value instanceof Uint8Array && value.length === 0;
 }
 
-function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
-  if (!(chunk instanceof Uint8Array)) {
-    throw new TypeError(`Cannot send response: its stream gave a ${typeof chunk}, not a Uint8Array`);
+/** The value of the first field of this name, which is in lower case. */
+function fieldValue({ headers }: ResponseParts, field: string): string | null {
+  for (const [name, value] of headers) {
+    if (name.length === field.length && name.toLowerCase() === field) return value;
   }
+  return null;
 }
 
 /** The Content-Length that the handler gave. */
-function declaredLength(headers: Iterable<readonly [string, string]>): number | undefined {
-  for (const [name, value] of headers) {
-    if (name.length !== 14 || name.toLowerCase() !== "content-length") continue;
-    const length = parseLength(value);
-    if (length !== undefined) return length;
-    throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
-  }
-}
-
-function wrongLength(length: string, declared: number): TypeError {
-  return new TypeError(`Cannot send response: its Content-Length is ${declared}, its body ${length} bytes`);
+function declaredLength(parts: ResponseParts): number | undefined {
+  const value = fieldValue(parts, "content-length");
+  const length = parseLength(value);
+  if (value === null || length !== undefined) return length;
+  throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
 }

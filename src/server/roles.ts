@@ -1,4 +1,4 @@
-/** The roles that an application plays (§6), and who plays them. */
+/** The roles that an application plays (§6), and their handlers. */
 
 import { variableHeaders } from "../cgi/response_head.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "../protocol/constants.ts";
@@ -10,7 +10,10 @@ import type { Handler } from "./handler.ts";
 export interface Handlers {
   /** The Responder: answers requests (§6.2). */
   fetch: Handler;
-  /** The Authorizer: a 200, as {@linkcode authorized} makes it, lets the web server go on; any other response is sent (§6.3). */
+  /**
+   * The Authorizer: a 200, as {@linkcode authorized} makes it, lets the web server go on; any other response is sent
+   * (§6.3).
+   */
   authorizer?: Handler;
   /** The Filter: as the Responder, with the file to be filtered in `info.data` (§6.4). */
   filter?: Handler;
@@ -31,7 +34,7 @@ export function handlersByRole({ fetch, authorizer, filter }: Partial<Handlers>)
 /**
  * The response by which an Authorizer lets a request pass, with variables for what comes after it (§6.3).
  *
- * @throws {TypeError} If a name or a value cannot be sent.
+ * @throws {TypeError} If a name or a value is invalid.
  *
  * @example
  * ```ts

@@ -17,13 +17,13 @@ export type { ServerStats } from "./connection_set.ts";
 export interface Server<A extends Addr = Addr> extends AsyncDisposable {
   /** Where it listens. @throws {TypeError} Before `ready` has resolved. */
   readonly addr: A;
-  /** Resolves once it listens; rejects if it cannot. */
+  /** Resolves once it listens; rejects if it cannot listen. */
   readonly ready: Promise<void>;
   /** Resolves once it has been shut down or closed and all connections are gone; rejects if it could not listen. */
   readonly finished: Promise<void>;
   /**
-   * Ends gracefully: accepts no more connections, answers the requests that have been sent, waits for the promises given
-   * to `waitUntil`, and aborts what still runs after `shutdownTimeoutMs`.
+   * Ends gracefully: accepts no more connections, answers the requests that have been sent, waits for the promises
+   * given to `waitUntil`, and aborts what still runs after `shutdownTimeoutMs`.
    */
   shutdown(): Promise<void>;
   /** Ends at once: aborts all requests. */
@@ -32,7 +32,7 @@ export interface Server<A extends Addr = Addr> extends AsyncDisposable {
   ref(): void;
   /** Lets the process exit in spite of the server. */
   unref(): void;
-  /** What it has done and is doing. */
+  /** What it has done so far and is doing now. */
   stats(): ServerStats;
 }
 
@@ -56,8 +56,8 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
   #unreffed = false;
 
   /**
-   * Makes a server that listens as soon as `listen` has resolved, and shuts down when `signal` is aborted. `onFinished` is
-   * called once: when it has finished, or could not listen.
+   * Makes a server that listens as soon as `listen` has resolved, and shuts down when `signal` is aborted. `onFinished`
+   * is called once: when it has finished, or could not listen.
    */
   constructor(
     settings: Settings,
@@ -97,7 +97,7 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
     return this.#listener.addr as A;
   }
 
-  // A server that cannot listen must neither fail in silence nor twice: the promise that has been read is the one to tell.
+  // A failure to listen is reported once: by the promise that has been read, if any.
   get ready(): Promise<void> {
     this.#finished.catch(() => {});
     return this.#ready;
@@ -161,8 +161,9 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
     }
     await this.#listener?.close();
     this.#connections.drain();
-    // A web server may send a request on a kept connection before it notices that we close it, and the request is lost. On
-    // a connection in use that is likely, so that one is closed with an answer; on one that is not, hardly.
+    // A web server may send a request on a kept connection before it notices that we close it, and the request is lost.
+    // That is likely on a busy connection, which is therefore closed with its next response, and unlikely on an idle
+    // one.
     if (this.#connections.connected) await this.#wait(LAST_REQUEST_MS);
     await this.#stop();
     this.#connections.endIdle();

@@ -17,7 +17,8 @@ export interface ConnectionOptions {
    */
   stripMount?: boolean;
   /**
-   * Which Request handlers get: `"lazy"`, one that makes its parts when they are read, or `"native"`, the runtime's own.
+   * Which Request handlers get: `"lazy"`, one that makes its parts when they are read, or `"native"`, the runtime's
+   * own.
    * `fetch(request)` and `new Request(request)` work with a lazy one only where `serve` patches these globals.
    *
    * @default `"lazy"`; `"native"` where `patchGlobals` is false, and in `serveConnection`
@@ -56,15 +57,16 @@ export interface ConnectionOptions {
    */
   idleTimeoutMs?: number;
   /**
-   * How long the next 1,024 bytes of a body, or its end, may take to come, in milliseconds; then reading it fails, which
-   * is a 408 unless the handler says otherwise. No time passes while what has come waits to be read. Applications that
-   * converse in single bytes want `Infinity`.
+   * How long the next 1,024 bytes of a body, or its end, may take to come, in milliseconds; then reading it fails,
+   * which is a 408 unless the handler says otherwise. No time passes while what has come waits to be read. Applications
+   * that converse in single bytes want `Infinity`.
    *
    * @default {60000}
    */
   bodyTimeoutMs?: number;
   /**
-   * How long a web server may take for the next 256 KiB of what is sent, in milliseconds; then the connection is closed.
+   * How long a web server may take for the next 256 KiB of what is sent, in milliseconds; then the connection is
+   * closed.
    *
    * @default {120000}
    */
@@ -87,15 +89,15 @@ export interface ConnectionOptions {
 /** Options of {@linkcode serve}: where to listen, and how to serve. */
 export interface ServeOptions extends ConnectionOptions {
   /**
-   * Where to listen, as text: `"9000"`, `"127.0.0.1:9000"`, `"[::1]:9000"`, `"unix:/run/app.sock"` or `"fd:0"`. Give this,
-   * or `hostname` and `port`, or `path`, or `fd`.
+   * Where to listen, as text: `"9000"`, `"127.0.0.1:9000"`, `"[::1]:9000"`, `"unix:/run/app.sock"` or `"fd:0"`. Give
+   * this, or `hostname` and `port`, or `path`, or `fd`.
    */
   address?: string;
   /**
    * IP address or name to listen on.
    *
-   * The default is the loopback address on purpose: whoever speaks FastCGI to an application is believed what it says of
-   * the client's address and user.
+   * The default is the loopback address on purpose: an application believes what any FastCGI peer claims about the
+   * client's address and user.
    *
    * @default {"127.0.0.1"}
    */
@@ -138,14 +140,16 @@ export interface ServeOptions extends ConnectionOptions {
    */
   reusePort?: boolean;
   /**
-   * The web servers that may connect, by IP address or range (`"10.0.0.7"`, `"10.0.0.0/8"`, `"fd00::/8"`); the connections
-   * of others are closed at once. The addresses in the environment variable FCGI_WEB_SERVER_ADDRS (§3.2) restrict further.
+   * The web servers that may connect, by IP address or range (`"10.0.0.7"`, `"10.0.0.0/8"`, `"fd00::/8"`); the
+   * connections of others are closed at once. The addresses in the environment variable FCGI_WEB_SERVER_ADDRS (§3.2)
+   * restrict further.
    *
-   * @default Everybody who reaches the address
+   * @default Every peer that reaches the address
    */
   allowedPeers?: readonly string[];
   /**
-   * Connections served at a time; the ones beyond wait, unread, until another ends, or are closed after `headTimeoutMs`.
+   * Connections served at a time; the ones beyond wait, unread, until another ends, or are closed after
+   * `headTimeoutMs`.
    *
    * @default {1024}
    */
@@ -166,8 +170,8 @@ export interface ServeOptions extends ConnectionOptions {
    */
   signals?: boolean;
   /**
-   * Makes `fetch(request)`, `new Request(request)` and the like work with a lazy request, by wrapping these globals until
-   * the last server that asked for it has finished.
+   * Makes `fetch(request)`, `new Request(request)` and the like work with a lazy request, by wrapping these globals
+   * until the last server that asked for it has finished.
    *
    * @default {true}
    */
@@ -213,7 +217,7 @@ export type NetServeOptions = ServeOptions & ({ port: number } | { hostname: str
 /** Options of {@linkcode serve} that name a unix socket. */
 export type UnixServeOptions = ServeOptions & { path: string };
 
-/** Of how requests are served: the least value, and the default unless it is Infinity. */
+/** How requests are served: the least value of each option, and its default unless that is Infinity. */
 const CONNECTION_NUMBERS = {
   maxRequests: [1, 1024],
   maxParamsBytes: [1, 262_144],
@@ -225,7 +229,7 @@ const CONNECTION_NUMBERS = {
   idleTimeoutMs: [1],
 } as const;
 
-/** Of the server. */
+/** The same for the server. */
 const SERVER_NUMBERS = {
   maxConnections: [1, 1024],
   shutdownTimeoutMs: [0, 10_000],
@@ -250,7 +254,7 @@ const SERVER_NAMES = [
   ...["allowedPeers", "signal", "onListen"],
 ];
 
-/** What these options are called elsewhere. */
+/** Names from elsewhere, and the options that they mean here. */
 const OTHER_NAMES = {
   host: "hostname",
   listen: "address",
@@ -274,7 +278,7 @@ const OTHER_NAMES = {
 type Numbers = typeof CONNECTION_NUMBERS & typeof SERVER_NUMBERS;
 type Flags = typeof CONNECTION_FLAGS & typeof SERVER_FLAGS;
 
-/** What a server goes by: its options with nothing left out. */
+/** A server's options, with the defaults filled in. */
 export type Settings =
   & { readonly [Name in keyof Numbers]: number }
   & { readonly [Name in keyof Flags]: boolean }
@@ -284,7 +288,7 @@ export type Settings =
     readonly onError: ErrorHandler | undefined;
     readonly onFinish: FinishHandler | undefined;
     readonly allowedPeers: PeerList | undefined;
-    /** What FCGI_GET_VALUES gets of names that FastCGI does not have. */
+    /** Answers FCGI_GET_VALUES for names that FastCGI does not define. */
     readonly extraValue?: (name: string) => string | undefined;
   };
 

@@ -1,13 +1,13 @@
 /**
- * How long a connection and its requests may wait for what.
+ * How long a connection and its requests may wait, and for what.
  *
- * Owns since when the connection has been in its state, on the server's coarse clock. Ends nothing itself: it reports
- * what has to be done. Time-outs of `Infinity` never pass. While it is we who do not read, no time passes for the peer.
+ * Owns when the connection's current state began, on the server's coarse clock. Ends nothing itself: it reports what
+ * has to be done. Time-outs of `Infinity` never pass. While reading is paused, no time passes for the peer.
  *
  * | waits for | limit | then |
  * |---|---|---|
  * | the web server to take what is sent | `writeTimeoutMs` | reset |
- * | our last word to be taken, and the peer's end | `DRAIN_TIMEOUT_MS` | close |
+ * | the end of what we send to be taken, and the peer's end | `DRAIN_TIMEOUT_MS` | close |
  * | a handler | `requestTimeoutMs` | abort, 503 |
  * | a body | `bodyTimeoutMs` | 408 |
  * | a place among `maxConnections` | `headTimeoutMs` | close |
@@ -23,7 +23,7 @@ import type { ApplicationConnection } from "../protocol/application_connection.t
 import type { Exchange } from "./exchange.ts";
 import type { Settings } from "./server_options.ts";
 
-/** How long input is read and dropped after our last word, so that a reset does not destroy the response. */
+/** How long input is read and dropped after the end of our side, so that a reset does not destroy the response. */
 export const DRAIN_TIMEOUT_MS = 2000;
 /** How long a handler may still answer a web server that has ended its side. */
 const HALF_CLOSED_MS = 10_000;
@@ -32,7 +32,9 @@ const LAST_INPUT_MS = 10_000;
 /** … how long it may be, in bytes. */
 export const LAST_INPUT_BYTES = 268_435_456;
 
-/** What has to be done with a connection: end our side, close or reset it, let a little more come, or report an error. */
+/**
+ * What has to be done with a connection: end our side, close or reset it, let a little more come, or report an error.
+ */
 export type TimeoutVerdict = "shutdown" | "close" | "destroy" | "probe" | LimitError | undefined;
 
 /** What the time-outs look at. */
@@ -59,7 +61,7 @@ export class Timeouts {
     this.#stateSinceMs = clock.nowMs;
   }
 
-  /** The connection has got into another state. */
+  /** The connection has entered another state. */
   restart(): void {
     this.#stateSinceMs = this.#clock.nowMs;
   }
@@ -124,7 +126,7 @@ export class Timeouts {
     const headUnderWay = protocol.active === 0 && (this.#fresh || !protocol.idle);
     const headSinceMs = unfinishedSinceMs ?? (headUnderWay ? this.#stateSinceMs : undefined);
     if (headSinceMs !== undefined) {
-      // While it was we who did not read, the web server could not send.
+      // While reading was paused, the web server could not send.
       if (nowMs - Math.max(headSinceMs, flow.readingSinceMs) < headTimeoutMs) return undefined;
       if (protocol.idle) return "shutdown";
       const what = "Cannot read request: its parameters have not come whole";

@@ -1,4 +1,4 @@
-/** Recognises what connects to a FastCGI port by mistake: a browser, `proxy_pass`, or anything with TLS. */
+/** Recognises peers that connect to a FastCGI port by mistake: a browser, `proxy_pass`, or anything with TLS. */
 
 import { statusPage } from "../cgi/status_page.ts";
 import { decodeLatin1 } from "../protocol/latin1.ts";
@@ -8,7 +8,7 @@ const ADVICE = "this port speaks FastCGI, not HTTP: use fastcgi_pass, not proxy_
 
 /** How to react to a peer that does not speak FastCGI. */
 export interface WrongProtocol {
-  /** A line for whoever runs the server. */
+  /** A line for the server's operator. */
   readonly message: string;
   /** An answer that the peer understands; undefined if there is none. */
   readonly answer: Uint8Array | undefined;

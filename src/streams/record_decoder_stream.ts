@@ -5,7 +5,7 @@ import { ByteCollector } from "../protocol/byte_collector.ts";
 import { RecordParser } from "../protocol/record_parser.ts";
 
 /** A whole record (§3.3), without what only the wire needs. */
-export interface FcgiRecord {
+export interface FastCgiRecord {
   /** The record's type, `FCGI_BEGIN_REQUEST` (1) to `FCGI_UNKNOWN_TYPE` (11), or one unknown to FastCGI 1.0. */
   readonly type: number;
   /** The request that it belongs to, 1 to 65535; 0 for management records. */
@@ -30,7 +30,7 @@ export interface FcgiRecord {
  * assertEquals(records, [{ type: FCGI_STDIN, requestId: 1, content: new Uint8Array([0x68, 0x69]) }]);
  * ```
  */
-export class RecordDecoderStream extends TransformStream<Uint8Array, FcgiRecord> {
+export class RecordDecoderStream extends TransformStream<Uint8Array, FastCgiRecord> {
   /** Makes a decoder. */
   constructor() {
     let parser: RecordParser;

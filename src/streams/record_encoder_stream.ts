@@ -1,7 +1,7 @@
 /** The record writer as a `TransformStream`. */
 
 import { RecordWriter } from "../protocol/record_writer.ts";
-import type { FcgiRecord } from "./record_decoder_stream.ts";
+import type { FastCgiRecord } from "./record_decoder_stream.ts";
 
 /**
  * Turns records into bytes, one chunk a record, padded to multiples of 8 bytes.
@@ -18,7 +18,7 @@ import type { FcgiRecord } from "./record_decoder_stream.ts";
  * assertEquals(await Array.fromAsync(bytes.pipeThrough(new RecordDecoderStream())), [record]);
  * ```
  */
-export class RecordEncoderStream extends TransformStream<FcgiRecord, Uint8Array> {
+export class RecordEncoderStream extends TransformStream<FastCgiRecord, Uint8Array> {
   /** Makes an encoder. */
   constructor() {
     const writer = new RecordWriter();

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { bridge, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
 import { assert, assertEquals } from "../std/assert.ts";
-import { bounded } from "../server/scene.ts";
 import { openBelow, withFolder } from "./site.ts";
+import { bounded } from "../helpers/waiting.ts";
 
 const REQUESTS = 3000;
 const AT_A_TIME = 8;

@@ -5,9 +5,9 @@ import { type Handlers, type NetAddr, serve } from "@webfcgi/webfcgi";
 import { bridge, type BridgeOptions } from "@webfcgi/webfcgi/bridge";
 import { createClient } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertMatch } from "../std/assert.ts";
-import { bounded, gate, sleep, until } from "../server/scene.ts";
 import { type HttpFront, rawRequest, startFront } from "./http_front.ts";
 import { openBelow, withFolder } from "./site.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 
 /** What a test has. */
 interface HttpScene {

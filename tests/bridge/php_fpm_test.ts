@@ -6,8 +6,8 @@ import { bridge } from "@webfcgi/webfcgi/bridge";
 import { createClient } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { isPhpMissing, type PhpFpm, startPhpFpm } from "../client/php_fpm.ts";
-import { bounded } from "../server/scene.ts";
 import { type HttpFront, rawRequest, startFront } from "./http_front.ts";
+import { bounded } from "../helpers/waiting.ts";
 
 const ignore = isPhpMissing();
 

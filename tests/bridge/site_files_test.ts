@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createSiteFiles } from "../../src/runtime/site_files.ts";
 import { assert, assertEquals, assertRejects } from "../std/assert.ts";
-import { bounded } from "../server/scene.ts";
 import { openBelow, withFolder } from "./site.ts";
+import { bounded } from "../helpers/waiting.ts";
 
 const hasPipes = spawnSync("mkfifo", ["--version"]).status === 0;
 const content = {

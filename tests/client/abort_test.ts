@@ -3,8 +3,9 @@
 import { FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertRejects, assertStrictEquals } from "../std/assert.ts";
 import { bounded, gate, until } from "../helpers/waiting.ts";
-import { latin1, stdout } from "../vectors/wire.ts";
+import { stdout } from "../vectors/wire.ts";
 import { clientTest, textOrError } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 clientTest(
   "fetch rejects with the signal's reason and sends ABORT_REQUEST",
@@ -117,7 +118,7 @@ clientTest(
     await app.untilSent();
     app.send(stdout(1, "X: y\r\n\r\nab"), stdout(1, "cd"), stdout(1, "ef"));
     const reader = (await fetched).body!.getReader();
-    assertEquals((await reader.read()).value, latin1("ab"));
+    assertEquals((await reader.read()).value, latin1Bytes("ab"));
     controller.abort();
     assertEquals(((await assertRejects(() => reader.read())) as Error).name, "AbortError");
   },
@@ -131,7 +132,7 @@ clientTest(
     const controller = new AbortController();
     const cancelled = gate<unknown>();
     const body = new ReadableStream<Uint8Array>({
-      start: (stream) => stream.enqueue(latin1("abc")),
+      start: (stream) => stream.enqueue(latin1Bytes("abc")),
       cancel: (reason) => cancelled.open(reason),
     });
     const fetched = client.fetch("/", { method: "POST", body, signal: controller.signal });

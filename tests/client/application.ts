@@ -8,10 +8,10 @@ import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import type { Listener, NetAddr, Transport } from "../../src/runtime/transport.ts";
-import { latin1Text } from "../helpers/bytes.ts";
+import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 import { recordCollector, type SeenRecord } from "../helpers/records.ts";
 import { bounded, until } from "../helpers/waiting.ts";
-import { bytesOf, end, latin1, stdout, type WireRecord } from "../vectors/wire.ts";
+import { bytesOf, end, stdout, type WireRecord } from "../vectors/wire.ts";
 
 /** One connection from the client. */
 export class AppConnection {
@@ -85,7 +85,7 @@ export class AppConnection {
 
   /** The parameters of a request. */
   params(requestId = 1): Record<string, string> {
-    const pairs = decodePairs(latin1(this.stream(4, requestId)));
+    const pairs = decodePairs(latin1Bytes(this.stream(4, requestId)));
     const params: Record<string, string> = {};
     for (let at = 0; at < pairs.length; at += 2) params[pairs[at]!] = pairs[at + 1]!;
     return params;

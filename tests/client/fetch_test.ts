@@ -1,8 +1,8 @@
 import { decodePairs } from "@webfcgi/webfcgi/codec";
 import { createClient, LimitError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "../std/assert.ts";
-import { latin1 } from "../vectors/wire.ts";
 import { always, answer, clientTest } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 const ok = answer("Content-Type: text/plain", "hello");
 
@@ -66,7 +66,7 @@ clientTest("fetch sends FormData with its boundary", {}, always(...ok), async ({
   const { CONTENT_TYPE = "", CONTENT_LENGTH } = connections[0]!.params();
   const sent = connections[0]!.stream(5);
   assertEquals(CONTENT_LENGTH, String(sent.length));
-  const form = await new Response(latin1(sent) as Uint8Array<ArrayBuffer>, {
+  const form = await new Response(latin1Bytes(sent) as Uint8Array<ArrayBuffer>, {
     headers: { "content-type": CONTENT_TYPE },
   })
     .formData();
@@ -124,7 +124,7 @@ clientTest("fetch never cuts a pair that fits into a record", {}, always(...ok),
   assertEquals([seen.A, seen.B, seen.C], [params.A, params.B, params.C]);
   const whole = blocks.filter((block) => {
     try {
-      return decodePairs(latin1(block)).length > 0;
+      return decodePairs(latin1Bytes(block)).length > 0;
     } catch {
       return false;
     }

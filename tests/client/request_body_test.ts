@@ -12,13 +12,14 @@ import {
   assertStringIncludes,
 } from "../std/assert.ts";
 import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
-import { end, latin1, stdout } from "../vectors/wire.ts";
+import { end, stdout } from "../vectors/wire.ts";
 import { always, answer, clientTest } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 const ok = answer("Content-Type: text/plain", "hello");
 
 clientTest("fetch collects a body of unknown length", {}, always(...ok), async ({ client, connections }) => {
-  const body = ReadableStream.from([latin1("ab"), latin1("cd")]) as ReadableStream<Uint8Array>;
+  const body = ReadableStream.from([latin1Bytes("ab"), latin1Bytes("cd")]) as ReadableStream<Uint8Array>;
   await client.fetch("/", { method: "POST", body, duplex: "half" });
   assertEquals([connections[0]!.stream(5), connections[0]!.params().CONTENT_LENGTH], ["abcd", "4"]);
 });
@@ -30,7 +31,7 @@ clientTest(
   async ({ client, connections }) => {
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({
-      pull: (controller) => controller.enqueue(latin1("ab")),
+      pull: (controller) => controller.enqueue(latin1Bytes("ab")),
       cancel: () => void (cancelled = true),
     });
     const error = await assertRejects(() => client.fetch("/", { method: "POST", body }), LimitError);
@@ -46,9 +47,9 @@ clientTest(
   async ({ client, connection }) => {
     const more = gate();
     const body = ReadableStream.from((async function* () {
-      yield latin1("ab");
+      yield latin1Bytes("ab");
       await more.promise;
-      yield latin1("cd");
+      yield latin1Bytes("cd");
     })()) as ReadableStream<Uint8Array>;
     const fetched = client.fetch("/", { method: "POST", body });
     const app = await connection();
@@ -70,7 +71,7 @@ for (const [length, sent] of [["5", "only 4 of"], ["3", "more than"]] as const) 
     {},
     () => {},
     async ({ client, connections }) => {
-      const body = ReadableStream.from([latin1("abcd")]) as ReadableStream<Uint8Array>;
+      const body = ReadableStream.from([latin1Bytes("abcd")]) as ReadableStream<Uint8Array>;
       const headers = { "content-length": length };
       await assertRejects(() => client.fetch("/", { method: "POST", body, headers }), TypeError, sent);
       assertEquals(connections.length, 0);
@@ -137,7 +138,7 @@ clientTest(
   async ({ client, connection }) => {
     const cancelled = gate();
     const body = new ReadableStream<Uint8Array>({
-      start: (stream) => stream.enqueue(latin1("abc")),
+      start: (stream) => stream.enqueue(latin1Bytes("abc")),
       cancel: () => cancelled.open(),
     });
     const response = await client.fetch("/", { method: "POST", body });
@@ -212,7 +213,7 @@ clientTest(
     // What has a length needs no room: it is sent as it comes.
     const known = new ReadableStream<Uint8Array>({
       start(controller) {
-        controller.enqueue(latin1("abc"));
+        controller.enqueue(latin1Bytes("abc"));
         controller.close();
       },
     });

@@ -3,7 +3,7 @@ import { ResponseHeadReader } from "../../src/client/response_head_reader.ts";
 import { cuts } from "../protocol/cuts.ts";
 import { Random } from "../protocol/random.ts";
 import { assert, assertEquals } from "../std/assert.ts";
-import { concat, latin1 } from "../vectors/wire.ts";
+import { concat, latin1Bytes } from "../helpers/bytes.ts";
 
 const MAX_HEAD_BYTES = 120;
 const lines = [
@@ -15,7 +15,7 @@ const lines = [
 /** Bytes near to a response: a head of a few lines, a body, and now and then a byte that is wrong. */
 function nearResponse(random: Random): Uint8Array {
   const head = Array.from({ length: random.below(5) }, () => random.pick(lines) + random.pick(["\n", "\r\n"]));
-  const bytes = latin1(head.join("") + random.pick(["\n", "\r\n", ""]) + random.latin1(random.below(20)));
+  const bytes = latin1Bytes(head.join("") + random.pick(["\n", "\r\n", ""]) + random.latin1(random.below(20)));
   if (bytes.length > 0 && random.once(3)) bytes[random.below(bytes.length)] = random.below(256);
   return bytes;
 }

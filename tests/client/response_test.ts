@@ -3,8 +3,9 @@
 import { AppStatusError, FastCgiError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "../std/assert.ts";
 import { bounded, sleep } from "../helpers/waiting.ts";
-import { bytesOf, end, latin1, record, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
+import { bytesOf, end, record, stderr, stdout, type WireRecord } from "../vectors/wire.ts";
 import { always, answer, clientTest, inClientScene, textOrError } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 const ok = answer("Content-Type: text/plain", "hello");
 
@@ -72,9 +73,9 @@ clientTest("fetch streams the body as it comes", {}, () => {}, async ({ client, 
   const app = await connection();
   app.send(stdout(1, "Status: 200\r\n\r\na"));
   const reader = (await fetched).body!.getReader();
-  assertEquals((await reader.read()).value, latin1("a"));
+  assertEquals((await reader.read()).value, latin1Bytes("a"));
   app.send(stdout(1, "b"));
-  assertEquals((await reader.read()).value, latin1("b"));
+  assertEquals((await reader.read()).value, latin1Bytes("b"));
   app.send(end(1));
   assert((await reader.read()).done);
 });
@@ -126,7 +127,7 @@ for (
 
 clientTest("fetch rejects when the answer is garbage", {}, async (connection) => {
   await connection.untilSent();
-  connection.sendBytes(latin1("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  connection.sendBytes(latin1Bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
 }, async ({ client }) => {
   assertEquals((await assertRejects(() => client.fetch("/"), ProtocolError)).code, "BAD_VERSION");
 });

@@ -3,8 +3,9 @@
 import { type Client, FastCgiError } from "@webfcgi/webfcgi/client";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects } from "../std/assert.ts";
 import { bounded, sleep, until } from "../helpers/waiting.ts";
-import { end, getValuesResult, latin1, pairs, stdout } from "../vectors/wire.ts";
+import { end, getValuesResult, pairs, stdout } from "../vectors/wire.ts";
 import { answer, type AppConnection, clientTest, inClientScene, serveAll, textOrError } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 /** Waits until the client has read that the application shares connections. */
 function untilShared(connections: readonly AppConnection[]): Promise<void> {
@@ -185,7 +186,7 @@ Deno.test("fetch sends nothing over a shared connection any more when it was ans
     const ask = async (init = {}): Promise<string> => (await bounded(client.fetch("/", init), "an answer")).text();
     assertEquals(await ask(), "from 1");
     await untilShared(connections);
-    const body = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(latin1("abc")) });
+    const body = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(latin1Bytes("abc")) });
     assertEquals(await ask({ method: "POST", body }), "from 1");
     assertEquals(await ask(), "from 2");
     assertEquals(client.stats().retries, 0);

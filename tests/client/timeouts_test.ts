@@ -4,8 +4,9 @@ import { FastCgiError, LimitError } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { bounded, gate, until } from "../helpers/waiting.ts";
 import { TurnedClock } from "../turned_clock.ts";
-import { end, latin1, stderr, stdout } from "../vectors/wire.ts";
+import { end, stderr, stdout } from "../vectors/wire.ts";
 import { always, answer, type AppConnection, type ClientScene, clientTest, textOrError } from "./application.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 const ok = answer("X: y", "hello");
 
@@ -34,7 +35,7 @@ function slowBody(): { stream: ReadableStream<Uint8Array>; give(text: string): v
     start: (it) => void (controller = it),
     cancel: cancelled.open,
   });
-  return { stream, give: (text) => controller.enqueue(latin1(text)), cancelled: cancelled.promise };
+  return { stream, give: (text) => controller.enqueue(latin1Bytes(text)), cancelled: cancelled.promise };
 }
 
 turnedTest(
@@ -206,7 +207,7 @@ turnedTest("Response body goes on beyond bodyTimeoutMs when something comes", {}
   for (let sent = 0; sent < 8; sent++) {
     clock.turn(40_000);
     app.send(stdout(1, "x"));
-    assertEquals((await bounded(reader.read(), "a part")).value, latin1("x"));
+    assertEquals((await bounded(reader.read(), "a part")).value, latin1Bytes("x"));
   }
   app.send(end(1));
   assert((await bounded(reader.read(), "the end")).done);
@@ -236,6 +237,8 @@ turnedTest("fetch rejects after headTimeoutMs when the application reads nothing
 ) => {
   const rejected = limitOf(client.fetch("/", { method: "POST", body: new Uint8Array(32 << 20) }));
   await connection();
+  // The application may know of the connection before the client does.
+  await until(() => client.stats().connections === 1, "the client to be connected");
   await until(() => (clock.turn(20_000), client.stats().activeRequests === 0), "the client to give up");
   assertEquals(await rejected, ["headTimeoutMs", "upstream"]);
 });

@@ -5,7 +5,8 @@ import { connect, type Socket } from "node:net";
 import { assertEquals } from "../std/assert.ts";
 import { cutAtRandom } from "../protocol/cuts.ts";
 import { Random } from "../protocol/random.ts";
-import { begin, bytesOf, concat, pairs, params, stdin, type WireRecord } from "../vectors/wire.ts";
+import { begin, bytesOf, pairs, params, stdin, type WireRecord } from "../vectors/wire.ts";
+import { concat } from "../helpers/bytes.ts";
 
 const HEAD_BYTES = 8;
 const REQUESTS = 3;

@@ -1,9 +1,11 @@
 import process from "node:process";
 import { assertEquals, assertGreater, assertLess } from "../std/assert.ts";
-import { gate, inScene, serveTest, sleep, until } from "../server/scene.ts";
+import { inScene, serveTest } from "../server/scene.ts";
 import { FCGI_GET_VALUES } from "@webfcgi/webfcgi/codec";
 import { FastResponse } from "@webfcgi/webfcgi";
-import { concat, recordBytes, requestBytes, type WebServer } from "../server/web_server.ts";
+import { recordBytes, requestBytes, type WebServer } from "../server/web_server.ts";
+import { gate, sleep, until } from "../helpers/waiting.ts";
+import { concat } from "../helpers/bytes.ts";
 
 const MiB = 1_048_576;
 /** Sent again and again: the tests' own memory must not grow. */

@@ -1,5 +1,6 @@
 import { BodyProgress } from "../../src/connection/body_progress.ts";
-import { checkChunk, ForeignStream } from "../../src/connection/foreign_stream.ts";
+import { ForeignStream } from "../../src/connection/foreign_stream.ts";
+import { checkChunk } from "../../src/connection/outgoing_body.ts";
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { gate, sleep } from "../helpers/waiting.ts";
 

@@ -7,8 +7,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../std/assert.ts";
-import { inScene, isBun, type SceneOptions, serveTest } from "../server/scene.ts";
-import { type AskOptions, encode, latin1 } from "../server/web_server.ts";
+import { inScene, type SceneOptions, serveTest } from "../server/scene.ts";
+import type { AskOptions } from "../server/web_server.ts";
+import { IncomingBody } from "../../src/connection/incoming_body.ts";
+import { isBun } from "../helpers/this_runtime.ts";
+import { latin1Text, utf8Bytes } from "../helpers/bytes.ts";
 
 /** Defines a test of what a handler reads of a body, with our own request and with the runtime's. */
 function readTest(
@@ -18,7 +21,7 @@ function readTest(
   expected: unknown,
   { notBunsOwn = false } = {},
 ): void {
-  for (const nativeRequest of notBunsOwn && isBun() ? [false] : [false, true]) {
+  for (const nativeRequest of notBunsOwn && isBun ? [false] : [false, true]) {
     serveTest(`${name}${nativeRequest ? " (native)" : ""}`, {
       request: nativeRequest ? "native" : "lazy",
       fetch: async (request) => new Response(JSON.stringify(await fetch(request))),
@@ -54,7 +57,7 @@ readTest(
     // Deno's and Node 20's own Request may lack it.
     if (!("bytes" in request)) return [2, 2, "ab"];
     const bytes = await request.bytes();
-    return [bytes.length, bytes.buffer.byteLength, latin1(bytes)];
+    return [bytes.length, bytes.buffer.byteLength, latin1Text(bytes)];
   },
   { body: "ab" },
   [2, 2, "ab"],
@@ -65,7 +68,7 @@ readTest(
     const buffer = await request.arrayBuffer();
     return [
       buffer.byteLength,
-      latin1(new Uint8Array(structuredClone(buffer, { transfer: [buffer] }))),
+      latin1Text(new Uint8Array(structuredClone(buffer, { transfer: [buffer] }))),
       buffer.byteLength,
     ];
   },
@@ -111,7 +114,7 @@ readTest(
     assertStrictEquals(request.body, body);
     const reader = body.getReader();
     let text = "";
-    for (let read = await reader.read(); !read.done; read = await reader.read()) text += latin1(read.value);
+    for (let read = await reader.read(); !read.done; read = await reader.read()) text += latin1Text(read.value);
     return text;
   },
   { body: "hello" },
@@ -394,8 +397,29 @@ serveTest("serve lets a handler cancel the body", {
   const web = await connect();
   for (let i = 0; i < 3; i++) {
     const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "200000" } });
-    await web.stdin(1, encode("x".repeat(200_000)));
+    await web.stdin(1, utf8Bytes("x".repeat(200_000)));
     assertEquals((await asked.answer()).text, "true");
     web.stdinEnd(1);
   }
+});
+
+Deno.test("IncomingBody.fail ends its stream at once, before what the stream still holds has been read", async () => {
+  const body = new IncomingBody("request body", undefined, undefined, { buffered: () => {} });
+  for (const byte of [1, 2]) body.push(new Uint8Array([...new Uint8Array(8), byte]).subarray(8), false);
+  const reader = body.stream.getReader();
+  assertEquals((await reader.read()).value, new Uint8Array([1]));
+  const failure = new Error("on purpose");
+  body.fail(failure);
+  assertStrictEquals(await reader.read().catch((error) => error), failure);
+  assertStrictEquals(await reader.closed.catch((error) => error), failure);
+});
+
+Deno.test("IncomingBody.takeWhole gives a body that has ended, once, and no other", () => {
+  const changes: number[] = [];
+  const body = new IncomingBody("response body", undefined, undefined, { buffered: (delta) => changes.push(delta) });
+  body.push(new Uint8Array([1, 2]), true);
+  assertEquals(body.takeWhole(), undefined);
+  body.end();
+  assertEquals(body.takeWhole(), new Uint8Array([1, 2]));
+  assertEquals([body.takeWhole(), changes], [undefined, [2, -2]]);
 });

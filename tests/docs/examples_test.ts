@@ -5,7 +5,8 @@ import { jsonLine, textLine } from "../../docs/examples/access_log.ts";
 import { finishSpan, withSpan } from "../../docs/examples/opentelemetry.ts";
 import { prometheus } from "../../docs/examples/prometheus.ts";
 import { slowLog } from "../../docs/examples/slow_log.ts";
-import { inScene, type Scene, type SceneOptions, until } from "../server/scene.ts";
+import { until } from "../helpers/waiting.ts";
+import { inScene, type Scene, type SceneOptions } from "../server/scene.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { recordTelemetry } from "./telemetry.ts";
 

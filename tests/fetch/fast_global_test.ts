@@ -3,8 +3,9 @@ import { patchGlobals, patchResponse } from "../../src/fetch/patch_globals.ts";
 import { knownParts } from "../../src/fetch/read_response.ts";
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals, assertStrictEquals } from "../std/assert.ts";
 import { namesForIn, outcome } from "../server/outcome.ts";
-import { inScene, isBun } from "../server/scene.ts";
-import { encode } from "../server/web_server.ts";
+import { inScene } from "../server/scene.ts";
+import { isBun } from "../helpers/this_runtime.ts";
+import { utf8Bytes } from "../helpers/bytes.ts";
 
 /** Defines a test under `fastResponse`. */
 function fastTest(name: string, body: (native: typeof Response) => unknown, ignore = false): void {
@@ -42,7 +43,7 @@ fastTest("Response sends what native ones send", async (native) => {
       new R("<p>", { headers: new Headers([["content-type", "text/html"], ["set-cookie", "a"], ["set-cookie", "b"]]) }),
     (R) => R.json({ a: 1 }, { status: 201 }),
     (R) => R.redirect("http://example.com/x", 303),
-    (R) => new R(encode("bytes"), { headers: { "content-type": "a/b" } }),
+    (R) => new R(utf8Bytes("bytes"), { headers: { "content-type": "a/b" } }),
     (R) => new R(new Blob(["blob"], { type: "a/b" })),
     (R) => new R(new URLSearchParams("a=1")),
     (R) => new R(new R("stream").body),
@@ -116,7 +117,7 @@ const probes: Record<string, (R: typeof Response) => unknown> = {
   "headers as a map": (R) => [...new R(null, { headers: new Map([["x-a", "1"]]) as unknown as Headers }).headers],
   "headers as numbers": (R) => [...new R(null, { headers: { "x-a": 1 } as unknown as Headers }).headers],
   "a type that is given": (R) => new R("x", { headers: { "Content-Type": "text/html" } }).headers.get("content-type"),
-  "no type of bytes": (R) => new R(encode("x")).headers.get("content-type"),
+  "no type of bytes": (R) => new R(utf8Bytes("x")).headers.get("content-type"),
   "a bad name": (R) => new R("x", { headers: { "a b": "1" } }),
   "a bad value": (R) => new R("x", { headers: { a: "1\r\nb: 2" } }),
   "a wide value": (R) => new R("x", { headers: { a: "\u20ac" } }),
@@ -133,7 +134,7 @@ const probes: Record<string, (R: typeof Response) => unknown> = {
     return [response.status, response.headers.get("x-a")];
   },
   "bytes that change": async (R) => {
-    const bytes = encode("before");
+    const bytes = utf8Bytes("before");
     const response = new R(bytes);
     bytes.fill(0);
     return await response.text();
@@ -180,7 +181,7 @@ const probes: Record<string, (R: typeof Response) => unknown> = {
   },
   "members of the prototype": async (R) => {
     const status = Object.getOwnPropertyDescriptor(R.prototype, "status")?.get;
-    return [await R.prototype.text.call(new R("x")), isBun() ? 200 : status?.call(new R())];
+    return [await R.prototype.text.call(new R("x")), isBun ? 200 : status?.call(new R())];
   },
   json: async (R) => {
     const response = R.json({ a: [1] }, { status: 201, headers: { a: "1" } });
@@ -228,7 +229,7 @@ fastTest("Bun's server takes a Response", async () => {
   }
   await server.stop(true);
   assertEquals(answers, [[201, "text"], [200, '{"a":1}'], [200, ""]]);
-}, !isBun());
+}, !isBun);
 
 Deno.test("FastResponse can be subclassed", async () => {
   class Page extends FastResponse {}

@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "../std/assert.ts";
 import { serveTest } from "../server/scene.ts";
-import { encode } from "../server/web_server.ts";
+import { utf8Bytes } from "../helpers/bytes.ts";
 
 Deno.test("FastResponse passes for a Response", () => {
   const response = new FastResponse("x");
@@ -32,15 +32,15 @@ Deno.test("FastResponse has what it was made of", () => {
   });
   assertEquals([status, statusText, ok], [404, "Gone Fishing", false]);
   assertEquals([...headers], [["content-type", "text/plain;charset=UTF-8"], ["x-a", "1"]]);
-  assertEquals(new FastResponse(encode("x")).headers.has("content-type"), false);
+  assertEquals(new FastResponse(utf8Bytes("x")).headers.has("content-type"), false);
   assertEquals(new FastResponse(null, { headers: new Headers({ a: "b" }) }).headers.get("a"), "b");
 });
 
 Deno.test("FastResponse reads its body in every form", async () => {
   assertEquals(await new FastResponse("caf\xe9").text(), "caf\xe9");
   assertEquals(await new FastResponse('{"a":1}').json(), { a: 1 });
-  assertEquals(await new FastResponse(encode("ab")).bytes(), encode("ab"));
-  assertEquals(new Uint8Array(await new FastResponse("ab").arrayBuffer()), encode("ab"));
+  assertEquals(await new FastResponse(utf8Bytes("ab")).bytes(), utf8Bytes("ab"));
+  assertEquals(new Uint8Array(await new FastResponse("ab").arrayBuffer()), utf8Bytes("ab"));
   const blob = await new FastResponse("ab", { headers: { "content-type": "a/b" } }).blob();
   assertEquals([await blob.text(), blob.type], ["ab", "a/b"]);
   assertEquals((await new FastResponse(new URLSearchParams("a=1")).formData()).get("a"), "1");

@@ -12,8 +12,9 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std/assert.ts";
-import { isBun, type Scene, type SceneOptions, serveTest } from "../server/scene.ts";
+import { type Scene, type SceneOptions, serveTest } from "../server/scene.ts";
 import type { AskOptions } from "../server/web_server.ts";
+import { isBun } from "../helpers/this_runtime.ts";
 
 /** Defines a test of a request in a handler's hands, our own and the runtime's. */
 function requestTest(
@@ -91,7 +92,7 @@ requestTest("new Request(request) takes everything over", async (request, native
   assertNotStrictEquals(copy, request);
   assertEquals([copy.method, copy.url, copy.headers.get("x-a")], ["POST", URL_SENT, "1"]);
   // Bun's own requests share the body instead.
-  if (!native || !isBun()) {
+  if (!native || !isBun) {
     assertEquals(request.bodyUsed, true);
     await assertRejects(() => request.text(), TypeError);
     assertThrows(() => new Request(request), TypeError);

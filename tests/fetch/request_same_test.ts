@@ -6,7 +6,9 @@
 
 import { assertEquals } from "../std/assert.ts";
 import { namesForIn, outcome } from "../server/outcome.ts";
-import { inScene, isBun, sleep } from "../server/scene.ts";
+import { inScene } from "../server/scene.ts";
+import { isBun } from "../helpers/this_runtime.ts";
+import { sleep } from "../helpers/waiting.ts";
 
 type Use = (request: Request) => unknown;
 
@@ -53,7 +55,7 @@ const looks: Record<string, Use> = {
   "assignment to a new property": (r) => [Reflect.set(r, "user", "anna"), Reflect.get(r, "user"), Object.keys(r)],
   "identity of its parts": (r) => [r.headers === r.headers, r.signal === r.signal, r.body === r.body],
   "members of the prototype": (r) =>
-    isBun() ? names.map(() => "same") : names.map((name) => {
+    isBun ? names.map(() => "same") : names.map((name) => {
       const { get } = Object.getOwnPropertyDescriptor(Request.prototype, name)!;
       return Object.is(get?.call(r), Reflect.get(r, name)) ? "same" : name;
     }),
@@ -287,7 +289,7 @@ for (
       const actual = outcomes.own[name]!;
       if (name in standard) {
         const byStandard = JSON.stringify(standard[name]);
-        if (isBun()) expected[0] = byStandard;
+        if (isBun) expected[0] = byStandard;
         else assertEquals(expected[0], byStandard, name);
       }
       for (const [i, which] of ["with a body", "without a body"].entries()) {

@@ -11,10 +11,10 @@ import { findHeadEnd, parseResponseHead } from "../../src/cgi/response_head_pars
 import { ProtocolError } from "../../src/errors.ts";
 import captures from "../vectors/captures.json" with { type: "json" };
 import { checkOneReading, pathsPastAdmin } from "../cgi/server_reading.ts";
-import { latin1, text } from "../vectors/wire.ts";
 import { mutateBytes, mutatePairs } from "./mutate.ts";
 import { must, smallerBytes, smallerPairs, type Target } from "./target.ts";
 import type { Trace } from "./trace.ts";
+import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 type Pairs = readonly string[];
 
@@ -221,7 +221,7 @@ function checkEncodedHead(pairs: Pairs, cutSeed: number, trace: Trace): void {
     return trace.event(1);
   }
   must(head.endsWith("\r\n\r\n"), "a head does not end with a blank line");
-  must(findHeadEnd(latin1(head)) === head.length, "a head ends before its end");
+  must(findHeadEnd(latin1Bytes(head)) === head.length, "a head ends before its end");
   const lines = head.slice(0, -4).split("\r\n");
   for (const line of lines) {
     must(line !== "" && /^[\t\x20-\x7e\x80-\xff]+$/.test(line), "a line of a head has what no line may have");
@@ -255,7 +255,7 @@ function checkParsedHead(bytes: Uint8Array, _cutSeed: number, trace: Trace): voi
   trace.event(end < 0 ? 1 : 2);
   let head: ReturnType<typeof parseResponseHead>;
   try {
-    head = parseResponseHead(text(end < 0 ? bytes : bytes.subarray(0, end)));
+    head = parseResponseHead(latin1Text(end < 0 ? bytes : bytes.subarray(0, end)));
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     must(error.code === "BAD_HEAD", `a ProtocolError has the code ${error.code}`);
@@ -313,7 +313,7 @@ export const writtenHeadTarget: Target<Pairs> = {
 export const readHeadTarget: Target<Uint8Array> = {
   name: "read-head",
   weight: 1,
-  seeds: heads.map(latin1),
+  seeds: heads.map(latin1Bytes),
   length: (input) => input.length,
   mutate: mutateBytes,
   check: checkParsedHead,

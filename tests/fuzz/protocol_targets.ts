@@ -11,10 +11,11 @@ import type { WebServerEvents } from "../../src/protocol/web_server_events.ts";
 import { Random } from "../protocol/random.ts";
 import captures from "../vectors/captures.json" with { type: "json" };
 import { flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
-import { begin, bytesOf, concat, longLength, pairs, params, record, stdin } from "../vectors/wire.ts";
+import { begin, bytesOf, longLength, pairs, params, record, stdin } from "../vectors/wire.ts";
 import { mutateBytes, mutateRecords } from "./mutate.ts";
 import { must, smallerBytes, type Target } from "./target.ts";
 import { Trace } from "./trace.ts";
+import { concat } from "../helpers/bytes.ts";
 
 /** What all targets whose inputs are bytes have in common. */
 const ofBytes = {

@@ -9,9 +9,9 @@ import {
   ProtocolError,
 } from "@webfcgi/webfcgi/client";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "../std/assert.ts";
-import { bounded, until } from "../server/scene.ts";
 import { textOrError } from "../client/application.ts";
 import { isPeerMissing, type Peer, type PeerKind, startPeer } from "./peers.ts";
+import { bounded, until } from "../helpers/waiting.ts";
 
 const missing = { Go: isPeerMissing("Go"), libfcgi: isPeerMissing("libfcgi") };
 

@@ -6,21 +6,19 @@ import { flowOptions } from "../vectors/flows.ts";
 import {
   begin,
   bytesOf,
-  concat,
   data,
   end,
   getValues,
   getValuesResult,
-  latin1,
   paddedBytesOf,
   pairs,
   params,
   stderr,
   stdin,
   stdout,
-  text,
   type WireRecord,
 } from "../vectors/wire.ts";
+import { concat, latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 /** A connection that tells `events` only of what they take; the request's own object is its id. */
 function connect(
@@ -44,8 +42,8 @@ const opened = (
   flags = 1,
   role = 1,
 ): WireRecord[] => [begin(id, role, flags), params(id, "\0\0"), params(id)];
-const written = (connection: ApplicationConnection<number>): string => text(concat(connection.writer.take()));
-const expected = (...records: WireRecord[]): string => text(paddedBytesOf(records));
+const written = (connection: ApplicationConnection<number>): string => latin1Text(concat(connection.writer.take()));
+const expected = (...records: WireRecord[]): string => latin1Text(paddedBytesOf(records));
 
 Deno.test("ApplicationConnection hands an event what onRequest gave", () => {
   const request = { of: "the taker" };
@@ -149,7 +147,7 @@ Deno.test("ApplicationConnection is finished when a request without KEEP_CONN ha
 Deno.test("ApplicationConnection skips the rest of a record when its request ends amid it", () => {
   const heard: string[] = [];
   const note = (event: string): (_: number, content?: Uint8Array) => void => (_, content) => {
-    heard.push(content ? `${event} ${text(content)}` : event);
+    heard.push(content ? `${event} ${latin1Text(content)}` : event);
   };
   const connection = connect({
     onStdin: note("stdin"),
@@ -181,14 +179,14 @@ Deno.test("ApplicationConnection skips the rest of a record when its own event e
   const heard: string[] = [];
   const connection = connect({
     onStdin(requestId, content) {
-      heard.push(text(content));
+      heard.push(latin1Text(content));
       connection.end(requestId);
     },
   });
   const stream = bytesOf([...opened(1), stdin(1, "first second"), ...opened(1), stdin(1, "x")]);
   connection.receive(stream.slice(0, 50));
   connection.receive(stream.slice(50));
-  assertEquals(heard, [text(stream.slice(42, 50)), "x"]);
+  assertEquals(heard, [latin1Text(stream.slice(42, 50)), "x"]);
 });
 
 Deno.test("ApplicationConnection lets an ended request's rest not end another's streams", () => {
@@ -216,7 +214,7 @@ Deno.test("ApplicationConnection keeps nothing of a chunk when receive has retur
   for (let first = 1; first < stream.length; first += 3) {
     for (const second of [first + 1, first + 50, stream.length]) {
       const blocks: string[] = [];
-      const connection = connect({ onRequest: (id, _role, block) => (blocks.push(text(block)), id) });
+      const connection = connect({ onRequest: (id, _role, block) => (blocks.push(latin1Text(block)), id) });
       for (const chunk of [stream.slice(0, first), stream.slice(first, second), stream.slice(second)]) {
         connection.receive(chunk);
         chunk.fill(0xaa);
@@ -240,7 +238,7 @@ Deno.test("ApplicationConnection hands STDIN over in the chunk's own memory", ()
   connection.receive(bytesOf(opened(1)));
   const chunk = bytesOf([stdin(1, "abc"), stdin(1, "def")]);
   connection.receive(chunk);
-  assertEquals(parts.map(text), ["abc", "def"]);
+  assertEquals(parts.map(latin1Text), ["abc", "def"]);
   for (const part of parts) assertStrictEquals(part.buffer, chunk.buffer);
 });
 
@@ -289,8 +287,8 @@ Deno.test("ApplicationConnection refuses BEGIN when its header shows a wrong len
 Deno.test("ApplicationConnection.end ends STDOUT always, and STDERR if it was used", () => {
   const connection = connect();
   connection.receive(bytesOf([...opened(1), ...opened(2)]));
-  connection.stdout(1, latin1("out"));
-  connection.stderr(2, latin1("err"));
+  connection.stdout(1, latin1Bytes("out"));
+  connection.stderr(2, latin1Bytes("err"));
   connection.stderr(1, new Uint8Array(0));
   connection.end(1);
   connection.end(2, 5);
@@ -304,8 +302,8 @@ Deno.test("ApplicationConnection writes nothing for a request that is not active
   connection.end(1);
   connection.writer.take();
   connection.stdoutHead(1, "Status: 200 OK\r\n\r\n");
-  connection.stdout(1, latin1("late"));
-  connection.stderr(1, latin1("late"));
+  connection.stdout(1, latin1Bytes("late"));
+  connection.stderr(1, latin1Bytes("late"));
   connection.endAfterInput(1, 0);
   connection.endTruncated(1);
   assertEquals(connection.writer.empty, true);
@@ -314,9 +312,9 @@ Deno.test("ApplicationConnection writes nothing for a request that is not active
 Deno.test("ApplicationConnection.stdoutHead writes the head in one record, and a small body with it", () => {
   const connection = connect();
   connection.receive(bytesOf(opened(1)));
-  connection.stdoutHead(1, "caf\xe9\n\n", latin1("body"));
+  connection.stdoutHead(1, "caf\xe9\n\n", latin1Bytes("body"));
   assertEquals(written(connection), expected(stdout(1, "caf\xe9\n\nbody")));
-  connection.stdoutHead(1, "head\n\n", latin1("x".repeat(16_385)));
+  connection.stdoutHead(1, "head\n\n", latin1Bytes("x".repeat(16_385)));
   assertEquals(written(connection), expected(stdout(1, "head\n\n"), stdout(1, "x".repeat(16_385))));
   assertThrows(() => connection.stdoutHead(1, "x".repeat(65_536)), RangeError, "65535");
 });
@@ -324,7 +322,7 @@ Deno.test("ApplicationConnection.stdoutHead writes the head in one record, and a
 Deno.test("ApplicationConnection.stderr writes no record of more than 8 KiB", () => {
   const connection = connect();
   connection.receive(bytesOf(opened(1)));
-  connection.stderr(1, latin1("y".repeat(20_000)));
+  connection.stderr(1, latin1Bytes("y".repeat(20_000)));
   const parts = [8192, 8192, 20_000 - 2 * 8192].map((length) => stderr(1, "y".repeat(length)));
   assertEquals(written(connection), expected(...parts));
 });
@@ -333,7 +331,7 @@ Deno.test("ApplicationConnection.stderr writes no record of more than 8 KiB", ()
 function answeredEarly(flags = 1, role = 1, more: readonly WireRecord[] = []): ApplicationConnection<number> {
   const connection = connect({ onStdin: () => assert(false), onStdinEnd: () => assert(false) });
   connection.receive(bytesOf([...opened(1, flags, role), ...more]));
-  connection.stdout(1, latin1("answer"));
+  connection.stdout(1, latin1Bytes("answer"));
   connection.endAfterInput(1, 100, 7);
   return connection;
 }

@@ -4,8 +4,8 @@ import { decodePairs } from "../../src/protocol/name_value.ts";
 import type { RecordOutput } from "../../src/protocol/record_writer.ts";
 import { WebServerConnection } from "../../src/protocol/web_server_connection.ts";
 import { flowOptions } from "../vectors/flows.ts";
-import { concat, latin1, text } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
+import { concat, latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 /** One request: what each side is to send, and what each side has got. */
 interface Dialogue {
@@ -68,7 +68,7 @@ function sender(content: string, send: (part: Uint8Array) => void, done: () => v
   return () => {
     if (at < content.length) {
       const part = content.slice(at, at += 1 + random.below(random.pick([5, 500, 150_000])));
-      send(latin1(part));
+      send(latin1Bytes(part));
       return true;
     }
     done();
@@ -94,12 +94,12 @@ function talk(random: Random, count: number): Dialogue[] {
     onParamsTooLarge() {
       throw new Error("no PARAMS are too large");
     },
-    onStdin: ({ got }, content) => void (got.stdin += text(content)),
+    onStdin: ({ got }, content) => void (got.stdin += latin1Text(content)),
     onStdinEnd(dialogue) {
       dialogue.got.ends.push("stdin");
       if (dialogue.role === 1) answer(dialogue);
     },
-    onData: ({ got }, content) => void (got.data += text(content)),
+    onData: ({ got }, content) => void (got.data += latin1Text(content)),
     onDataEnd(dialogue) {
       dialogue.got.ends.push("data");
       answer(dialogue);
@@ -108,8 +108,8 @@ function talk(random: Random, count: number): Dialogue[] {
   }, { ...flowOptions, maxUnfinished: 100 });
 
   const webServer = new WebServerConnection({
-    onStdout: (requestId, content) => void (active.get(requestId)!.got.stdout += text(content)),
-    onStderr: (requestId, content) => void (active.get(requestId)!.got.stderr += text(content)),
+    onStdout: (requestId, content) => void (active.get(requestId)!.got.stdout += latin1Text(content)),
+    onStderr: (requestId, content) => void (active.get(requestId)!.got.stderr += latin1Text(content)),
     onEnd(requestId, { appStatus, protocolStatus }) {
       const { got } = active.get(requestId)!;
       assertEquals(protocolStatus, 0);

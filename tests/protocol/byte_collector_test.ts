@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "../std/assert.ts";
 import { ByteCollector, joinBytes } from "../../src/protocol/byte_collector.ts";
-import { concat } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
+import { concat } from "../helpers/bytes.ts";
 
 Deno.test("ByteCollector gives the very part back when there was one", () => {
   const collector = new ByteCollector();

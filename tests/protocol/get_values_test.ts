@@ -1,10 +1,11 @@
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { answerGetValues } from "../../src/protocol/get_values.ts";
-import { hex, latin1, pairs, text } from "../vectors/wire.ts";
+import { hex, pairs } from "../vectors/wire.ts";
+import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 const capabilities = { maxConnections: 1024, maxRequests: 7, multiplex: true };
-const ask = (...texts: string[]): string => text(answerGetValues(latin1(pairs(...texts)), capabilities));
+const ask = (...texts: string[]): string => latin1Text(answerGetValues(latin1Bytes(pairs(...texts)), capabilities));
 
 Deno.test("answerGetValues answers the names that are known", () => {
   assertEquals(
@@ -14,7 +15,7 @@ Deno.test("answerGetValues answers the names that are known", () => {
   assertEquals(ask("FCGI_MAX_CONNS", ""), pairs("FCGI_MAX_CONNS", "1024"));
   assertEquals(ask("FCGI_MAX_REQS", ""), pairs("FCGI_MAX_REQS", "7"));
   assertEquals(
-    text(answerGetValues(latin1(pairs("FCGI_MPXS_CONNS", "")), { ...capabilities, multiplex: false })),
+    latin1Text(answerGetValues(latin1Bytes(pairs("FCGI_MPXS_CONNS", "")), { ...capabilities, multiplex: false })),
     pairs("FCGI_MPXS_CONNS", "0"),
   );
 });
@@ -37,11 +38,11 @@ Deno.test("answerGetValues answers other names only when they are asked for", ()
     asked.push(name);
     return name === "OWN" ? "value" : undefined;
   };
-  const answer = answerGetValues(latin1(pairs("FCGI_MAX_REQS", "", "OWN", "", "OTHER", "")), {
+  const answer = answerGetValues(latin1Bytes(pairs("FCGI_MAX_REQS", "", "OWN", "", "OTHER", "")), {
     ...capabilities,
     extraValue,
   });
-  assertEquals(text(answer), pairs("FCGI_MAX_REQS", "7", "OWN", "value"));
+  assertEquals(latin1Text(answer), pairs("FCGI_MAX_REQS", "7", "OWN", "value"));
   assertEquals(asked, ["OWN", "OTHER"]);
 });
 

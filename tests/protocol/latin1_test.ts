@@ -1,7 +1,7 @@
 import { assertEquals } from "../std/assert.ts";
 import { decodeLatin1, writeLatin1 } from "../../src/protocol/latin1.ts";
-import { latin1 } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
 
 Deno.test("decodeLatin1 gives the character of each byte's number", () => {
   const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
@@ -35,7 +35,7 @@ Deno.test("decodeLatin1 gives the text back when writeLatin1 wrote it", () => {
     const text = random.latin1(random.below(300));
     const into = new Uint8Array(text.length);
     writeLatin1(text, into, 0);
-    assertEquals(into, latin1(text));
+    assertEquals(into, latin1Bytes(text));
     assertEquals(decodeLatin1(into), text);
   }
 });

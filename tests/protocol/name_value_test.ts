@@ -1,16 +1,17 @@
 import { assertEquals, assertThrows } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { decodePairs, encodePairs } from "../../src/protocol/name_value.ts";
-import { hex, latin1, longLength, pairs, text } from "../vectors/wire.ts";
+import { hex, longLength, pairs } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
+import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 Deno.test("decodePairs reads the four forms of §3.4", () => {
   const long = "n".repeat(200);
   // FCGI_NameValuePair11, 14, 41 and 44.
   assertEquals(decodePairs(hex("01 02 61 62 63")), ["a", "bc"]);
-  assertEquals(decodePairs(latin1(`\x01\x80\0\0\xc8a${long}`)), ["a", long]);
-  assertEquals(decodePairs(latin1(`\x80\0\0\xc8\x01${long}a`)), [long, "a"]);
-  assertEquals(decodePairs(latin1(`\x80\0\0\xc8\x80\0\0\xc8${long}${long}`)), [long, long]);
+  assertEquals(decodePairs(latin1Bytes(`\x01\x80\0\0\xc8a${long}`)), ["a", long]);
+  assertEquals(decodePairs(latin1Bytes(`\x80\0\0\xc8\x01${long}a`)), [long, "a"]);
+  assertEquals(decodePairs(latin1Bytes(`\x80\0\0\xc8\x80\0\0\xc8${long}${long}`)), [long, long]);
 });
 
 Deno.test("decodePairs reads a short length when it takes four bytes", () => {
@@ -29,7 +30,7 @@ Deno.test("decodePairs gives one character a byte", () => {
 });
 
 Deno.test("decodePairs refuses pairs when they end anywhere else", () => {
-  const whole = latin1(pairs("a", "bc", "n".repeat(200), "v".repeat(130), "", ""));
+  const whole = latin1Bytes(pairs("a", "bc", "n".repeat(200), "v".repeat(130), "", ""));
   const borders = [0, 5, 5 + 8 + 330, whole.length];
   for (let length = 0; length <= whole.length; length++) {
     const part = whole.subarray(0, length);
@@ -57,8 +58,8 @@ Deno.test("encodePairs writes a length in one byte below 128, else in four", () 
   for (const length of [127, 128, 255, 256, 65_535, 65_536]) {
     const long = "x".repeat(length);
     const expected = length < 128 ? String.fromCharCode(length) : longLength(length);
-    assertEquals(text(encodePairs([long, ""])), `${expected}\0${long}`);
-    assertEquals(text(encodePairs(["", long])), `\0${expected}${long}`);
+    assertEquals(latin1Text(encodePairs([long, ""])), `${expected}\0${long}`);
+    assertEquals(latin1Text(encodePairs(["", long])), `\0${expected}${long}`);
   }
 });
 
@@ -74,7 +75,7 @@ Deno.test("decodePairs gives back what encodePairs wrote, whatever the texts", (
   const random = new Random(5);
   const texts = [...lengths, 70_000, 0, 0, 70_000, 70_000, 70_000].map((length) => random.latin1(length));
   assertEquals(decodePairs(encodePairs(texts)), texts);
-  assertEquals(text(encodePairs(texts)), pairs(...texts));
+  assertEquals(latin1Text(encodePairs(texts)), pairs(...texts));
   for (let round = 0; round < 300; round++) {
     const some = Array.from({ length: 2 * random.below(12) }, () => random.latin1(random.length()));
     assertEquals(decodePairs(encodePairs(some)), some);

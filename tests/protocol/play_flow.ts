@@ -5,7 +5,8 @@ import { ApplicationConnection } from "../../src/protocol/application_connection
 import type { ApplicationEvents } from "../../src/protocol/application_events.ts";
 import { decodePairs } from "../../src/protocol/name_value.ts";
 import { type Flow, type FlowEvent, flowOptions } from "../vectors/flows.ts";
-import { concat, latin1, text, type WireRecord } from "../vectors/wire.ts";
+import type { WireRecord } from "../vectors/wire.ts";
+import { concat, latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 /** What became of a flow. */
 export interface PlayedFlow {
@@ -79,7 +80,7 @@ export function playFlow(flow: Flow, chunks: Iterable<Uint8Array>): PlayedFlow {
   }
   return {
     events: log.map((event) =>
-      "parts" in event ? [event.event, event.requestId, text(concat(event.parts))] as const : event
+      "parts" in event ? [event.event, event.requestId, latin1Text(concat(event.parts))] as const : event
     ),
     output: concat(output),
     error,
@@ -100,7 +101,7 @@ function readPairs(params: Uint8Array): (string | { code: string })[] {
 
 /** Writes one record of an answer; the ends of streams come with END_REQUEST. */
 function answer(connection: ApplicationConnection<number>, { type, requestId, content }: WireRecord): void {
-  const bytes = latin1(content);
+  const bytes = latin1Bytes(content);
   if (type === FCGI_END_REQUEST) connection.end(requestId, new DataView(bytes.buffer).getUint32(0));
   else if (type === FCGI_STDOUT) connection.stdout(requestId, bytes);
   else connection.stderr(requestId, bytes);

@@ -5,9 +5,10 @@ import type { ApplicationEvents } from "../../src/protocol/application_events.ts
 import { WebServerConnection } from "../../src/protocol/web_server_connection.ts";
 import type { WebServerEvents } from "../../src/protocol/web_server_events.ts";
 import { flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
-import { bytesOf, concat, record, text } from "../vectors/wire.ts";
+import { bytesOf, record } from "../vectors/wire.ts";
 import { cutAtRandom } from "./cuts.ts";
 import { Random } from "./random.ts";
+import { concat, latin1Text } from "../helpers/bytes.ts";
 
 /** Bytes that come near to being records: some that are, some bent, some of other flows, some without any sense. */
 function nearRecords(random: Random, types: readonly number[], whole: readonly Uint8Array[]): Uint8Array {
@@ -50,8 +51,8 @@ function receiveAll(receive: (chunk: Uint8Array) => void, chunks: readonly Uint8
 
 /** Adds content to the last entry if it is of the same stream, so that cuts cannot be seen. */
 function addContent(log: string[], stream: string, content: Uint8Array): void {
-  if (log.at(-1)?.startsWith(stream)) log.push(log.pop() + text(content));
-  else log.push(stream + text(content));
+  if (log.at(-1)?.startsWith(stream)) log.push(log.pop() + latin1Text(content));
+  else log.push(stream + latin1Text(content));
 }
 
 /** An application that answers some requests at once, some at the end of STDIN and some never, held to its limits. */
@@ -61,7 +62,7 @@ function application(chunks: readonly Uint8Array[], received: number): Outcome {
   const events: ApplicationEvents<number> = {
     onRequest(id, role, params) {
       assert(params.length <= options.maxParamsBytes);
-      log.push(`request ${id} ${role} ${text(params)}`);
+      log.push(`request ${id} ${role} ${latin1Text(params)}`);
       if (params.length % 3 === 0) connection.end(id);
       return id;
     },
@@ -84,7 +85,7 @@ function application(chunks: readonly Uint8Array[], received: number): Outcome {
   }, chunks);
   const output = concat(connection.writer.take());
   assert(output.length <= 2 * received, `${output.length} bytes answer ${received}`);
-  return { log, output: text(output), error };
+  return { log, output: latin1Text(output), error };
 }
 
 function webServer(chunks: readonly Uint8Array[], received: number): Outcome {

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
 import { MAX_STREAM_CONTENT, RecordMemory, RecordWriter } from "../../src/protocol/record_writer.ts";
-import { concat, hex, latin1, paddedBytesOf, record, stdout, text, type WireRecord } from "../vectors/wire.ts";
+import { hex, paddedBytesOf, record, stdout, type WireRecord } from "../vectors/wire.ts";
 import { Random } from "./random.ts";
+import { concat, latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
-const written = (writer: RecordWriter): string => text(concat(writer.take()));
-const expected = (...records: WireRecord[]): string => text(paddedBytesOf(records));
+const written = (writer: RecordWriter): string => latin1Text(concat(writer.take()));
+const expected = (...records: WireRecord[]): string => latin1Text(paddedBytesOf(records));
 
 Deno.test("RecordWriter writes the header of §3.3 and pads with zeros", () => {
   const writer = new RecordWriter();
@@ -15,7 +16,7 @@ Deno.test("RecordWriter writes the header of §3.3 and pads with zeros", () => {
 Deno.test("RecordWriter pads every length to a multiple of 8", () => {
   for (let length = 0; length <= 17; length++) {
     const writer = new RecordWriter();
-    writer.record(6, 1, latin1("x".repeat(length)));
+    writer.record(6, 1, latin1Bytes("x".repeat(length)));
     assertEquals(written(writer), expected(stdout(1, "x".repeat(length))));
   }
 });
@@ -38,11 +39,11 @@ Deno.test("RecordWriter.take gives bytes away for good", () => {
   const writer = new RecordWriter();
   const taken: Uint8Array[] = [];
   for (let count = 0; count < 200; count++) {
-    writer.record(6, count, latin1("x".repeat(count)));
+    writer.record(6, count, latin1Bytes("x".repeat(count)));
     taken.push(...writer.take());
   }
   const records = Array.from({ length: 200 }, (_, count) => stdout(count, "x".repeat(count)));
-  assertEquals(taken.map(text).join(""), expected(...records));
+  assertEquals(taken.map(latin1Text).join(""), expected(...records));
 });
 
 Deno.test("RecordWriter never writes to what it shares with another that has not been taken from", () => {
@@ -55,12 +56,12 @@ Deno.test("RecordWriter never writes to what it shares with another that has not
   for (let count = 0; count < 3000; count++) {
     const at = random.below(3);
     const content = String.fromCharCode(97 + at).repeat(random.below(random.once(50) ? 20_000 : 300) + 1);
-    writers[at]!.record(6, at + 1, latin1(content));
+    writers[at]!.record(6, at + 1, latin1Bytes(content));
     written[at] += expected(stdout(at + 1, content));
     if (random.once(3)) take(random.below(3));
   }
   writers.forEach((_, at) => take(at));
-  for (const [at, pieces] of taken.entries()) assertEquals(pieces.map(text).join("") === written[at], true);
+  for (const [at, pieces] of taken.entries()) assertEquals(pieces.map(latin1Text).join("") === written[at], true);
 });
 
 Deno.test("RecordWriter.stream writes nothing when there is no content", () => {
@@ -71,12 +72,12 @@ Deno.test("RecordWriter.stream writes nothing when there is no content", () => {
 
 Deno.test("RecordWriter gathers small records in one piece", () => {
   const writer = new RecordWriter();
-  for (let count = 0; count < 200; count++) writer.stream(6, count, latin1("x".repeat(count)));
+  for (let count = 0; count < 200; count++) writer.stream(6, count, latin1Bytes("x".repeat(count)));
   writer.streamEnd(6, 1);
   const pieces = writer.take();
   assertEquals(pieces.length, 1);
   const records = Array.from({ length: 199 }, (_, at) => stdout(at + 1, "x".repeat(at + 1)));
-  assertEquals(text(pieces[0]!), expected(...records, stdout(1)));
+  assertEquals(latin1Text(pieces[0]!), expected(...records, stdout(1)));
 });
 
 Deno.test("RecordWriter.stream takes content from 16 KiB on by reference, and copies less", () => {
@@ -107,9 +108,9 @@ Deno.test("RecordWriter.stream cuts content into records of 65,528 bytes of the 
     [MAX_STREAM_CONTENT, MAX_STREAM_CONTENT],
     [2 * MAX_STREAM_CONTENT, 20_001],
   ]);
-  const whole = text(content);
+  const whole = latin1Text(content);
   assertEquals(
-    text(concat(pieces)),
+    latin1Text(concat(pieces)),
     expected(
       stdout(1, whole.slice(0, MAX_STREAM_CONTENT)),
       stdout(1, whole.slice(MAX_STREAM_CONTENT, 2 * MAX_STREAM_CONTENT)),
@@ -125,7 +126,7 @@ Deno.test("RecordWriter.stream copies a short rest of large content", () => {
   const pieces = writer.take();
   assertEquals(pieces.map((piece) => piece.buffer === content.buffer), [false, true, false]);
   assertEquals(
-    text(concat(pieces)),
+    latin1Text(concat(pieces)),
     expected(stdout(1, "\x07".repeat(MAX_STREAM_CONTENT)), stdout(1, "\x07\x07\x07")),
   );
 });
@@ -170,7 +171,7 @@ Deno.test("RecordWriter.open keeps a record in one piece when its memory grows",
   const pieces = writer.take();
   assertEquals(pieces.length, 1);
   assertEquals(
-    text(pieces[0]!),
+    latin1Text(pieces[0]!),
     expected(stdout(1, "\x01".repeat(300)), stdout(2, "\x01\x0234".repeat(1000)), stdout(3)),
   );
 });
@@ -184,7 +185,7 @@ Deno.test("RecordWriter.open keeps a record in one piece when large content came
   writer.close();
   const pieces = writer.take();
   assertEquals(pieces.length, 3);
-  assertEquals(text(concat(pieces)), expected(stdout(1, "\x09".repeat(20_000)), stdout(2, "a".repeat(1000))));
+  assertEquals(latin1Text(concat(pieces)), expected(stdout(1, "\x09".repeat(20_000)), stdout(2, "a".repeat(1000))));
 });
 
 Deno.test("RecordWriter writes a record of 65,535 bytes and refuses a longer one", () => {
@@ -198,7 +199,7 @@ Deno.test("RecordWriter writes a record of 65,535 bytes and refuses a longer one
   writer.latin1("c".repeat(65_530));
   writer.utf8("\u20ac\u20ac");
   assertThrows(() => writer.close(), RangeError, "65536 bytes");
-  writer.record(6, 2, latin1("abc"));
+  writer.record(6, 2, latin1Bytes("abc"));
   assertEquals(written(writer), expected(stdout(1, "a".repeat(65_535)), stdout(2, "abc")));
 });
 
@@ -217,12 +218,12 @@ Deno.test("RecordWriter parses back whatever the sequence, and leaves taken memo
         writer.streamEnd(type, requestId);
         records.push(record(type, requestId));
       } else if (kind === 1) {
-        writer.stream(type, requestId, latin1(content));
+        writer.stream(type, requestId, latin1Bytes(content));
         for (let at = 0; at < content.length; at += MAX_STREAM_CONTENT) {
           records.push(record(type, requestId, content.slice(at, at + MAX_STREAM_CONTENT)));
         }
       } else if (kind === 2) {
-        const memory = latin1(content.slice(0, 65_535));
+        const memory = latin1Bytes(content.slice(0, 65_535));
         writer.record(type, requestId, memory);
         memory.fill(0xaa);
         records.push(record(type, requestId, content.slice(0, 65_535)));
@@ -230,7 +231,7 @@ Deno.test("RecordWriter parses back whatever the sequence, and leaves taken memo
         writer.open(type, requestId);
         const short = content.slice(0, 400);
         writer.latin1(short);
-        writer.bytes(latin1(short));
+        writer.bytes(latin1Bytes(short));
         writer.utf8("\u20ac".repeat(5));
         if (random.once(4)) writer.latin1("x".repeat(70_000));
         try {
@@ -243,7 +244,7 @@ Deno.test("RecordWriter parses back whatever the sequence, and leaves taken memo
       if (random.once(5)) taken.push(...writer.take().map((piece) => ({ piece, copy: piece.slice() })));
     }
     taken.push(...writer.take().map((piece) => ({ piece, copy: piece.slice() })));
-    assertEquals(text(concat(taken.map(({ piece }) => piece))), expected(...records), `seed ${seed}`);
+    assertEquals(latin1Text(concat(taken.map(({ piece }) => piece))), expected(...records), `seed ${seed}`);
     for (const { piece, copy } of taken) {
       assert(piece.length > 0);
       assertEquals(piece, copy);

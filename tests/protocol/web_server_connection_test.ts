@@ -7,7 +7,6 @@ import {
   abort,
   begin,
   bytesOf,
-  concat,
   data,
   end,
   getValues,
@@ -19,11 +18,11 @@ import {
   stderr,
   stdin,
   stdout,
-  text,
   unknownType,
   type WireRecord,
 } from "../vectors/wire.ts";
 import { cuts } from "./cuts.ts";
+import { concat, latin1Text } from "../helpers/bytes.ts";
 
 type Heard = [event: string, ...unknown[]];
 
@@ -32,8 +31,8 @@ function connect(): { connection: WebServerConnection; heard: Heard[] } {
   const heard: Heard[] = [];
   const stream = (event: string) => (requestId: number, content: Uint8Array): void => {
     const last = heard.at(-1);
-    if (last?.[0] === event && last[1] === requestId) last[2] += text(content);
-    else heard.push([event, requestId, text(content)]);
+    if (last?.[0] === event && last[1] === requestId) last[2] += latin1Text(content);
+    else heard.push([event, requestId, latin1Text(content)]);
   };
   const events: WebServerEvents = {
     onStdout: stream("stdout"),
@@ -45,8 +44,8 @@ function connect(): { connection: WebServerConnection; heard: Heard[] } {
   return { connection: new WebServerConnection(events), heard };
 }
 
-const written = (connection: WebServerConnection): string => text(concat(connection.writer.take()));
-const expected = (...records: WireRecord[]): string => text(paddedBytesOf(records));
+const written = (connection: WebServerConnection): string => latin1Text(concat(connection.writer.take()));
+const expected = (...records: WireRecord[]): string => latin1Text(paddedBytesOf(records));
 
 Deno.test("WebServerConnection writes what a web server sends", () => {
   const { connection } = connect();
@@ -203,7 +202,7 @@ Deno.test("WebServerConnection hands STDOUT over in the chunk's own memory", () 
   connection.begin(1, 1, true);
   const chunk = bytesOf([stdout(1, "abc"), stdout(1, "def")]);
   connection.receive(chunk);
-  assertEquals(parts.map(text), ["abc", "def"]);
+  assertEquals(parts.map(latin1Text), ["abc", "def"]);
   for (const part of parts) assertStrictEquals(part.buffer, chunk.buffer);
 });
 

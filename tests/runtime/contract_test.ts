@@ -28,22 +28,10 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
-import {
-  type Behaviour,
-  bytesOf,
-  firstDifference,
-  pattern,
-  Peer,
-  recordAll,
-  type Recorder,
-  sleep,
-  until,
-  UNTIL_MS,
-} from "./recorder.ts";
-
-const isDeno = typeof (globalThis as { Deno?: { version?: { deno?: string } } }).Deno?.version?.deno === "string";
-const isBun = typeof (globalThis as { Bun?: { version?: string } }).Bun?.version === "string";
-const isNode = !isDeno && !isBun;
+import { isBun, isDeno, isNode } from "../helpers/this_runtime.ts";
+import { type Behaviour, firstDifference, pattern, Peer, recordAll, type Recorder } from "./recorder.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
+import { sleep, until, UNTIL_MS } from "../helpers/waiting.ts";
 
 /**
  * The shim of this runtime; and the one that knows `node:net` from outside only, which serves inherited descriptors on
@@ -167,7 +155,7 @@ testEach("Runtime.connect opens a transport when something listens", echo, async
   assert(recorder);
   assertEquals(recorder.transport, transport);
   assertEquals(transport.remoteAddr, listener.addr);
-  assert(transport.write([bytesOf("ping")]));
+  assert(transport.write([latin1Bytes("ping")]));
   await until(() => recorder.text === "ping", "the echo");
   transport.shutdown();
   await until(() => recorder.closes === 1, "both sides end");
@@ -283,7 +271,7 @@ testEach("Transport.write reaches the peer when the peer has ended its side", {}
   await sleep(30);
   assertEquals(recorder.closes, 0);
   recorder.call((transport) => {
-    transport.write([bytesOf("ans"), bytesOf("wer")]);
+    transport.write([latin1Bytes("ans"), latin1Bytes("wer")]);
     transport.shutdown();
   });
   await until(() => peer.ended && recorder.closes === 1, "the answer");
@@ -294,10 +282,10 @@ testEach("Transport.write reaches the peer when the peer has ended its side", {}
 testEach("Transport.shutdown leaves reading open when the peer still sends", {}, async ({ connect }) => {
   const { peer, recorder } = await connect();
   recorder.call((transport) => {
-    transport.write([bytesOf("bye")]);
+    transport.write([latin1Bytes("bye")]);
     transport.shutdown();
     transport.shutdown();
-    assertEquals(transport.write([bytesOf("dropped")]), true);
+    assertEquals(transport.write([latin1Bytes("dropped")]), true);
   });
   await until(() => peer.ended, "our end");
   assertEquals(peer.text, "bye");
@@ -312,7 +300,7 @@ testEach("Transport.close drops what follows when called", {}, async ({ connect 
     transport.close();
     transport.close();
     transport.reset();
-    assertEquals(transport.write([bytesOf("x")]), true);
+    assertEquals(transport.write([latin1Bytes("x")]), true);
     transport.pause();
     transport.resume();
     transport.shutdown();
@@ -379,7 +367,7 @@ testEach("TransportSink.closed comes when the peer has gone and we write", {}, a
   const deadline = Date.now() + 5_000;
   while (recorder.closes === 0) {
     assertLess(Date.now(), deadline);
-    recorder.call((transport) => transport.write([bytesOf("anyone?")]));
+    recorder.call((transport) => transport.write([latin1Bytes("anyone?")]));
     await sleep(5);
   }
 });
@@ -412,13 +400,13 @@ test(
   async (runtime, shim) => {
     const { accept, recorders } = recordAll({
       onReceived(transport, chunk) {
-        if (chunk[0] === "?".charCodeAt(0)) transport.write([bytesOf("!")]);
+        if (chunk[0] === "?".charCodeAt(0)) transport.write([latin1Bytes("!")]);
       },
     });
     const listener = await runtime.listen({ hostname: "127.0.0.1", port: 0 }, accept);
     for (let i = 0; i < 2; i++) {
       const transport = await runtime.connect(listener.addr as NetAddr, accept);
-      transport.write([bytesOf("?")]);
+      transport.write([latin1Bytes("?")]);
     }
     await until(() => recorders.length === 4 && recorders.every(({ bytes }) => bytes === 1), "questions and answers");
     for (const { transport } of recorders) transport.close();
@@ -769,7 +757,7 @@ test("Runtime.listen listens on an abstract name when the path begins with NUL",
   const listener = await runtime.listen({ path, mode: 0o600 }, accept);
   const own = recordAll();
   const transport = await runtime.connect({ transport: "unix", path }, own.accept);
-  transport.write([bytesOf("hi")]);
+  transport.write([latin1Bytes("hi")]);
   transport.shutdown();
   await until(() => own.recorders[0]?.text === "hi", "the answer");
   await until(() => [...recorders, ...own.recorders].every(({ closes }) => closes === 1), "all are closed");

@@ -6,7 +6,8 @@ import { bundle } from "../helpers/bundle.ts";
 import { isLeftOut, missingOf } from "../helpers/programs.ts";
 import { freePort } from "../interop/web_server.ts";
 import { findRuntimes } from "../runtimes.ts";
-import { Peer, until } from "./recorder.ts";
+import { Peer } from "./recorder.ts";
+import { until } from "../helpers/waiting.ts";
 
 type Command = readonly [string, ...string[]];
 

@@ -5,8 +5,6 @@ import { latin1Text } from "../helpers/bytes.ts";
 import { until } from "../helpers/waiting.ts";
 import type { Accept, Addr, Transport, TransportSink } from "../../src/runtime/transport.ts";
 
-export { sleep, until, UNTIL_MS } from "../helpers/waiting.ts";
-
 /** What a {@linkcode Recorder} does of itself. */
 export interface Behaviour {
   /** Called with each transport, before reading starts. */
@@ -149,8 +147,6 @@ export class Peer {
     await until(() => this.closed, "the peer's socket closes");
   }
 }
-
-export { latin1Bytes as bytesOf } from "../helpers/bytes.ts";
 
 /** `length` bytes whose value tells their place, so that a lost, doubled or moved byte shows. */
 export function pattern(length: number, seed = 0): Uint8Array {

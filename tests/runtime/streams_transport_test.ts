@@ -1,6 +1,8 @@
 import { openStreams } from "../../src/runtime/streams_transport.ts";
 import { assertEquals, assertInstanceOf, assertLess, assertStrictEquals } from "../std/assert.ts";
-import { type Behaviour, bytesOf, firstDifference, pattern, Recorder, sleep, until } from "./recorder.ts";
+import { type Behaviour, firstDifference, pattern, Recorder } from "./recorder.ts";
+import { latin1Bytes } from "../helpers/bytes.ts";
+import { sleep, until } from "../helpers/waiting.ts";
 
 /** The far end of a pair of streams. */
 class FarEnd {
@@ -40,15 +42,18 @@ class FarEnd {
 Deno.test("openStreams carries bytes both ways when both ends speak", async () => {
   const far = FarEnd.open();
   const { recorder } = far;
-  far.input.enqueue(bytesOf("ab"));
+  far.input.enqueue(latin1Bytes("ab"));
   far.input.enqueue(new Uint8Array(0));
-  far.input.enqueue(bytesOf("c"));
-  assertEquals(recorder.call((transport) => transport.write([bytesOf("x"), new Uint8Array(0), bytesOf("yz")])), true);
+  far.input.enqueue(latin1Bytes("c"));
+  assertEquals(
+    recorder.call((transport) => transport.write([latin1Bytes("x"), new Uint8Array(0), latin1Bytes("yz")])),
+    true,
+  );
   await until(() => recorder.text === "abc" && far.output.length === 2, "all chunks");
   assertEquals(recorder.chunks.length, 2);
-  assertEquals(firstDifference(far.output, bytesOf("xyz")), -1);
+  assertEquals(firstDifference(far.output, latin1Bytes("xyz")), -1);
   recorder.call((transport) => transport.shutdown());
-  assertEquals(recorder.call((transport) => transport.write([bytesOf("late")])), true);
+  assertEquals(recorder.call((transport) => transport.write([latin1Bytes("late")])), true);
   far.input.close();
   await until(() => recorder.closes === 1, "both sides end");
   assertEquals([recorder.ends, recorder.error, recorder.faults, far.log], [1, undefined, [], ["close"]]);
@@ -62,7 +67,7 @@ Deno.test("openStreams closes when the peer has ended before", async () => {
   await sleep(5);
   assertEquals(recorder.closes, 0);
   recorder.call((transport) => {
-    transport.write([bytesOf("answer")]);
+    transport.write([latin1Bytes("answer")]);
     transport.shutdown();
     transport.shutdown();
   });
@@ -75,9 +80,9 @@ Deno.test("openStreams reads no further when paused", async () => {
   const { recorder } = far;
   await until(() => far.pulls === 1, "the first pull");
   recorder.call((transport) => transport.pause());
-  far.input.enqueue(bytesOf("a"));
+  far.input.enqueue(latin1Bytes("a"));
   await until(() => recorder.text === "a", "the chunk under way");
-  far.input.enqueue(bytesOf("b"));
+  far.input.enqueue(latin1Bytes("b"));
   await sleep(10);
   assertEquals([recorder.text, far.pulls], ["a", 1]);
   recorder.call((transport) => transport.resume());
@@ -114,7 +119,7 @@ Deno.test("TransportSink.closed carries the error when a stream fails", async ()
   const writing = FarEnd.open();
   writing.gate = Promise.reject(cause);
   writing.gate.catch(() => {});
-  writing.recorder.call((transport) => transport.write([bytesOf("x"), bytesOf("y")]));
+  writing.recorder.call((transport) => transport.write([latin1Bytes("x"), latin1Bytes("y")]));
   await until(() => writing.recorder.closes === 1, "the close");
   assertStrictEquals(writing.recorder.error, cause);
   await sleep(5);
@@ -139,7 +144,7 @@ Deno.test("Transport.close over streams cancels and aborts when called, and paus
       transport[how]();
       transport.close();
       transport.shutdown();
-      assertEquals(transport.write([bytesOf("x")]), true);
+      assertEquals(transport.write([latin1Bytes("x")]), true);
     });
     assertEquals(recorder.closes, 0);
     await until(() => recorder.closes === 1 && far.log.length === 2, "the close");

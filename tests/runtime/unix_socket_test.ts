@@ -1,7 +1,7 @@
 import type { Accept, Listener, Transport } from "../../src/runtime/transport.ts";
 import { listenOnPath, type UnixFiles, type UnixStat } from "../../src/runtime/unix_socket.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../std/assert.ts";
-import { sleep, until } from "./recorder.ts";
+import { sleep, until } from "../helpers/waiting.ts";
 
 const transport = {} as Transport;
 const noSink: Accept = () => ({ received() {}, ended() {}, drained() {}, closed() {} });

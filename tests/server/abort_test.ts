@@ -1,8 +1,11 @@
 import { FastResponse, type HandlerInfo, RequestAbortedError, serveConnection } from "@webfcgi/webfcgi";
 import { FCGI_ABORT_REQUEST, FCGI_END_REQUEST, FCGI_STDIN, FCGI_STDOUT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "../std/assert.ts";
-import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { concat, encode, recordBytes, recordsOf, requestBytes, type WebServer } from "./web_server.ts";
+import { inScene, type Scene, type SceneOptions } from "./scene.ts";
+import { recordBytes, requestBytes, type WebServer } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
+import { concat, utf8Bytes } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 /** How a web server gives a request up. */
 const ways: readonly (readonly [name: string, giveUp: (web: WebServer) => unknown])[] = [
@@ -161,7 +164,7 @@ abortTest("while a response waits for its stream", (watch) => ({
     return new Response(
       new ReadableStream({
         pull(controller): Promise<void> | void {
-          if (pulls++ === 0) controller.enqueue(encode("first"));
+          if (pulls++ === 0) controller.enqueue(utf8Bytes("first"));
           else return new Promise(() => {});
         },
         cancel: (reason) => void watch.cancelled.push(reason),
@@ -450,9 +453,9 @@ for (
         new ReadableStream({
           async start(controller): Promise<void> {
             await sleep(5);
-            controller.enqueue(encode("rea"));
+            controller.enqueue(utf8Bytes("rea"));
             await sleep(5);
-            controller.enqueue(encode("dy"));
+            controller.enqueue(utf8Bytes("dy"));
             controller.close();
           },
         }),
@@ -502,7 +505,7 @@ Deno.test("serveConnection sends nothing of a response after END_REQUEST, at wha
       let pulls = 0;
       return new Response(
         new ReadableStream({
-          pull: (controller) => pulls++ < 2 ? controller.enqueue(encode("part ")) : controller.close(),
+          pull: (controller) => pulls++ < 2 ? controller.enqueue(utf8Bytes("part ")) : controller.close(),
         }, { highWaterMark: 0 }),
       );
     };

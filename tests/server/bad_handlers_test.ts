@@ -1,8 +1,11 @@
 import { FastResponse, type Handler, RequestAbortedError } from "@webfcgi/webfcgi";
 import { FCGI_END_REQUEST, FCGI_STDOUT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "../std/assert.ts";
-import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { concat, encode, latin1, recordsOf, requestBytes } from "./web_server.ts";
+import { inScene, type Scene, type SceneOptions } from "./scene.ts";
+import { requestBytes } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
+import { concat, latin1Text, utf8Bytes } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 /** Defines a test of a handler that misbehaves; `/ok` is answered all the same, at once and at the end too. */
 function badTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -44,7 +47,7 @@ const thrown: readonly (readonly [what: string, value: unknown])[] = [
   ["a symbol", Symbol("on purpose")],
   ["an object without a prototype", Object.create(null)],
   ["an object that cannot be a string", { toString: null, valueOf: null }],
-  ["an error that cannot be written", new Unwritable()],
+  ["an error that has no text", new Unwritable()],
   ["an error whose stack is no string", Object.defineProperty(new Error(), "stack", { value: { a: 1 } })],
 ];
 
@@ -185,7 +188,7 @@ for (
     const fetch = (request: Request): Response =>
       request.url.endsWith("/ok")
         ? new Response("ok")
-        : make(endless([encode("ab"), encode("cd"), encode("ef")], cancelled));
+        : make(endless([utf8Bytes("ab"), utf8Bytes("cd"), utf8Bytes("ef")], cancelled));
     await inScene({ fetch }, async ({ connect, errors, ask }) => {
       const web = await connect({ raw: true });
       web.ask({ keepConn: false });
@@ -208,7 +211,7 @@ badTest("serve cancels a stream that gives strings", {
 });
 const seen: unknown[] = [];
 
-for (const [what, first] of [["has begun", encode("first")], ["gives nothing", undefined]] as const) {
+for (const [what, first] of [["has begun", utf8Bytes("first")], ["gives nothing", undefined]] as const) {
   Deno.test(`serve cancels a stream that ${what} when it was returned after the web server had left`, async () => {
     const seen: unknown[] = [];
     await inScene({
@@ -237,7 +240,7 @@ badTest("serve cancels a stream that goes on for ever when the web server leaves
     const pull = async (controller: ReadableStreamDefaultController): Promise<void> => {
       await sleep(1);
       pulls++;
-      controller.enqueue(encode("more "));
+      controller.enqueue(utf8Bytes("more "));
     };
     return new Response(new ReadableStream({ pull, cancel: (reason) => void seen.push(reason) }, { highWaterMark: 0 }));
   },
@@ -261,7 +264,7 @@ badTest("serve tells info.completed of a response that breaks off, whatever its 
     return new Response(
       new ReadableStream({
         async pull(controller): Promise<void> {
-          if (pulls++ === 0) return controller.enqueue(encode("first"));
+          if (pulls++ === 0) return controller.enqueue(utf8Bytes("first"));
           await sleep(5);
           controller.error(undefined);
         },
@@ -272,7 +275,7 @@ badTest("serve tells info.completed of a response that breaks off, whatever its 
   const web = await connect({ raw: true });
   web.ask();
   await web.untilEnded();
-  assertEquals(latin1(concat(web.chunks)).slice(-8), "\0".repeat(8));
+  assertEquals(latin1Text(concat(web.chunks)).slice(-8), "\0".repeat(8));
   await until(() => seen.length === 1, "completed to settle");
   assertEquals([seen.splice(0), errors.splice(0)], [[undefined], [undefined]]);
 });
@@ -296,7 +299,7 @@ badTest("a handler that reads the body and does not wait leaves no rejection beh
   const web = await connect();
   for (const read of [false, true]) {
     const asked = web.begin({ method: "POST", params: { CONTENT_LENGTH: "10" } });
-    if (read) web.protocol.stdin(1, encode("half"));
+    if (read) web.protocol.stdin(1, utf8Bytes("half"));
     web.flush();
     assertEquals((await asked.answer()).text, "early");
     await web.stdin(1, "late");

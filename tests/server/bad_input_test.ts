@@ -8,8 +8,10 @@ import {
   FCGI_STDIN,
 } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertInstanceOf, assertMatch } from "../std/assert.ts";
-import { gate, inScene, sleep } from "./scene.ts";
-import { encode, recordBytes } from "./web_server.ts";
+import { inScene } from "./scene.ts";
+import { recordBytes } from "./web_server.ts";
+import { gate, sleep } from "../helpers/waiting.ts";
+import { utf8Bytes } from "../helpers/bytes.ts";
 
 const begin = (id = 1, role = 1, flags = 1): Uint8Array =>
   recordBytes(FCGI_BEGIN_REQUEST, id, [0, role, flags, 0, 0, 0, 0, 0]);
@@ -19,8 +21,14 @@ const wrongVersion = begin();
 wrongVersion[0] = 2;
 
 const broken: readonly (readonly [what: string, code: string, message: RegExp, ...pieces: Uint8Array[]])[] = [
-  ["HTTP amid a request", "BAD_VERSION", /version is 71, not 1/, begin(), encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n")],
-  ["a method that nobody knows", "BAD_VERSION", /version is 71, not 1/, encode("GOT / HTTP/1.1\r\nHost: x\r\n\r\n")],
+  [
+    "HTTP amid a request",
+    "BAD_VERSION",
+    /version is 71, not 1/,
+    begin(),
+    utf8Bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+  ],
+  ["a method that nobody knows", "BAD_VERSION", /version is 71, not 1/, utf8Bytes("GOT / HTTP/1.1\r\nHost: x\r\n\r\n")],
   ["zeros", "BAD_VERSION", /version is 0/, new Uint8Array(64)],
   ["a record of version 2", "BAD_VERSION", /version is 2/, wrongVersion],
   ["a record of version 0 amid a request", "BAD_VERSION", /version is 0/, begin(), params, new Uint8Array(8)],
@@ -105,7 +113,7 @@ Deno.test("serve reports a broken peer on the console when there is no onError",
   try {
     await inScene({ fetch: () => new Response(), onError: undefined as never }, async ({ connect }) => {
       const web = await connect({ raw: true });
-      await web.send(encode("nonsense"));
+      await web.send(utf8Bytes("nonsense"));
       await web.untilEnded();
     });
   } finally {

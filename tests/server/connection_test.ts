@@ -10,8 +10,11 @@ import {
   FCGI_UNKNOWN_TYPE,
 } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals } from "../std/assert.ts";
-import { bounded, gate, inScene, serveTest } from "./scene.ts";
-import { concat, encode, recordBytes, recordsOf, requestBytes } from "./web_server.ts";
+import { inScene, serveTest } from "./scene.ts";
+import { recordBytes, requestBytes } from "./web_server.ts";
+import { bounded, gate } from "../helpers/waiting.ts";
+import { concat, utf8Bytes } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 /** Serves one connection and gives back each write that the server made. */
 async function writesOf(input: Uint8Array, handler: () => Response | Promise<Response>): Promise<Uint8Array[]> {
@@ -35,7 +38,7 @@ async function writesOf(input: Uint8Array, handler: () => Response | Promise<Res
 for (
   const [what, make] of [
     ["a string", () => new Response("hello")],
-    ["bytes", () => new Response(encode("hello"))],
+    ["bytes", () => new Response(utf8Bytes("hello"))],
     ["nothing", () => new Response(null)],
     ["JSON", () => Response.json({ a: 1 })],
     ["a promise", () => Promise.resolve(new Response("hello"))],
@@ -64,7 +67,7 @@ Deno.test("serve ends a stream's last part and the request in one write", async 
       new ReadableStream({
         async pull(controller): Promise<void> {
           await new Promise((resolve) => setTimeout(resolve, 5));
-          controller.enqueue(encode(`part ${++pulls} `));
+          controller.enqueue(utf8Bytes(`part ${++pulls} `));
           if (pulls === 3) controller.close();
         },
       }),
@@ -129,7 +132,7 @@ Deno.test("serveConnection resolves when the web server ends an idle connection"
 });
 
 Deno.test("serveConnection answers on when its stream gives away the memory of what is written", async () => {
-  const bytes = encode("x".repeat(20_000));
+  const bytes = utf8Bytes("x".repeat(20_000));
   const toServer = new TransformStream<Uint8Array, Uint8Array>();
   const received: Uint8Array[] = [];
   let seen = gate();
@@ -156,7 +159,7 @@ Deno.test("serveConnection answers on when its stream gives away the memory of w
 
 Deno.test("serveConnection tells onError when the stream fails", async () => {
   const errors: unknown[] = [];
-  const readable = new ReadableStream<Uint8Array>({ pull: (it) => it.enqueue(encode("Gibberish\r\n")) });
+  const readable = new ReadableStream<Uint8Array>({ pull: (it) => it.enqueue(utf8Bytes("Gibberish\r\n")) });
   const options = { onError: (error: unknown) => void errors.push(error) };
   const served = serveConnection({ readable, writable: new WritableStream() }, options, () => new Response());
   await bounded(served, "serveConnection");
@@ -236,7 +239,9 @@ serveTest("serve keeps interleaved bodies apart", {
   const ids = [3, 60_000, 65_535];
   const length = { CONTENT_LENGTH: "30" };
   const asked = ids.map((requestId) => web.begin({ requestId, method: "POST", params: length }));
-  for (let i = 0; i < 10; i++) for (const id of ids) web.protocol.stdin(id, encode(String(id).slice(0, 3).padEnd(3)));
+  for (let i = 0; i < 10; i++) {
+    for (const id of ids) web.protocol.stdin(id, utf8Bytes(String(id).slice(0, 3).padEnd(3)));
+  }
   for (const id of ids) web.protocol.stdinEnd(id);
   web.flush();
   for (const one of asked) {
@@ -251,7 +256,7 @@ serveTest("serve interleaves streamed responses", {
       new ReadableStream({
         async pull(controller): Promise<void> {
           await new Promise((resolve) => setTimeout(resolve, 1));
-          controller.enqueue(encode(request.url.slice(-1).repeat(100)));
+          controller.enqueue(utf8Bytes(request.url.slice(-1).repeat(100)));
           if (--left === 0) controller.close();
         },
       }),

@@ -3,8 +3,11 @@
 import { FCGI_BEGIN_REQUEST, FCGI_END_REQUEST, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
 import { assertEquals } from "../std/assert.ts";
 import { FakeConnection } from "./fake_connection.ts";
-import { inScene, type SceneOptions, serveTest, until } from "./scene.ts";
-import { type AskOptions, concat, recordBytes, recordsOf } from "./web_server.ts";
+import { inScene, type SceneOptions, serveTest } from "./scene.ts";
+import { type AskOptions, recordBytes } from "./web_server.ts";
+import { until } from "../helpers/waiting.ts";
+import { concat } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 const body = new Uint8Array(100_000);
 /** A web server that nothing is known of. */

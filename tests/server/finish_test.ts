@@ -4,8 +4,10 @@ import type { FinishedRequest } from "@webfcgi/webfcgi";
 import { FCGI_AUTHORIZER, FCGI_OVERLOADED, FCGI_UNKNOWN_ROLE } from "@webfcgi/webfcgi/codec";
 import { MAX_UNFINISHED_REQUESTS } from "../../src/server/connection.ts";
 import { assert, assertEquals } from "../std/assert.ts";
-import { gate, inScene, type Scene, type SceneOptions, until } from "./scene.ts";
-import { latin1, recordBytes } from "./web_server.ts";
+import { gate, until } from "../helpers/waiting.ts";
+import { inScene, type Scene, type SceneOptions } from "./scene.ts";
+import { latin1Text } from "../helpers/bytes.ts";
+import { recordBytes } from "./web_server.ts";
 
 const hello = (): Response => new Response("hello");
 
@@ -113,7 +115,7 @@ finishTest("onFinish is called for requests that the protocol refuses", { fetch:
   const begin = (id: number): Uint8Array => recordBytes(1, id, [0, 1, 1, 0, 0, 0, 0, 0]);
   await flooded.send(...Array.from({ length: MAX_UNFINISHED_REQUESTS + 1 }, (_, at) => begin(at + 1)));
   await flooded.until(() => flooded.chunks.length > 0, "END_REQUEST");
-  assertEquals(latin1(flooded.chunks[0]!).charCodeAt(12), FCGI_OVERLOADED);
+  assertEquals(latin1Text(flooded.chunks[0]!).charCodeAt(12), FCGI_OVERLOADED);
   assertEquals(finished.map(brief), [
     [undefined, 0, "refused", "unknown role", 0, 0],
     [undefined, 0, "refused", "overloaded", 0, 0],

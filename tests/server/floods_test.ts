@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FCGI_BEGIN_REQUEST, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals } from "../std/assert.ts";
-import { inScene, type Scene, until } from "./scene.ts";
+import { inScene, type Scene } from "./scene.ts";
 import { recordBytes, WebServer } from "./web_server.ts";
+import { until } from "../helpers/waiting.ts";
 
 /** Connections that are opened at a time: fewer than any backlog. */
 const AT_A_TIME = 50;

@@ -4,7 +4,9 @@ import { assertEquals, assertInstanceOf } from "../std/assert.ts";
 import { type Flow, flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
 import type { WireRecord } from "../vectors/wire.ts";
 import { inScene } from "./scene.ts";
-import { concat, recordsOf, type SeenRecord, type WebServer } from "./web_server.ts";
+import type { WebServer } from "./web_server.ts";
+import { concat } from "../helpers/bytes.ts";
+import { recordsOf, type SeenRecord } from "../helpers/records.ts";
 
 /** What of an application's records does not depend on its handlers: answers to management records, and refusals. */
 function ownRecords(bytes: Uint8Array): SeenRecord[] {

@@ -14,8 +14,11 @@ import {
   FCGI_UNKNOWN_TYPE,
 } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertLess } from "../std/assert.ts";
-import { bounded, type Scene, type SceneOptions, serveTest } from "./scene.ts";
-import { type AskOptions, concat, encode, recordBytes, recordsOf, requestBytes } from "./web_server.ts";
+import { type Scene, type SceneOptions, serveTest } from "./scene.ts";
+import { type AskOptions, recordBytes, requestBytes } from "./web_server.ts";
+import { bounded } from "../helpers/waiting.ts";
+import { concat, utf8Bytes } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 const evil = "a\r\nX-Evil: 1\r\n\r\n<script>";
 /** What must not stand in a field, and what the runtimes' own classes let through or not, each in its way. */
@@ -403,7 +406,7 @@ serveTest("serve answers at once among records that no request is for", {
     .filter((record) => record[1] !== FCGI_BEGIN_REQUEST);
   for (let i = 0; i < 3; i++) {
     await web.send(...junk);
-    const answer = await bounded(web.ask({ method: "POST", body: encode("here") }).answer(), "an answer", 1000);
+    const answer = await bounded(web.ask({ method: "POST", body: utf8Bytes("here") }).answer(), "an answer", 1000);
     assertEquals(answer.text, "here");
   }
 });

@@ -3,7 +3,8 @@
 import { FCGI_FILTER } from "@webfcgi/webfcgi/codec";
 import { assertEquals } from "../std/assert.ts";
 import { type SceneOptions, serveTest } from "./scene.ts";
-import { type Asked, concat, type WebServer } from "./web_server.ts";
+import type { Asked, WebServer } from "./web_server.ts";
+import { concat } from "../helpers/bytes.ts";
 
 /** What was received, by the letter that it is made of. */
 const received = new Map<string, Uint8Array[]>();

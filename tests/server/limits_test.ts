@@ -6,8 +6,10 @@ import { MAX_HELD_PARAMS_BYTES } from "../../src/server/held_params.ts";
 import { assertEquals, assertInstanceOf } from "../std/assert.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
-import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { type Asked, concat, encode, recordBytes, type WebServer } from "./web_server.ts";
+import { inScene, type Scene, type SceneOptions } from "./scene.ts";
+import { type Asked, recordBytes, type WebServer } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
+import { concat, utf8Bytes } from "../helpers/bytes.ts";
 
 /** Defines a test whose server must answer at once when all is over. */
 function limitTest(name: string, options: SceneOptions, body: (scene: Scene) => Promise<void>): void {
@@ -32,7 +34,7 @@ function paramsOf(bytes: number): string[] {
 /** Asks with exactly these parameters; resolves to the status of the answer. */
 async function statusOf(web: WebServer, pairs: readonly string[]): Promise<number> {
   const asked = web.beginWith(pairs);
-  web.protocol.stdin(1, encode("skipped, if the request is refused"));
+  web.protocol.stdin(1, utf8Bytes("skipped, if the request is refused"));
   web.stdinEnd(1);
   return (await asked.answer()).status;
 }

@@ -1,8 +1,10 @@
 import type { HandlerInfo } from "@webfcgi/webfcgi";
 import { FCGI_STDERR } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertLess, assertStringIncludes } from "../std/assert.ts";
-import { serveTest, sleep } from "./scene.ts";
-import { concat, encode, recordsOf } from "./web_server.ts";
+import { serveTest } from "./scene.ts";
+import { sleep } from "../helpers/waiting.ts";
+import { concat, utf8Bytes } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 serveTest("info.log sends a line to FCGI_STDERR after the head", {
   fetch(_, info) {
@@ -26,11 +28,11 @@ serveTest("info.log sends a line at once when the head has been sent", {
       new ReadableStream({
         async start(controller): Promise<void> {
           info.log("before");
-          controller.enqueue(encode("first "));
+          controller.enqueue(utf8Bytes("first "));
           await sleep(10);
           info.log("between");
           await sleep(10);
-          controller.enqueue(encode("second"));
+          controller.enqueue(utf8Bytes("second"));
           controller.close();
         },
       }),
@@ -61,13 +63,13 @@ serveTest("info.log keeps a bounded amount of text while the web server does not
     new Response(
       new ReadableStream({
         async start(controller): Promise<void> {
-          controller.enqueue(encode("first "));
+          controller.enqueue(utf8Bytes("first "));
           await sleep(5);
           for (let i = 0; i < 20; i++) {
             for (let j = 0; j < 200; j++) info.log("x".repeat(10_000));
             await sleep(1);
           }
-          controller.enqueue(encode("second"));
+          controller.enqueue(utf8Bytes("second"));
           controller.close();
         },
       }),

@@ -3,7 +3,8 @@
 import { FCGI_GET_VALUES } from "@webfcgi/webfcgi/codec";
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { inScene, type Scene, type SceneOptions } from "./scene.ts";
-import { concat, encode, latin1, recordBytes } from "./web_server.ts";
+import { recordBytes } from "./web_server.ts";
+import { concat, latin1Text, utf8Bytes } from "../helpers/bytes.ts";
 
 /** Defines a test whose body is given the lines that the server has written to the console. */
 function consoleTest(
@@ -82,9 +83,9 @@ for (
   ) => {
     for (let i = 0; i < 2; i++) {
       const web = await connect({ raw: true });
-      await web.send(encode(bytes));
+      await web.send(utf8Bytes(bytes));
       await web.untilEnded();
-      const answer = latin1(concat(web.chunks));
+      const answer = latin1Text(concat(web.chunks));
       assertStringIncludes(answer, `HTTP/1.1 ${status} `);
       const [head, body] = answer.split("\r\n\r\n");
       assertStringIncludes(head!, `Content-Length: ${body!.length}`);
@@ -120,7 +121,7 @@ consoleTest("serve takes HTTP for nothing else when it comes after a record", { 
 ) => {
   for (const first of [[recordBytes(FCGI_GET_VALUES, 0, "\x0f\0FCGI_MPXS_CONNS").subarray(0, 10)], []]) {
     const web = await connect({ raw: true });
-    await web.send(...first, encode("GET / HTTP/1.1\r\n\r\n".repeat(first.length + 1)));
+    await web.send(...first, utf8Bytes("GET / HTTP/1.1\r\n\r\n".repeat(first.length + 1)));
     await web.untilEnded();
     await web.close();
   }
@@ -164,6 +165,6 @@ consoleTest("serve writes whatever is thrown", {
     "webfcgi: GET http://example.com/text: a",
     "webfcgi:   b",
     "webfcgi: GET http://example.com/nothing: undefined",
-    "webfcgi: GET http://example.com/odd: an error that cannot be written",
+    "webfcgi: GET http://example.com/odd: an error that has no text",
   ]);
 });

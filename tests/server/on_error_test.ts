@@ -1,6 +1,7 @@
 import { AppStatusError, LimitError, ProtocolError, RequestRefusedError } from "@webfcgi/webfcgi";
 import { assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
-import { type SceneOptions, serveTest, sleep } from "./scene.ts";
+import { type SceneOptions, serveTest } from "./scene.ts";
+import { sleep } from "../helpers/waiting.ts";
 
 /** Options of a server whose handler throws. */
 function throwing(onError: SceneOptions["onError"]): SceneOptions {

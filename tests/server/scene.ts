@@ -3,11 +3,8 @@
 import type { Addr, Handlers, ServeOptions, Server } from "@webfcgi/webfcgi";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { serveBy } from "../../src/serve.ts";
-import { isBun as runtimeIsBun } from "../helpers/this_runtime.ts";
 import { bounded } from "../helpers/waiting.ts";
 import { type Answer, type AskOptions, type ConnectOptions, WebServer } from "./web_server.ts";
-
-export { bounded, type Gate, gate, sleep, until } from "../helpers/waiting.ts";
 
 /** What a test has of its server. */
 export interface Scene {
@@ -71,9 +68,4 @@ export async function inScene(
     await bounded(server.close(), "the server to close");
   }
   if (errors.length > 0) throw new AggregateError(errors, `onError was told: ${errors.map(String).join(", ")}`);
-}
-
-/** Whether this is Bun. */
-export function isBun(): boolean {
-  return runtimeIsBun;
 }

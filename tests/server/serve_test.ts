@@ -13,8 +13,9 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std/assert.ts";
-import { bounded, gate, inScene, serveTest, sleep, until } from "./scene.ts";
+import { inScene, serveTest } from "./scene.ts";
 import { WebServer } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
 
 const hello: Handler = () => new Response("hello");
 const quiet = { port: 0, quiet: true };

@@ -5,8 +5,11 @@ import { FastResponse, RequestAbortedError, serve } from "@webfcgi/webfcgi";
 import { FCGI_END_REQUEST, FCGI_GET_VALUES_RESULT } from "@webfcgi/webfcgi/codec";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../std/assert.ts";
 import { TurnedClock } from "../turned_clock.ts";
-import { bounded, gate, inScene, sleep, until } from "./scene.ts";
-import { concat, latin1, recordsOf, WebServer } from "./web_server.ts";
+import { inScene } from "./scene.ts";
+import { WebServer } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
+import { concat, latin1Text } from "../helpers/bytes.ts";
+import { recordsOf } from "../helpers/records.ts";
 
 Deno.test("Server.shutdown closes idle kept connections and accepts no more", async () => {
   await inScene({ fetch: () => new Response("hello") }, async ({ server, connect, addr }) => {
@@ -128,7 +131,7 @@ Deno.test("Server.close sends what is no record after a response that has begun"
     const web = await connect({ raw: true });
     web.ask();
     const received = (): Uint8Array => concat(web.chunks);
-    await web.until(() => latin1(received()).includes("a part"), "the part");
+    await web.until(() => latin1Text(received()).includes("a part"), "the part");
     await bounded(server.close(), "close", 1000);
     await web.untilEnded();
     assertEquals(received().slice(-8), new Uint8Array(8));

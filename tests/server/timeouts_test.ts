@@ -14,8 +14,10 @@ import {
 import { DRAIN_TIMEOUT_MS } from "../../src/server/timeouts.ts";
 import { TurnedClock } from "../turned_clock.ts";
 import { FakeConnection } from "./fake_connection.ts";
-import { bounded, gate, inScene, type Scene, type SceneOptions, sleep, until } from "./scene.ts";
-import { concat, encode, latin1, recordBytes, requestBytes } from "./web_server.ts";
+import { inScene, type Scene, type SceneOptions } from "./scene.ts";
+import { recordBytes, requestBytes } from "./web_server.ts";
+import { bounded, gate, sleep, until } from "../helpers/waiting.ts";
+import { concat, latin1Text, utf8Bytes } from "../helpers/bytes.ts";
 
 /** What a test of time-outs has of its server, whose clock only the test turns. */
 interface TimeScene extends Scene {
@@ -392,7 +394,7 @@ function oncePart(): Response {
   let pulls = 0;
   return new Response(
     new ReadableStream({
-      pull: (controller) => pulls++ === 0 ? controller.enqueue(encode("first")) : new Promise<void>(() => {}),
+      pull: (controller) => pulls++ === 0 ? controller.enqueue(utf8Bytes("first")) : new Promise<void>(() => {}),
       cancel: (reason) => void seen.push(reason),
     }, { highWaterMark: 0 }),
   );
@@ -404,10 +406,10 @@ timeTest("serve breaks a response off after requestTimeoutMs when its head is ou
 }, async ({ connect, clock }) => {
   const web = await connect({ raw: true });
   web.ask();
-  await web.until(() => latin1(concat(web.chunks)).includes("first"), "the first part");
+  await web.until(() => latin1Text(concat(web.chunks)).includes("first"), "the first part");
   clock.turn(1000);
   await web.untilEnded();
-  const got = latin1(concat(web.chunks));
+  const got = latin1Text(concat(web.chunks));
   assertEquals(got.slice(-8), "\0".repeat(8));
   assertEquals(seen.splice(0).map((reason) => reason instanceof RequestAbortedError), [true]);
 });
@@ -606,7 +608,7 @@ Deno.test("a connection whose web server has ended its side is closed after 10 s
 /** A request with a body, up to the body. */
 function putBytes(): Uint8Array {
   const whole = requestBytes(true, 1);
-  whole.set(encode("PUT"), latin1(whole).indexOf("GET"));
+  whole.set(utf8Bytes("PUT"), latin1Text(whole).indexOf("GET"));
   return whole.slice(0, -8);
 }
 

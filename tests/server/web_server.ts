@@ -391,6 +391,3 @@ export function recordBytes(type: number, requestId: number, content: string | r
   const bytes = typeof content === "string" ? [...content].map((char) => char.charCodeAt(0)) : content;
   return new Uint8Array([1, type, requestId >> 8, requestId, bytes.length >> 8, bytes.length, 0, 0, ...bytes]);
 }
-
-export { concat, latin1Text as latin1, utf8Bytes as encode } from "../helpers/bytes.ts";
-export { recordsOf, type SeenRecord } from "../helpers/records.ts";

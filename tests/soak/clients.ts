@@ -4,9 +4,10 @@ import { createHash } from "node:crypto";
 import type { Addr } from "../../mod.ts";
 import { pattern } from "../app.ts";
 import type { Random } from "../protocol/random.ts";
-import { sleep } from "../server/scene.ts";
-import { type Answer, type Asked, latin1, recordBytes, WebServer } from "../server/web_server.ts";
+import { type Answer, type Asked, recordBytes, WebServer } from "../server/web_server.ts";
 import { assert, assertEquals } from "../std/assert.ts";
+import { sleep } from "../helpers/waiting.ts";
+import { latin1Text } from "../helpers/bytes.ts";
 
 /** Plays one client's part; rejects if the application did not do as it must. */
 export type Client = (addr: Addr, random: Random) => Promise<void>;
@@ -227,6 +228,6 @@ export const clients: { readonly [name: string]: Client } = {
     const asked = web.ask({ uri: "/break" });
     await web.until(() => web.over || web.broken !== undefined || asked.end !== undefined, "the response to break");
     assert(asked.end === undefined, "a response that failed has ended well");
-    assert(latin1(asked.stdout.subarray(0, 200)).includes("Status: 200"), "the response did not begin");
+    assert(latin1Text(asked.stdout.subarray(0, 200)).includes("Status: 200"), "the response did not begin");
   }),
 };

@@ -1,9 +1,10 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { type FcgiRecord, RecordDecoderStream } from "../../src/streams/record_decoder_stream.ts";
+import { type FastCgiRecord, RecordDecoderStream } from "../../src/streams/record_decoder_stream.ts";
 import { cuts } from "../protocol/cuts.ts";
-import { bytesOf, hex, latin1, record, stdin, text } from "../vectors/wire.ts";
+import { bytesOf, hex, record, stdin } from "../vectors/wire.ts";
 import { piped } from "./piped.ts";
+import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
 Deno.test("RecordDecoderStream gives whole records without what only the wire needs", async () => {
   const { out, error } = await piped(new RecordDecoderStream(), [
@@ -24,7 +25,7 @@ Deno.test("RecordDecoderStream gives nothing when nothing comes", async () => {
 Deno.test("RecordDecoderStream gives a view of the chunk when a record came whole", async () => {
   const chunk = bytesOf([stdin(1, "abc", 5), stdin(2, "def")]);
   const { out } = await piped(new RecordDecoderStream(), [chunk]);
-  assertEquals(out.map(({ content }) => text(content)), ["abc", "def"]);
+  assertEquals(out.map(({ content }) => latin1Text(content)), ["abc", "def"]);
   for (const { content } of out) assertStrictEquals(content.buffer, chunk.buffer);
 });
 
@@ -38,7 +39,7 @@ Deno.test("RecordDecoderStream keeps nothing of a chunk when the record is not w
     await writer.write(chunk);
     chunk.fill(0xaa);
   }
-  assertEquals(text((await read).value!.content), "abcdefgh");
+  assertEquals(latin1Text((await read).value!.content), "abcdefgh");
   await Promise.all([writer.close(), reader.read()]);
 });
 
@@ -46,7 +47,7 @@ Deno.test("RecordDecoderStream holds one record's content apart from the next", 
   const records = ["a", "bc", "", "d".repeat(300), "e"].map((content) => stdin(7, content, 3));
   for (const cut of cuts) {
     const { out } = await piped(new RecordDecoderStream(), cut.chunks(bytesOf(records)));
-    assertEquals(out.map(({ content }) => text(content)), records.map(({ content }) => content), cut.name);
+    assertEquals(out.map(({ content }) => latin1Text(content)), records.map(({ content }) => content), cut.name);
   }
 });
 
@@ -57,7 +58,7 @@ Deno.test("RecordDecoderStream errors with BAD_VERSION after the records before 
     assertInstanceOf(error, ProtocolError);
     assertEquals([error.code, error.message], ["BAD_VERSION", "Cannot read record: version is 9, not 1"]);
     // An error of a TransformStream drops what waits to be read: in one chunk, the record goes with it.
-    const whole: FcgiRecord[] = [{ type: 5, requestId: 1, content: latin1("a") }];
+    const whole: FastCgiRecord[] = [{ type: 5, requestId: 1, content: latin1Bytes("a") }];
     assertEquals(out, cut.name === "byte by byte" ? whole : whole.slice(0, out.length), cut.name);
   }
 });

@@ -6,8 +6,6 @@
 
 import { concat, latin1Bytes } from "../helpers/bytes.ts";
 
-export { concat, latin1Bytes as latin1, latin1Text as text } from "../helpers/bytes.ts";
-
 /** A record; content is one character a byte. */
 export interface WireRecord {
   readonly type: number;
