@@ -8,7 +8,7 @@ import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
-import { request, text } from "./http_client.ts";
+import { header, request, text } from "./http_client.ts";
 import { withFolder, withProcess, writeProgram } from "./program.ts";
 import { siteFiles, sites } from "./sites.ts";
 import { freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
@@ -126,10 +126,11 @@ async function behindNginx(
   directives: string,
   handler: Handler,
   use: (web: WebServer) => Promise<void>,
+  proxies = "10.0.0.0/8",
 ): Promise<void> {
   await using server = serve({ port: 0, quiet: true }, handler);
   await server.ready;
-  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`);
+  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`).replaceAll("10.0.0.0/8", proxies);
   await using web = await startWebServer("nginx", site, fastcgiParams);
   await use(web);
 }
@@ -165,24 +166,27 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the documentation's lines for another proxy tell the scheme and the visitor's address",
+  name: "the documentation's lines for another proxy believe that proxy alone",
   ignore: noNginx,
   fn: async () => {
     const [lines] = blocksOf("docs/web-servers.md")
-      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("real_ip"));
+      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("set_real_ip_from"));
+    const underPath = lines!.text.replace("location / {", "location /x/ {");
     const handler: Handler = ({ url }, { remoteAddr }) => Response.json({ url, remoteAddr });
     const headers = [["X-Forwarded-Proto", "https"], ["X-Forwarded-For", "192.0.2.7"], ["Host", "a.example"]] as const;
-    const ask = async (web: WebServer): Promise<{ url: string; remoteAddr: { hostname: string } }> =>
-      JSON.parse(text(await request(web.port, "GET", "/x", { headers })));
-    await behindNginx(lines!.text.replace("10.0.0.0/8", "127.0.0.0/8"), handler, async (web) => {
-      const { url, remoteAddr } = await ask(web);
-      assertEquals([url, remoteAddr.hostname], ["https://a.example/x", "192.0.2.7"]);
-    });
-    await behindNginx(
-      lines!.text,
-      handler,
-      async (web) => assertEquals((await ask(web)).remoteAddr.hostname, "127.0.0.1"),
-    );
+    const cases: [proxies: string, expected: unknown[]][] = [
+      ["127.0.0.0/8", ["https://a.example/x/", "192.0.2.7"]],
+      ["10.0.0.0/8", ["http://a.example/x/", "127.0.0.1"]],
+    ];
+    for (const [proxies, expected] of cases) {
+      await behindNginx(underPath, handler, async (web) => {
+        const { url, remoteAddr } = JSON.parse(text(await request(web.port, "GET", "/x/", { headers })));
+        assertEquals([url, remoteAddr.hostname], expected);
+        // nginx's own redirect.
+        const redirect = await request(web.port, "GET", "/x", { headers });
+        assertEquals([redirect.status, header(redirect, "location")], [301, "/x/"]);
+      }, proxies);
+    }
   },
 });
 
