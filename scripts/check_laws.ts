@@ -72,6 +72,22 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/bridge.ts": ["src/bridge/", "src/client/", "src/runtime/", "src/runtime/files.ts", "src/errors.ts"],
   "src/config.ts": ["src/config/"],
   "src/codec.ts": ["src/protocol/", "src/streams/", "src/errors.ts"],
+  "src/cli/": [
+    "src/serve.ts",
+    "src/client.ts",
+    "src/bridge.ts",
+    "src/codec.ts",
+    "src/server/",
+    "src/client/",
+    "src/connection/",
+    "src/cgi/",
+    "src/runtime/",
+    "src/runtime/transport.ts",
+    "src/runtime/address.ts",
+    "src/runtime/clock.ts",
+    "src/options.ts",
+    "src/errors.ts",
+  ],
   "mod.ts": [
     "src/serve.ts",
     "src/server/",
@@ -86,8 +102,11 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
 /** Files that hold nothing but `export … from`. */
 const onlyReExports: readonly string[] = ["mod.ts", "src/codec.ts", "src/config.ts"];
 
-/** The two homes of what differs by runtime. */
-const runtimeHomes: readonly string[] = ["src/runtime/", "src/fetch/"];
+/** The homes of what differs by runtime; the command line is a program, and the process is its business. */
+const runtimeHomes: readonly string[] = ["src/runtime/", "src/fetch/", "src/cli/"];
+
+/** Imports what the command line names. */
+const loadsPrograms = "src/cli/entry.ts";
 
 /** Globals that only some runtimes have, or that are not the same on all. */
 const runtimeNames = new Set(["Deno", "Bun", "process", "Buffer", "require", "setImmediate", "navigator"]);
@@ -151,7 +170,9 @@ const imports = rule((path, context) => {
     ImportDeclaration: (node): void => check(node, node.source),
     ExportAllDeclaration: (node): void => check(node, node.source),
     ExportNamedDeclaration: (node): void => check(node, node.source),
-    ImportExpression: (node): void => check(node, node.source),
+    ImportExpression(node): void {
+      if (path !== loadsPrograms) check(node, node.source);
+    },
     TSImportType: ({ argument }): void =>
       check(argument, argument.type === "TSLiteralType" ? argument.literal : argument),
     TSExternalModuleReference: (node): void => check(node, node.expression),

@@ -48,6 +48,7 @@ export const packageJson: { name: string } & Record<string, unknown> = {
   exports: Object.fromEntries(
     entryPoints.map(({ name, path }) => [name, { types: builtPath(path, ".d.ts"), default: builtPath(path, ".js") }]),
   ),
+  bin: { webfcgi: builtPath(config.exports["./cli"], ".js") },
   files: ["esm/**/*.js", "esm/**/*.d.ts"],
   devDependencies: { "@types/node": tools.devDependencies["@types/node"] },
 };

@@ -88,7 +88,8 @@ function mapTable<T extends Readonly<Record<string, unknown>>, V>(
   return Object.fromEntries(made) as { readonly [Name in keyof T]: V };
 }
 
-function nearest(
+/** The name that was probably meant by another; `otherNames` are what people call those that there are. */
+export function nearest(
   name: string,
   names: readonly string[],
   otherNames: Readonly<Record<string, string>>,

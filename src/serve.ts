@@ -17,6 +17,7 @@ import {
   resolveConnectionSettings,
   resolveSettings,
   type ServeOptions,
+  type Settings,
   type UnixServeOptions,
 } from "./server/server_options.ts";
 
@@ -59,10 +60,15 @@ export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler
   return serveBy(systemClock, first, handler);
 }
 
-/** As `serve`, by another clock. */
-export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
+/** As `serve`, by another clock; `extraValue` has the values of names of its own that FCGI_GET_VALUES may ask for. */
+export function serveBy(
+  clock: Clock,
+  first: Handler | ServeOptions & Partial<Handlers>,
+  second?: Handler,
+  extraValue?: Settings["extraValue"],
+): Server {
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
-  const settings = resolveSettings(options);
+  const settings: Settings = { ...resolveSettings(options), ...(extraValue === undefined ? {} : { extraValue }) };
   const place = resolvePlace(options);
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());

@@ -34,7 +34,29 @@ export async function fetchCapabilities(
   clock: CoarseClock,
   signal: AbortSignal,
 ): Promise<ApplicationCapabilities> {
-  const probe = new GetValuesProbe();
+  const names = [FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS];
+  const values = await fetchValues(connect, names, headTimeoutMs, clock, signal);
+  const multiplex = values.get(FCGI_MPXS_CONNS);
+  return {
+    maxConnections: parseLength(values.get(FCGI_MAX_CONNS)),
+    maxRequests: parseLength(values.get(FCGI_MAX_REQS)),
+    multiplex: multiplex === undefined ? undefined : multiplex === "1",
+  };
+}
+
+/**
+ * Asks for values by any names; an application leaves out those that it does not know.
+ *
+ * @throws As {@linkcode fetchCapabilities}.
+ */
+export async function fetchValues(
+  connect: Connect,
+  names: readonly string[],
+  headTimeoutMs: number,
+  clock: CoarseClock,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const probe = new GetValuesProbe(names);
   const abandon = new AbortController();
   const onAbort = (): void => probe.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
@@ -58,14 +80,16 @@ export async function fetchCapabilities(
 }
 
 class GetValuesProbe implements TransportSink, WebServerEvents {
-  readonly answer: Promise<ApplicationCapabilities>;
-  #resolve!: (answer: ApplicationCapabilities) => void;
+  readonly answer: Promise<ReadonlyMap<string, string>>;
+  readonly #names: readonly string[];
+  #resolve!: (answer: ReadonlyMap<string, string>) => void;
   #reject!: (error: unknown) => void;
   readonly #protocol = new WebServerConnection(this);
   #transport: Transport | undefined;
   #over = false;
 
-  constructor() {
+  constructor(names: readonly string[]) {
+    this.#names = names;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -80,7 +104,7 @@ class GetValuesProbe implements TransportSink, WebServerEvents {
 
   sendGetValues(): void {
     if (this.#over || this.#transport === undefined) return;
-    this.#protocol.getValues([FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS]);
+    this.#protocol.getValues(this.#names);
     this.#transport.write(this.#protocol.writer.take());
   }
 
@@ -117,17 +141,12 @@ class GetValuesProbe implements TransportSink, WebServerEvents {
   onValues(pairs: string[]): void {
     const values = new Map<string, string>();
     for (let at = 0; at < pairs.length; at += 2) values.set(pairs[at]!, pairs[at + 1]!);
-    const multiplex = values.get(FCGI_MPXS_CONNS);
-    this.#resolve({
-      maxConnections: parseLength(values.get(FCGI_MAX_CONNS)),
-      maxRequests: parseLength(values.get(FCGI_MAX_REQS)),
-      multiplex: multiplex === undefined ? undefined : multiplex === "1",
-    });
+    this.#resolve(values);
     this.#end();
   }
 
   onUnknownType(): void {
-    this.#resolve({ maxConnections: undefined, maxRequests: undefined, multiplex: undefined });
+    this.#resolve(new Map());
     this.#end();
   }
 

@@ -15,21 +15,31 @@ export interface Capabilities {
   readonly maxRequests: number;
   /** FCGI_MPXS_CONNS: whether it serves several requests on a connection at a time. */
   readonly multiplex: boolean;
+  /** The values of names that FastCGI does not have; called for a name that is asked for. */
+  readonly extraValue?: ((name: string) => string | undefined) | undefined;
 }
 
 /**
- * The content of FCGI_GET_VALUES_RESULT for that of an FCGI_GET_VALUES: each name known once, the others left out.
+ * The content of FCGI_GET_VALUES_RESULT for that of an FCGI_GET_VALUES: each name that is asked for and known once, the
+ * others left out.
  *
  * @throws {ProtocolError} `BAD_PAIRS` if the question cannot be read.
  */
 export function answerGetValues(content: Uint8Array, capabilities: Capabilities): Uint8Array {
-  const asked = decodePairs(content);
-  const known = [
-    [FCGI_MAX_CONNS, String(capabilities.maxConnections)],
-    [FCGI_MAX_REQS, String(capabilities.maxRequests)],
-    [FCGI_MPXS_CONNS, capabilities.multiplex ? "1" : "0"],
-  ] as const;
-  return encodePairs(known.flatMap((pair) => asked.some((name, at) => at % 2 === 0 && name === pair[0]) ? pair : []));
+  const asked = new Set(decodePairs(content).filter((_, at) => at % 2 === 0));
+  const pairs: string[] = [];
+  for (const name of asked) {
+    const value = valueOf(name, capabilities);
+    if (value !== undefined) pairs.push(name, value);
+  }
+  return encodePairs(pairs);
+}
+
+function valueOf(name: string, capabilities: Capabilities): string | undefined {
+  if (name === FCGI_MAX_CONNS) return String(capabilities.maxConnections);
+  if (name === FCGI_MAX_REQS) return String(capabilities.maxRequests);
+  if (name === FCGI_MPXS_CONNS) return capabilities.multiplex ? "1" : "0";
+  return capabilities.extraValue?.(name);
 }
 
 /** @throws {ProtocolError} `BAD_LENGTH` if the question is longer than any that makes sense. */

@@ -49,3 +49,21 @@ function nameOf(id: number, path: string, files: UserFiles): string {
 function entries(text: string): string[][] {
   return text.split("\n").map((line) => line.split(":"));
 }
+
+/** A user of the system. */
+export interface User {
+  /** The name. */
+  readonly name: string;
+  /** The number. */
+  readonly uid: number;
+  /** The number of the user's own group. */
+  readonly gid: number;
+}
+
+/** Finds a user by name or number. @throws {Error} If there is none, or the system's list cannot be read. */
+export function findUser(user: string, files: UserFiles): User {
+  const found = entries(files.readText("/etc/passwd"))
+    .find(([name, , uid]) => name !== "" && (name === user || uid === user));
+  if (found === undefined) throw new ExplainedError("there is no such user in /etc/passwd");
+  return { name: found[0]!, uid: Number(found[2]), gid: Number(found[3]) };
+}

@@ -73,7 +73,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     this.#intake = new RequestIntake(this, host);
     this.protocol = new ApplicationConnection<Exchange>(this.#intake, {
       roles: [...host.handlers.keys()],
-      capabilities: { maxConnections, maxRequests, multiplex: true },
+      capabilities: { maxConnections, maxRequests, multiplex: true, extraValue: host.settings.extraValue },
       maxParamsBytes,
       maxUnfinished: MAX_UNFINISHED_REQUESTS,
       memory: host.memory,

@@ -269,6 +269,8 @@ export type Settings =
     readonly request: "lazy" | "native";
     readonly onError: ErrorHandler | undefined;
     readonly allowedPeers: PeerList | undefined;
+    /** What FCGI_GET_VALUES gets of names that FastCGI does not have. */
+    readonly extraValue?: (name: string) => string | undefined;
   };
 
 /** Fills in the defaults of `serve`. @throws {TypeError|RangeError} If an option is invalid. */

@@ -22,13 +22,27 @@ Deno.test("answerGetValues answers the names that are known", () => {
 Deno.test("answerGetValues answers a name once when it is asked twice, and even with a value", () => {
   assertEquals(
     ask("FCGI_MPXS_CONNS", "x", "FCGI_MAX_REQS", "", "FCGI_MPXS_CONNS", ""),
-    pairs("FCGI_MAX_REQS", "7", "FCGI_MPXS_CONNS", "1"),
+    pairs("FCGI_MPXS_CONNS", "1", "FCGI_MAX_REQS", "7"),
   );
 });
 
 Deno.test("answerGetValues leaves names out when they are unknown", () => {
   assertEquals(ask(), "");
   assertEquals(ask("FCGI_OTHER", "", "fcgi_max_reqs", "", "", "FCGI_MAX_REQS"), "");
+});
+
+Deno.test("answerGetValues answers other names only when they are asked for", () => {
+  const asked: string[] = [];
+  const extraValue = (name: string): string | undefined => {
+    asked.push(name);
+    return name === "OWN" ? "value" : undefined;
+  };
+  const answer = answerGetValues(latin1(pairs("FCGI_MAX_REQS", "", "OWN", "", "OTHER", "")), {
+    ...capabilities,
+    extraValue,
+  });
+  assertEquals(text(answer), pairs("FCGI_MAX_REQS", "7", "OWN", "value"));
+  assertEquals(asked, ["OWN", "OTHER"]);
 });
 
 Deno.test("answerGetValues refuses a question when its pairs are cut short", () => {

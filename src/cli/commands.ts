@@ -1,0 +1,169 @@
+/** The command lines of all commands; what the commands do is loaded when one is asked for. */
+
+import type { Command } from "./arguments.ts";
+
+/** `webfcgi serve` */
+export const SERVE = {
+  name: "serve",
+  operands: "[ENTRY]",
+  summary: `Serves the application that ENTRY exports: a default object with fetch, a default function, or fetch.
+ENTRY is a file or a folder; without it, the first of server, main, app and index with .ts, .mts, .js or .mjs.`,
+  options: {
+    "listen": {
+      kind: "texts",
+      short: "l",
+      value: "ADDR",
+      also: ["port", "host", "hostname", "socket", "bind", "address", "path", "fd", "unix"],
+      help: `Where to listen: 9000 (this machine alone), 127.0.0.1:9000, [::1]:9000,
+/run/app.sock, unix:/run/app.sock or fd:3; may be repeated. Without it: the socket
+that the process is started with (descriptor 0, systemd), else 127.0.0.1:9000`,
+    },
+    "mode": { kind: "mode", value: "MODE", also: ["umask"], help: "Mode of unix sockets, in octal (default: 660)" },
+    "group": { kind: "text", value: "NAME", help: "Group of unix sockets: the web server's" },
+    "mount": {
+      kind: "text",
+      value: "PATH",
+      also: ["base", "prefix"],
+      help: "Where the application is mounted, as in /app",
+    },
+    "strip-mount": { kind: "flag", help: "Cut the mount off the path of request.url" },
+    "allow-peers": {
+      kind: "text",
+      value: "LIST",
+      also: ["allowed-peers", "allow"],
+      help: "Web servers that may connect, as in 10.0.0.7,10.1.0.0/16",
+    },
+    "limit": {
+      kind: "pairs",
+      value: "NAME=VALUE",
+      also: ["timeout"],
+      help: `A limit of serve, such as maxBodyBytes=20M or requestTimeoutMs=30s; may be repeated`,
+    },
+    "access-log": {
+      kind: "choice",
+      choices: ["text", "json"],
+      value: "text|json",
+      also: ["log"],
+      help: "Write a line for each request to standard output",
+    },
+    "user": { kind: "text", value: "NAME", help: "Listen as root, then become this user" },
+    "pid": {
+      kind: "text",
+      value: "FILE",
+      also: ["pidfile", "pid-file"],
+      help: "Keep the process's number in a file while it runs",
+    },
+    "quiet": {
+      kind: "flag",
+      short: "q",
+      also: ["silent"],
+      help: "Say nothing of starting, nor of requests on a terminal",
+    },
+  },
+  examples: ["webfcgi serve -l unix:/run/app.sock --group www-data server.ts"],
+} as const;
+
+/** `webfcgi fetch` */
+export const FETCH = {
+  name: "fetch",
+  operands: "ADDRESS [PATH]",
+  summary: `Sends a request to a FastCGI application and prints the body of the response; PATH is / or a whole URL.
+Exit codes are curl's: 7 cannot connect, 22 a status of 400 or more, 28 too slow, 56 a broken response.`,
+  options: {
+    "request": {
+      kind: "text",
+      short: "X",
+      value: "METHOD",
+      also: ["method"],
+      help: "The method (default: GET, POST with -d)",
+    },
+    "header": {
+      kind: "texts",
+      short: "H",
+      value: "FIELD",
+      help: 'A header field, as in "Accept: text/html"; may be repeated',
+    },
+    "data": {
+      kind: "texts",
+      short: "d",
+      value: "DATA",
+      also: ["body"],
+      help: "The body; @FILE for a file's content, - for standard input; several are joined by &",
+    },
+    "include": { kind: "flag", short: "i", also: ["head"], help: "Print the response's status and header as well" },
+    "verbose": { kind: "flag", short: "v", help: "Print the records in both directions on standard error" },
+    "param": { kind: "pairs", value: "K=V", help: "A FastCGI parameter; may be repeated" },
+    "script": { kind: "text", value: "FILE", help: "The script that the application is to run (SCRIPT_FILENAME)" },
+    "role": {
+      kind: "text",
+      value: "ROLE",
+      help: "What the application is to be: responder (default), authorizer or filter",
+    },
+    "timeout": { kind: "time", value: "TIME", also: ["max-time"], help: "How long it may take in all, as in 5s" },
+  },
+  examples: [
+    "webfcgi fetch -i 9000 /hello",
+    "webfcgi fetch unix:/run/php/php8.2-fpm.sock /ping --script /ping    # a health check",
+  ],
+} as const;
+
+/** `webfcgi bridge` */
+export const BRIDGE = {
+  name: "bridge",
+  operands: "ADDRESS",
+  summary: "Puts an HTTP server in front of a FastCGI application: a PHP site, or your own, in the browser.",
+  options: {
+    "port": {
+      kind: "text",
+      short: "p",
+      value: "PORT",
+      also: ["listen", "host", "hostname"],
+      help: "Where to listen for HTTP: a port of this machine alone, or as in 0.0.0.0:8080 (default: 8080)",
+    },
+    "root": {
+      kind: "text",
+      value: "DIR",
+      also: ["dir", "docroot", "public"],
+      help: "The site's folder: its files are served, its scripts executed",
+    },
+    "front-controller": {
+      kind: "text",
+      value: "PATH",
+      also: ["fallback"],
+      help: `The script below the root that answers what no file does (default: /index.php);
+app: the application answers without a script; none: 404`,
+    },
+    "https-proxy": { kind: "flag", also: ["https", "tls"], help: "Clients come by TLS, which a proxy in front ends" },
+    "access-log": {
+      kind: "choice",
+      choices: ["text", "json"],
+      value: "text|json",
+      also: ["log"],
+      help: "Write a line for each request to standard output",
+    },
+    "quiet": {
+      kind: "flag",
+      short: "q",
+      also: ["silent"],
+      help: "Say nothing of starting, nor of requests on a terminal",
+    },
+  },
+  examples: ["webfcgi bridge unix:/run/php/php8.2-fpm.sock --root /srv/www"],
+} as const;
+
+/** `webfcgi status` */
+export const STATUS = {
+  name: "status",
+  operands: "ADDRESS",
+  summary:
+    `Asks a FastCGI application what it says of itself: its limits, and of webfcgi serve its requests and memory.`,
+  options: {
+    "json": { kind: "flag", help: "Print JSON" },
+    "prometheus": { kind: "flag", also: ["metrics"], help: "Print Prometheus's text format" },
+    "timeout": { kind: "time", value: "TIME", help: "How long the answer may take (default: 5s)" },
+  },
+  examples: ["webfcgi status unix:/run/app.sock"],
+} as const;
+
+/** The commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [SERVE, FETCH, BRIDGE, STATUS];

@@ -1,0 +1,150 @@
+/** `webfcgi serve`: serves the application that a module exports. */
+
+import { chownSync, lstatSync } from "node:fs";
+import process from "node:process";
+import { serveBy } from "../serve.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Handler, HandlerInfo } from "../server/handler.ts";
+import type { Handlers } from "../server/roles.ts";
+import type { Server } from "../server/server.ts";
+import type { ServeOptions } from "../server/server_options.ts";
+import type { User } from "../runtime/user_names.ts";
+import type { Arguments } from "./arguments.ts";
+import { announce } from "./banner.ts";
+import { childCommand } from "./child_command.ts";
+import type { SERVE } from "./commands.ts";
+import { surviveClosedOutput } from "./console.ts";
+import { findEntry, loadApplication } from "./entry.ts";
+import { EXIT, Failure, messageOf } from "./failure.ts";
+import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
+import { findParent, type Parent, runChild } from "./parent.ts";
+import { logFormat, observe, requestLogger } from "./request_log.ts";
+import { serveOptions, type ServeValues, usage } from "./serve_options.ts";
+import { statusOf } from "./served_status.ts";
+import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
+import { becomeUser, userToBecome } from "./user.ts";
+
+const ROLES = ["fetch", "authorizer", "filter"] as const;
+
+/** Serves until a signal ends it; resolves with the exit code. `args` are the arguments as they were written. */
+export async function serveCommand(
+  { values, operands }: Arguments<typeof SERVE.options>,
+  args: readonly string[],
+): Promise<number> {
+  const options = serveOptions(values);
+  const user = userToBecome(values.user);
+  const entry = findEntry(operands[0]);
+  const parent = findParent();
+  // The seam for workers: what decides here that another process serves will decide how many do.
+  const child = parent === undefined ? childCommand(entry, args, values.listen, user !== undefined) : undefined;
+  if (child !== undefined) return await runChild(child.command, child.fds);
+  return await serveHere(entry, options, values, user, parent);
+}
+
+/** Serves in this process. */
+async function serveHere(
+  entry: string,
+  options: readonly ServeOptions[],
+  values: ServeValues,
+  user: User | undefined,
+  parent: Parent | undefined,
+): Promise<number> {
+  surviveClosedOutput();
+  const stop = parent?.stop ?? makeStop(onSignals);
+  const files: OwnFile[] = [];
+  // However the process ends, by an error or by the application's own doing.
+  process.on("exit", () => removeFiles(files));
+  const load = (): Promise<Partial<Handlers>> => Promise.race([loadApplication(entry), drained(stop).then(() => ({}))]);
+  // As root nothing of the application is run: requests that come meanwhile wait for it.
+  const application = user === undefined ? await load() : undefined;
+  if (stop.drain.aborted) return EXIT.ok;
+  let open!: (application: Partial<Handlers>) => void;
+  const later = new Promise<Partial<Handlers>>((resolve) => open = resolve);
+  const servers = await listen(options, logged(application ?? waiting(later), values), stop);
+  const close = (): Promise<unknown> => Promise.all(servers.map((server) => server.close()));
+  try {
+    files.push(...socketFiles(servers));
+    if (values.pid !== undefined) files.push(writePid(values.pid, parent?.pid ?? process.pid));
+    parent?.ready(files);
+    if (user !== undefined) {
+      leaveRoot(user, servers, values.group !== undefined);
+      open(await load());
+    }
+    if (!values.quiet) announce(entry, servers.map(({ addr }) => addr));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  let exitCode: number = EXIT.ok;
+  stop.end.then((code) => {
+    exitCode = code;
+    close();
+  });
+  await Promise.all(servers.map((server) => server.finished));
+  return exitCode;
+}
+
+/** Listens on every address, or on none. @throws {Failure} If the options are wrong, or one cannot be listened on. */
+async function listen(
+  options: readonly ServeOptions[],
+  handlers: Partial<Handlers>,
+  stop: Stop,
+): Promise<Server[]> {
+  const servers: Server[] = [];
+  const extraValue = statusOf(servers);
+  try {
+    for (const each of options) {
+      // TypeScript knows a fetch only as given; that there is one of the three is certain.
+      const server = serveBy(
+        systemClock,
+        { ...each, signal: stop.drain, ...handlers as Handlers },
+        undefined,
+        extraValue,
+      );
+      servers.push(server);
+      await server.ready;
+    }
+    return servers;
+  } catch (error) {
+    await Promise.allSettled(servers.map((server) => server.close()));
+    const isMisuse = error instanceof TypeError || error instanceof RangeError;
+    if (isMisuse) throw usage(messageOf(error).replace(/^Cannot serve: /, ""));
+    // A program may take the address over; this command has no such option.
+    throw new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
+  }
+}
+
+/** The handlers of an application that is loaded later. */
+function waiting(later: Promise<Partial<Handlers>>): Handlers {
+  const handler = (role: typeof ROLES[number]): Handler => async (request, info) => {
+    const handler = (await later)[role];
+    if (handler === undefined) throw new Error(`The application has no ${role}`);
+    return await handler(request, info);
+  };
+  return { fetch: handler("fetch"), authorizer: handler("authorizer"), filter: handler("filter") };
+}
+
+/** The handlers, with a line for each request where one is wanted. */
+function logged(handlers: Partial<Handlers>, values: ServeValues): Partial<Handlers> {
+  const log = requestLogger(logFormat(values));
+  if (log === undefined) return handlers;
+  return Object.fromEntries(
+    Object.entries(handlers).map(([role, handler]) => [role, observe<HandlerInfo>(handler, log)]),
+  );
+}
+
+function socketFiles(servers: readonly Server[]): OwnFile[] {
+  return servers.flatMap(({ addr }) =>
+    addr.transport === "unix" && addr.path.startsWith("/") ? [ownFile(addr.path)] : []
+  );
+}
+
+/** The sockets become the user's, as if it had made them; what it may not remove any more, the parent does. */
+function leaveRoot(user: User, servers: readonly Server[], hasGroup: boolean): void {
+  try {
+    for (const { path } of socketFiles(servers)) chownSync(path, user.uid, hasGroup ? lstatSync(path).gid : user.gid);
+    becomeUser(user);
+  } catch (error) {
+    throw new Failure(EXIT.failed, `Cannot become user ${user.name}: ${messageOf(error)}`);
+  }
+}
