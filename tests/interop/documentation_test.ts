@@ -2,7 +2,12 @@
 
 import { existsSync } from "node:fs";
 import config from "../../deno.json" with { type: "json" };
+import { parseArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { loadApplication } from "../../src/cli/entry.ts";
+import { EXIT } from "../../src/cli/failure.ts";
 import { type Handler, serve } from "../../mod.ts";
+import { createClient } from "../../src/client.ts";
 import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
@@ -25,6 +30,12 @@ const runBy: Readonly<Record<string, string>> = {
   "README.md nginx Put it behind nginx": "this file and sites_test",
   "README.md console Put it behind nginx": "this file",
   "README.md js ignore The other half: PHP behind JavaScript": "tests/bridge/documentation_deno_test",
+  ...Object.fromEntries(
+    COMMANDS.map((
+      { name, operands },
+    ) => [`docs/command.md sh \`webfcgi ${name} ${operands}\``, "this file parses them"]),
+  ),
+  "docs/command.md js ignore `webfcgi serve [ENTRY]`": "this file",
   "docs/deployment.md ts ignore A unix socket for the web server": "this file",
   "docs/deployment.md ini systemd": "this file",
   "docs/deployment.md ini Socket activation": "this file",
@@ -71,6 +82,54 @@ Deno.test("the documentation has every option", () => {
     assertEquals(options.filter((name) => !new RegExp(`\`${name}[\`(]`).test(text)), [], part);
   }
 });
+
+Deno.test("the documentation has every command, option and exit code", () => {
+  const text = Deno.readTextFileSync("docs/command.md");
+  const sections = text.split(/^## /m);
+  for (const command of COMMANDS) {
+    const section = sections.find((section) => section.startsWith(`\`webfcgi ${command.name} ${command.operands}\``));
+    assert(section !== undefined, command.name);
+    const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+    const shown = rows.map((row) => /--([a-z-]+)/.exec(row)![1]!);
+    const elsewhere = existsSync("docs/workers.md") ? Deno.readTextFileSync("docs/workers.md") : "";
+    const options = Object.entries<{ short?: string }>(command.options);
+    assertEquals(shown.filter((name) => !(name in command.options)), [], command.name);
+    assertEquals(
+      options.filter(([name]) => !shown.includes(name) && !elsewhere.includes(`--${name}`)).map(([name]) => name),
+      [],
+      command.name,
+    );
+    for (const [name, { short }] of options) {
+      const row = rows.find((row) => row.includes(`--${name}`));
+      if (short !== undefined && row !== undefined) assertStringIncludes(row, `\`-${short}\``);
+    }
+  }
+  const codes = [...text.matchAll(/^\| +(\d+) \|/gm)].map(([, code]) => Number(code));
+  assertEquals(codes, [...Object.values(EXIT), 130]);
+});
+
+Deno.test("the documentation's command lines are understood", () => {
+  const lines = blocksOf("docs/command.md").filter(({ info }) => info === "sh").flatMap(({ text }) =>
+    text.trim().split("\n")
+  );
+  assert(lines.length > 5);
+  for (const line of lines) {
+    const [npx, webfcgi, name, ...args] = line.split(" ");
+    assertEquals([npx, webfcgi], ["npx", "webfcgi"]);
+    assert(parseArguments(COMMANDS.find((command) => command.name === name)!, args) !== undefined, line);
+  }
+});
+
+Deno.test("the documentation's application for the command has a handler", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/app.mjs`;
+    await Deno.writeTextFile(path, block("docs/command.md", "`webfcgi serve [ENTRY]`", "js ignore"));
+    const { fetch } = await loadApplication(path);
+    await using server = serve({ port: 0, quiet: true }, fetch!);
+    await server.ready;
+    await using client = createClient({ port: server.addr.port });
+    assertEquals(await (await client.fetch("http://a.example/b")).text(), "Hello! You asked for http://a.example/b\n");
+  }));
 
 Deno.test("the documentation's links lead somewhere", () => {
   const anchorsOf = (page: string): string[] =>
