@@ -7,7 +7,7 @@
  * import { createClient } from "@webfcgi/webfcgi/client";
  *
  * const php = createClient("unix:/run/php/php8.2-fpm.sock");
- * export default { fetch: bridge(php, { root: "/srv/www" }) };
+ * const handler = bridge(php, { root: "/srv/www" }); // Deno.serve(handler), or export default { fetch: handler }
  * ```
  *
  * @module
