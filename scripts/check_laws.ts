@@ -74,6 +74,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/codec.ts": ["src/protocol/", "src/streams/", "src/errors.ts"],
   "src/cli/": [
     "src/serve.ts",
+    "src/listen.ts",
     "src/client.ts",
     "src/bridge.ts",
     "src/codec.ts",

@@ -21,25 +21,31 @@ interface NamedList {
 
 /** Listens; without a named address on the socket that the process was started with, if there is one. */
 export async function listen(
-  { where, named }: Place,
-  { allowedPeers, quiet }: Settings,
+  place: Place,
+  settings: Settings,
   onListen: ServeOptions["onListen"],
   accept: Accept,
 ): Promise<Listener> {
   const runtime = await detectRuntime();
-  const lists = peerLists(allowedPeers);
+  const { where, named, handed } = place;
+  const lists = peerLists(settings.allowedPeers);
   const admit = lists.length === 0 ? accept : admitOnly(lists, accept);
   const listener = await (named ? runtime.listen(where, admit) : listenAnywhere(runtime, where, admit));
-  if (named && where.fd === undefined) warnOfSystemd(listener.addr);
-  if (lists.length === 0) warnOfStrangers(listener.addr);
+  if (!handed) warnOf(listener.addr, place, settings);
   try {
     if (onListen !== undefined) onListen(listener.addr);
-    else if (!quiet) console.log(`webfcgi: listening on ${textOf(listener)}`);
+    else if (!settings.quiet) console.log(`webfcgi: listening on ${textOf(listener)}`);
   } catch (error) {
     await listener.close();
     throw error;
   }
   return listener;
+}
+
+/** Says on the console what may be wrong with an address that is listened on. */
+export function warnOf(addr: Addr, { where, named }: Place, { allowedPeers }: Settings): void {
+  if (named && where.fd === undefined) warnOfSystemd(addr);
+  if (peerLists(allowedPeers).length === 0) warnOfStrangers(addr);
 }
 
 async function listenAnywhere(runtime: Runtime, fallback: ListenOptions, accept: Accept): Promise<Listener> {

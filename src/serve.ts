@@ -4,11 +4,11 @@ import { listen } from "./listen.ts";
 import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
-import type { NetAddr, UnixAddr } from "./runtime/transport.ts";
+import type { ListenOptions, NetAddr, UnixAddr } from "./runtime/transport.ts";
 import { patchGlobals, patchResponse } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
 import type { Handler } from "./server/handler.ts";
-import { resolvePlace } from "./server/listen_options.ts";
+import { type Place, resolvePlace } from "./server/listen_options.ts";
 import { type Handlers, handlersByRole } from "./server/roles.ts";
 import { FastCgiServer, type Server } from "./server/server.ts";
 import {
@@ -20,6 +20,9 @@ import {
   type Settings,
   type UnixServeOptions,
 } from "./server/server_options.ts";
+
+/** A property of the global object while `webfcgi serve` loads a program, whatever copies of this package there are. */
+export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LOADING;
 
 /**
  * Serves FastCGI: like `Deno.serve`, behind a web server.
@@ -57,19 +60,41 @@ export function serve(options: UnixServeOptions & Handlers): Server<UnixAddr>;
 /** As above, with other options. */
 export function serve(options: ServeOptions & Handlers): Server;
 export function serve(first: Handler | ServeOptions & Partial<Handlers>, handler?: Handler): Server {
+  if (LOADING in globalThis) {
+    const remedy = "export the handler instead, as in export default { fetch: handler }";
+    throw new TypeError(`Cannot serve: webfcgi serve, which loads this program, serves it; ${remedy}`);
+  }
   return serveBy(systemClock, first, handler);
 }
 
-/** As `serve`, by another clock; `extraValue` has the values of names of its own that FCGI_GET_VALUES may ask for. */
-export function serveBy(
-  clock: Clock,
-  first: Handler | ServeOptions & Partial<Handlers>,
-  second?: Handler,
-  extraValue?: Settings["extraValue"],
-): Server {
+/** As `serve`, by another clock. */
+export function serveBy(clock: Clock, first: Handler | ServeOptions & Partial<Handlers>, second?: Handler): Server {
   const { options, handlers } = readArguments<ServeOptions>("Cannot serve", "serve", first, second);
+  return start(clock, options, handlers, resolvePlace(options));
+}
+
+/**
+ * As `serve`, for the command: `extraValue` has the values of names of its own that FCGI_GET_VALUES may ask for, and
+ * `where` is a socket that another process keeps.
+ */
+export function serveCommanded(
+  options: ServeOptions,
+  handlers: Partial<Handlers>,
+  extraValue: NonNullable<Settings["extraValue"]>,
+  where?: ListenOptions,
+): Server {
+  const place = where === undefined ? resolvePlace(options) : { where, named: true, handed: true };
+  return start(systemClock, options, handlersByRole(handlers), place, extraValue);
+}
+
+function start(
+  clock: Clock,
+  options: ServeOptions,
+  handlers: ReadonlyMap<number, Handler>,
+  place: Place,
+  extraValue?: Settings["extraValue"],
+): FastCgiServer {
   const settings: Settings = { ...resolveSettings(options), ...(extraValue === undefined ? {} : { extraValue }) };
-  const place = resolvePlace(options);
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());
   if (settings.fastResponse) releases.push(patchResponse());

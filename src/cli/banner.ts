@@ -10,16 +10,18 @@ import { ownership } from "../runtime/user_names.ts";
 import { coloured, errorIsTerminal, errorLine, runtimeText } from "./console.ts";
 import { VERSION } from "./version.ts";
 
-/** Says where an entry is served. */
-export function announce(entry: string, addrs: readonly Addr[]): void {
+/** Says where an entry is served, and by how many workers, if by any. */
+export function announce(entry: string, addrs: readonly Addr[], workers?: number): void {
   const places = addrs.map(placeText);
   const path = shortPath(entry);
+  const by = workers === undefined ? "" : ` by ${workers} worker${workers === 1 ? "" : "s"}`;
   if (!errorIsTerminal()) {
-    return errorLine(`webfcgi ${VERSION} (${runtimeText()}) serves ${path} on ${places.join(", ")}`);
+    return errorLine(`webfcgi ${VERSION} (${runtimeText()}) serves ${path} on ${places.join(", ")}${by}`);
   }
   const rows = [
     ...places.map((place) => ["listening", place]),
     ["entry", path],
+    ...workers === undefined ? [] : [["workers", `${workers}; kill -HUP ${process.pid} loads new code`]],
     ...addrs.filter(({ transport }) => transport !== "fd").map((addr) => ["nginx", nginxLine(addr)]),
     ["stop", "Ctrl+C"],
   ];

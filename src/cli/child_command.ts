@@ -41,7 +41,18 @@ export function childCommand(
   const fds = systemd === undefined ? given : [systemd];
   fds.forEach(checkListening);
   const more = systemd === undefined ? args : [`--listen=fd:${systemd}`, ...args];
-  return { command: [process.execPath, ...(isDeno ? denoArgs(entry) : nodeArgs()), ...more], fds };
+  return { command: serveCommandLine(entry, more), fds };
+}
+
+/** The command line of a process that serves an entry; `args` are those of `serve`. */
+export function serveCommandLine(entry: string, args: readonly string[]): string[] {
+  return [process.execPath, ...(runningDeno() === undefined ? nodeArgs() : denoArgs(entry)), ...args];
+}
+
+/** Whether this process has every permission, as those that it starts have. */
+export function hasAllPermissions(): boolean {
+  const deno = runningDeno();
+  return PERMISSIONS.every((name) => (deno?.permissions.querySync({ name }).state ?? "granted") === "granted");
 }
 
 /** @throws {Failure} If a descriptor is known to be no listening socket. */
@@ -71,7 +82,7 @@ function nodeArgs(): string[] {
  * permissions it starts no other one: that would have more than it.
  */
 function hasConfigOf(entry: string): boolean {
-  if (PERMISSIONS.some((name) => runningDeno()!.permissions.querySync({ name }).state !== "granted")) return true;
+  if (!hasAllPermissions()) return true;
   const own = import.meta.url.startsWith("file:") ? dirname(fileURLToPath(import.meta.url)) : process.cwd();
   return findConfig(dirname(entry)) === findConfig(own);
 }

@@ -46,6 +46,22 @@ that the process is started with (descriptor 0, systemd), else 127.0.0.1:9000`,
       also: ["log"],
       help: "Write a line for each request to standard output",
     },
+    "workers": {
+      kind: "text",
+      value: "N|auto",
+      also: ["processes", "cluster", "instances"],
+      help: `Serve in N processes, or one for each processor, and load new code on HUP
+without losing a request`,
+    },
+    "max-requests": { kind: "text", value: "N", help: "Replace a worker once it has had about N requests" },
+    "max-memory": { kind: "text", value: "SIZE", help: "Replace a worker that has grown to SIZE, such as 500M" },
+    "max-age": { kind: "time", value: "TIME", help: "Replace a worker after about TIME, such as 12h" },
+    "watch": {
+      kind: "flag",
+      short: "w",
+      also: ["reload"],
+      help: "Load new code when code below the entry's folder changes",
+    },
     "user": { kind: "text", value: "NAME", help: "Listen as root, then become this user" },
     "pid": {
       kind: "text",

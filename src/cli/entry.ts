@@ -6,6 +6,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { Handler } from "../server/handler.ts";
 import type { Handlers } from "../server/roles.ts";
+import { LOADING } from "../serve.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { loadErrorText } from "./load_error.ts";
 
@@ -49,12 +50,14 @@ export async function loadApplication(path: string): Promise<Partial<Handlers>> 
   };
   process.once("exit", onExit);
   let module: Readonly<Record<string, unknown>>;
+  Object.defineProperty(globalThis, LOADING, { value: true, configurable: true });
   try {
     module = await import(pathToFileURL(path).href);
   } catch (error) {
     throw new Failure(EXIT.entry, `Cannot load ${name}: ${loadErrorText(error)}`, { cause: error });
   } finally {
     process.off("exit", onExit);
+    Reflect.deleteProperty(globalThis, LOADING);
   }
   return findHandlers(module, name);
 }

@@ -39,8 +39,9 @@ export async function runChild(command: readonly string[], fds: readonly number[
     stdio: [...stdioOf(fds), "ipc"],
     env: { ...withoutSystemd(process.env), [PARENT]: String(process.pid) },
   });
-  let files: readonly OwnFile[] = [];
-  child.on("message", (message) => files = (message as { files: readonly OwnFile[] }).files);
+  let files: readonly OwnFile[] | undefined;
+  // The first word counts: with --user it is said before the application is there, which must not name root's files.
+  child.on("message", (message) => files ??= (Object(message) as { files?: readonly OwnFile[] }).files);
   const send = (message: FromParent): void => void (child.connected && child.send(message));
   onSignals(() => send({ drain: true }), (exitCode) => {
     send({ end: exitCode });
@@ -55,7 +56,7 @@ export async function runChild(command: readonly string[], fds: readonly number[
       });
     });
   } finally {
-    removeFiles(files);
+    removeFiles(files ?? []);
   }
 }
 

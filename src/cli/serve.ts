@@ -2,13 +2,13 @@
 
 import { chownSync, lstatSync } from "node:fs";
 import process from "node:process";
-import { serveBy } from "../serve.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { serveCommanded } from "../serve.ts";
 import type { Handler, HandlerInfo } from "../server/handler.ts";
 import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/server_options.ts";
 import type { User } from "../runtime/user_names.ts";
+import { findParent as findWorkersParent } from "../runtime/processes.ts";
 import type { Arguments } from "./arguments.ts";
 import { announce } from "./banner.ts";
 import { childCommand } from "./child_command.ts";
@@ -19,10 +19,13 @@ import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { logFormat, observe, requestLogger } from "./request_log.ts";
-import { serveOptions, type ServeValues, usage } from "./serve_options.ts";
+import { listenFailure, poolSettings, serveOptions, type ServeValues } from "./serve_options.ts";
 import { statusOf } from "./served_status.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
+import { keepWorkers } from "./keep_workers.ts";
 import { becomeUser, userToBecome } from "./user.ts";
+import { serveAsWorker } from "./worker.ts";
+import type { PoolSettings } from "./worker_pool.ts";
 
 const ROLES = ["fetch", "authorizer", "filter"] as const;
 
@@ -34,11 +37,29 @@ export async function serveCommand(
   const options = serveOptions(values);
   const user = userToBecome(values.user);
   const entry = findEntry(operands[0]);
+  const pool = poolSettings(values);
+  if (pool !== undefined) return await serveByWorkers(entry, args, options, values, pool, user);
   const parent = findParent();
-  // The seam for workers: what decides here that another process serves will decide how many do.
   const child = parent === undefined ? childCommand(entry, args, values.listen, user !== undefined) : undefined;
   if (child !== undefined) return await runChild(child.command, child.fds);
   return await serveHere(entry, options, values, user, parent);
+}
+
+/** Serves by workers, of which this process may be one. */
+async function serveByWorkers(
+  entry: string,
+  args: readonly string[],
+  options: readonly ServeOptions[],
+  values: ServeValues,
+  pool: PoolSettings,
+  user: User | undefined,
+): Promise<number> {
+  const parent = findWorkersParent();
+  if (parent === undefined) return await keepWorkers(entry, args, options, values, pool, user);
+  return await serveAsWorker(parent, options, async () => {
+    if (user !== undefined) becomeUser(user);
+    return logged(await loadApplication(entry), values);
+  });
 }
 
 /** Serves in this process. */
@@ -94,23 +115,14 @@ async function listen(
   const extraValue = statusOf(servers);
   try {
     for (const each of options) {
-      // TypeScript knows a fetch only as given; that there is one of the three is certain.
-      const server = serveBy(
-        systemClock,
-        { ...each, signal: stop.drain, ...handlers as Handlers },
-        undefined,
-        extraValue,
-      );
+      const server = serveCommanded({ ...each, signal: stop.drain }, handlers, extraValue);
       servers.push(server);
       await server.ready;
     }
     return servers;
   } catch (error) {
     await Promise.allSettled(servers.map((server) => server.close()));
-    const isMisuse = error instanceof TypeError || error instanceof RangeError;
-    if (isMisuse) throw usage(messageOf(error).replace(/^Cannot serve: /, ""));
-    // A program may take the address over; this command has no such option.
-    throw new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
+    throw listenFailure(error);
   }
 }
 

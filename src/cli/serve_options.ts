@@ -1,14 +1,20 @@
 /** The options of `serve` (the function) that a command line of `serve` (the command) means. */
 
+import { availableParallelism } from "node:os";
 import type { ServeOptions } from "../server/server_options.ts";
 import { nearest, show } from "../options.ts";
 import { type Address, parseAddress } from "../runtime/address.ts";
 import { readCount, readSize, readTime, type Values } from "./arguments.ts";
 import type { SERVE } from "./commands.ts";
 import { EXIT, Failure, messageOf } from "./failure.ts";
+import type { PoolSettings } from "./worker_pool.ts";
 
 /** The values of a command line of `serve`. */
 export type ServeValues = Values<typeof SERVE.options>;
+
+/** In an address: the number of the worker, from 1. */
+const PLACE = "%n";
+const MAX_WORKERS = 1024;
 
 /** Every limit of `serve`, and how its value is read. */
 const LIMITS = {
@@ -46,6 +52,44 @@ export function serveOptions(values: ServeValues): ServeOptions[] {
   }));
 }
 
+/** How many workers the command line wants, and for how long each; `undefined`: none. @throws {Failure} If it is wrong. */
+export function poolSettings(values: ServeValues): PoolSettings | undefined {
+  const { workers, watch, "max-requests": maxRequests, "max-memory": maxMemory, "max-age": maxAgeMs } = values;
+  if (!watch && [workers, maxRequests, maxMemory, maxAgeMs].every((it) => it === undefined)) {
+    const text = values.listen.find((it) => it.includes(PLACE));
+    if (text !== undefined) throw usage(`--listen ${text} is for workers; give --workers, or a path without ${PLACE}`);
+    return undefined;
+  }
+  const count = (text: string): number => {
+    const value = text === "auto" ? availableParallelism() : readCount(text);
+    if (value < 1 || value > MAX_WORKERS) throw new Error(`write auto, or 1 to ${MAX_WORKERS}`);
+    return value;
+  };
+  return {
+    workers: readOption("--workers", workers, count, 1),
+    maxRequests: readOption("--max-requests", maxRequests, readCount, Infinity),
+    maxMemoryBytes: readOption("--max-memory", maxMemory, readSize, Infinity),
+    maxAgeMs: maxAgeMs ?? Infinity,
+    waitsForCode: watch,
+  };
+}
+
+/** The options of one place's worker: its number stands for `%n`. */
+export function optionsOfPlace(options: readonly ServeOptions[], place: number): ServeOptions[] {
+  return options.map(({ address, ...rest }) =>
+    address === undefined ? rest : { ...rest, address: address.replaceAll(PLACE, String(place + 1)) }
+  );
+}
+
+function readOption(name: string, text: string | undefined, read: (text: string) => number, other: number): number {
+  if (text === undefined) return other;
+  try {
+    return read(text);
+  } catch (error) {
+    throw usage(`${name} is ${show(text)}; ${messageOf(error)}`);
+  }
+}
+
 function readAddress(text: string): Address {
   try {
     return parseAddress(text);
@@ -75,6 +119,14 @@ function readLimits(pairs: ServeValues["limit"]): Partial<Record<keyof typeof LI
     }
   }
   return limits;
+}
+
+/** What a failed listen means to the command: options that are wrong, or an address that cannot be listened on. */
+export function listenFailure(error: unknown): Failure {
+  const isMisuse = error instanceof TypeError || error instanceof RangeError;
+  if (isMisuse) return usage(messageOf(error).replace(/^Cannot serve: /, ""));
+  // A program may take the address over; this command has no such option.
+  return new Failure(EXIT.listen, messageOf(error).replace(/, or take its place with the option takeOver/, ""));
 }
 
 /** A failure of a command line of `serve`. */

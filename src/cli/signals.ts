@@ -1,5 +1,6 @@
 /** What signals mean to a command that goes on until it is told to end: the first drains, a second one ends. */
 
+import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { errorLine } from "./console.ts";
@@ -36,9 +37,13 @@ export function drained({ drain }: Stop): Promise<void> {
 
 /**
  * Calls `drain` at the first signal to end, and `end` at the second with the exit code that it makes, 128 + its number.
- * A signal to reload says that it does nothing, instead of ending the process.
+ * A signal to reload calls `reload`; without it, it says that it does nothing, instead of ending the process.
  */
-export function onSignals(drain: () => void, end: (exitCode: number) => void): void {
+export function onSignals(
+  drain: () => void,
+  end: (exitCode: number) => void,
+  reload?: () => void,
+): void {
   let draining = false;
   for (const signal of ENDING) {
     process.on(signal, () => {
@@ -47,12 +52,25 @@ export function onSignals(drain: () => void, end: (exitCode: number) => void): v
       drain();
     });
   }
+  // Asked later, Deno says no of a terminal that has been closed.
+  const hadTerminal = process.stdin.isTTY;
   for (const signal of RELOADING) {
     process.on(signal, () => {
       // A terminal that is closed sends SIGHUP, too.
-      if (signal === "SIGHUP" && process.stdin.isTTY) return process.emit("SIGTERM", "SIGTERM");
-      errorLine(`${signal} does nothing here: restart to load new code`);
+      if (signal === "SIGHUP" && hadTerminal && !hasTerminal()) return process.emit("SIGTERM", "SIGTERM");
+      if (reload !== undefined) return reload();
+      errorLine(`${signal} does nothing here: restart to load new code, or serve with --workers 1`);
     });
+  }
+}
+
+/** Whether the process's terminal is still there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -82,8 +82,8 @@ export function bunRuntime(): Runtime {
   const scratch = new Scratch();
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { path } = options;
-    return path === undefined
+    const { path, fd } = options;
+    return path === undefined || fd !== undefined
       ? bind(options, accept)
       : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }

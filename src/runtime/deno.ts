@@ -56,11 +56,14 @@ export function denoRuntime(): Runtime {
   const buffers = new SpareBuffers();
 
   async function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { path, fd, reusePort } = options;
-    if (path !== undefined) return listenOnPath({ ...options, path }, accept, denoFiles(deno), connect, bind);
+    const { path, fd, handle, reusePort } = options;
+    const isOpen = (fd ?? handle) !== undefined;
+    if (path !== undefined && !isOpen) {
+      return listenOnPath({ ...options, path }, accept, denoFiles(deno), connect, bind);
+    }
     // Deno's own `listen` knows no descriptors, and ends the process on `reusePort` without --unstable-net.
-    if (fd === undefined && !reusePort) return bind(options, accept);
-    if (fd === undefined) requireNet(deno, options);
+    if (!isOpen && !reusePort) return bind(options, accept);
+    if (!isOpen) requireNet(deno, options);
     const { nodeRuntime } = await import("./node.ts");
     return nodeRuntime("deno").listen(options, accept);
   }

@@ -40,25 +40,26 @@ export function nodeRuntime(host: NetHost = "other"): Runtime {
   const readBuffer = host === "node" ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { path } = options;
-    return path === undefined
+    const { path, fd, handle } = options;
+    return path === undefined || (fd ?? handle) !== undefined
       ? bind(options, accept)
       : listenOnPath({ ...options, path }, accept, unixFiles, connect, bind);
   }
 
   async function bind(options: ListenOptions, accept: Accept): Promise<Listener> {
-    const { hostname = "127.0.0.1", port = 0, path, fd, backlog = 511, reusePort } = options;
+    const { hostname = "127.0.0.1", port = 0, path, fd, handle, backlog = 511, reusePort } = options;
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
     let duplicate: ListenHandle | undefined;
     try {
       if (fd !== undefined) requireListening(fd);
       if (fd === 0 && host === "node") duplicate = await duplicateStandardInput();
       const where = fd !== undefined ? { fd } : path !== undefined ? { path } : { host: hostname, port };
+      const open = duplicate ?? handle;
       await new Promise<void>((resolve, reject) => {
         // Stays on for life: when a later `accept` fails (no descriptors left), Node goes on by itself.
         server.on("error", reject);
         server.on("listening", resolve);
-        if (duplicate !== undefined) server.listen(duplicate, backlog);
+        if (open !== undefined) server.listen(open, backlog);
         else server.listen({ ...where, backlog, ...(reusePort ? { reusePort } : {}) });
       });
     } catch (error) {

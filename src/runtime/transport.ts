@@ -33,7 +33,7 @@ export interface FdAddr {
 /** Where a server listens, or a peer comes from. */
 export type Addr = NetAddr | UnixAddr | FdAddr;
 
-/** Where to listen. Exactly one of `port` (with `hostname`), `path` and `fd` is given. */
+/** Where to listen: exactly one of `port` (with `hostname`), `path`, `fd` and `handle`; with these two, `path` may name it. */
 export interface ListenOptions {
   /** IP address or name to bind. @default `"127.0.0.1"`, as a FastCGI peer is trusted */
   readonly hostname?: string | undefined;
@@ -49,6 +49,8 @@ export interface ListenOptions {
   readonly takeOver?: boolean | undefined;
   /** File descriptor of an inherited listening socket. */
   readonly fd?: number | undefined;
+  /** A bound socket of `node:net` that another process has sent; its path, if it has one, is that process's to keep. */
+  readonly handle?: object | undefined;
   /** Length of the kernel's queue of connections not accepted yet (Bun: always 512). */
   readonly backlog?: number | undefined;
   /** Whether several processes may listen on the port, the kernel sharing out connections (Node 20: never). */

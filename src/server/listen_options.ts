@@ -25,6 +25,8 @@ export interface Place {
   readonly where: ListenOptions;
   /** Whether the options name the address; otherwise an inherited socket comes first. */
   readonly named: boolean;
+  /** Whether another process keeps the socket, which has said of it what is to be said. */
+  readonly handed?: boolean;
 }
 
 /**

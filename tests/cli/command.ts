@@ -30,6 +30,10 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Goes before the command line. */
   readonly before?: readonly string[];
+  /** What it says when it has started. */
+  readonly until?: RegExp;
+  /** How long it may run, in milliseconds. */
+  readonly maxRunMs?: number;
 }
 
 /** A command that has ended. */
@@ -50,17 +54,29 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+/** How a test goes over the runtimes. */
+export interface EachOptions {
+  /** Their names. @default All */
+  readonly runtimes?: readonly string[];
+  /** On Node not from the sources, which it takes long to load. */
+  readonly bundled?: boolean;
+}
+
 /** Calls `body` for each runtime, one after the other; fails when a process of the command is left behind. */
-export async function onEach(body: (scene: Scene) => Promise<void>): Promise<void> {
-  const bundled = await Deno.makeTempDir({ prefix: "cli-" });
-  await Deno.chmod(bundled, 0o755);
+export async function onEach(
+  body: (scene: Scene) => Promise<void>,
+  { runtimes, bundled = false }: EachOptions = {},
+): Promise<void> {
+  const built = await Deno.makeTempDir({ prefix: "cli-" });
+  await Deno.chmod(built, 0o755);
   try {
     for (const { name, command } of await findRuntimes()) {
+      if (runtimes?.includes(name) === false) continue;
       const folder = await Deno.makeTempDir({ prefix: `cli-${name}-` });
       await Deno.chmod(folder, 0o755);
-      const target = `${bundled}/main.mjs`;
+      const target = `${built}/main.mjs`;
       // Node takes half a second to strip the sources of their types at each start; once is enough to see that it can.
-      const fromSources = !name.startsWith("node") || name === "node24";
+      const fromSources = !name.startsWith("node") || name === "node24" && !bundled;
       if (!fromSources) await bundle(main, target);
       try {
         await body(makeScene(name, [...command, fromSources ? main : target], folder));
@@ -73,7 +89,7 @@ export async function onEach(body: (scene: Scene) => Promise<void>): Promise<voi
       }
     }
   } finally {
-    await Deno.remove(bundled, { recursive: true });
+    await Deno.remove(built, { recursive: true });
   }
 }
 
@@ -108,10 +124,11 @@ function makeScene(name: string, command: readonly string[], folder: string): Sc
       const process = spawn(args, options);
       const stdout = collect(process.stdout);
       const stderr = collect(process.stderr);
-      const ended = finish(process, stdout, stderr, MAX_SERVE_MS);
+      const { maxRunMs = MAX_SERVE_MS, until: sign = /\b(?:serves|bridges) .*\n/ } = options;
+      const ended = finish(process, stdout, stderr, maxRunMs);
       // Who does not ask for it has failed for another reason.
       ended.catch(() => {});
-      const isServing = (): boolean => /\b(?:serves|bridges) .*\n/.test(stderr.text);
+      const isServing = (): boolean => stderr.text.search(sign) >= 0;
       let isOver = false;
       ended.then(() => isOver = true, () => isOver = true);
       await until(() => isServing() || isOver, `webfcgi ${args.join(" ")} to serve`);
