@@ -42,5 +42,6 @@ export { decodePairs, encodePairs } from "./protocol/name_value.ts";
 export * from "./protocol/record_parser.ts";
 export * from "./protocol/record_writer.ts";
 export * from "./protocol/web_server_connection.ts";
+export * from "./protocol/web_server_events.ts";
 export * from "./streams/record_decoder_stream.ts";
 export * from "./streams/record_encoder_stream.ts";

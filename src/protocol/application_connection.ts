@@ -1,8 +1,7 @@
 /**
  * The application's end of a FastCGI connection, without I/O: bytes in, events out; calls in, bytes out.
  *
- * Owns the registry of active requests, how far the input of each has come, which of its output streams are open, and
- * whether the connection is to be closed. Never touches a socket, a timer or a promise, and never keeps a body. Its laws:
+ * Owns the registry of active requests, and puts input and output together. Never touches a socket, a timer or a promise, and never keeps a body. Its laws:
  *
  * 1. A request is active from its BEGIN_REQUEST until its END_REQUEST is written; records of other ids are skipped
  *    (§3.3: late STDIN of a request answered early, ABORT after END).
@@ -12,26 +11,11 @@
  * 5. Memory is bounded: `maxParamsBytes` a request, `maxUnfinished` requests whose PARAMS have not ended.
  */
 
-import { type ActiveRequest, ActiveRequests, hasEnded, newRequest, type RequestRegistry } from "./active_requests.ts";
+import { ActiveRequests, hasEnded, type RequestRegistry } from "./active_requests.ts";
 import type { ApplicationEvents, ApplicationOptions } from "./application_events.ts";
+import { ApplicationInput } from "./application_input.ts";
 import { ApplicationOutput, endBody } from "./application_output.ts";
-import { badLength, badOrder, type BeginRequestBody, decodeBeginRequest } from "./record_bodies.ts";
-import { ByteCollector } from "./byte_collector.ts";
-import {
-  FCGI_ABORT_REQUEST,
-  FCGI_BEGIN_REQUEST,
-  FCGI_CANT_MPX_CONN,
-  FCGI_DATA,
-  FCGI_FILTER,
-  FCGI_GET_VALUES,
-  FCGI_NULL_REQUEST_ID,
-  FCGI_OVERLOADED,
-  FCGI_PARAMS,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_STDIN,
-  FCGI_UNKNOWN_ROLE,
-} from "./constants.ts";
-import { answerGetValues, checkGetValues } from "./get_values.ts";
+import { FCGI_REQUEST_COMPLETE } from "./constants.ts";
 import { RecordParser } from "./record_parser.ts";
 import type { RecordOutput } from "./record_writer.ts";
 
@@ -81,29 +65,15 @@ import type { RecordOutput } from "./record_writer.ts";
  */
 export class ApplicationConnection<Context> {
   readonly #requests: ActiveRequests<Context> = new ActiveRequests();
-  readonly #events: ApplicationEvents<Context>;
-  readonly #options: ApplicationOptions;
   readonly #output: ApplicationOutput;
-  readonly #parser: RecordParser = new RecordParser({
-    recordStart: (type, requestId, contentLength) => this.#recordStart(type, requestId, contentLength),
-    recordContent: (content) => this.#recordContent(content),
-    recordEnd: () => this.#recordEnd(),
-  });
-  /** A request without KEEP_CONN has ended: close once no other is active. */
-  #closing = false;
-  #nowMs = 0;
-  /** The record that is being read. */
-  readonly #record = { type: 0, requestId: 0, contentLength: 0 };
-  /** Its request; undefined if it is skipped. */
-  #request: ActiveRequest<Context> | undefined;
-  /** Content of a discrete record. */
-  readonly #discrete = new ByteCollector();
+  readonly #input: ApplicationInput<Context>;
+  readonly #parser: RecordParser;
 
   /** Makes the end of a connection on which nothing has been received yet. */
   constructor(events: ApplicationEvents<Context>, options: ApplicationOptions) {
-    this.#events = events;
-    this.#options = options;
     this.#output = new ApplicationOutput(options.memory);
+    this.#input = new ApplicationInput(events, options, this.#requests, this.#output);
+    this.#parser = new RecordParser(this.#input);
   }
 
   /** What has been written and has yet to be sent. */
@@ -128,7 +98,7 @@ export class ApplicationConnection<Context> {
 
   /** Whether the connection must be closed as soon as what is in `writer` has been sent. */
   get finished(): boolean {
-    return this.#closing && this.#requests.size === 0;
+    return this.#input.closing && this.#requests.size === 0;
   }
 
   /**
@@ -138,10 +108,9 @@ export class ApplicationConnection<Context> {
    * @throws {ProtocolError} If the peer breaks the protocol. The connection must then be closed.
    */
   receive(chunk: Uint8Array, nowMs = 0): void {
-    this.#nowMs = nowMs;
+    this.#input.nowMs = nowMs;
     this.#parser.push(chunk);
-    this.#discrete.own();
-    this.#requests.ownParams();
+    this.#input.own();
   }
 
   /**
@@ -174,7 +143,7 @@ export class ApplicationConnection<Context> {
     if (request === undefined) return;
     // A request that is refused has no streams.
     if (protocolStatus === FCGI_REQUEST_COMPLETE) this.#output.endStreams(requestId, request.stderrUsed);
-    this.#endRequest(request, endBody(appStatus, protocolStatus));
+    this.#input.endRequest(request, endBody(appStatus, protocolStatus));
   }
 
   /**
@@ -194,7 +163,7 @@ export class ApplicationConnection<Context> {
   /** Ends a request whose response is not whole, as far as END_REQUEST can say so: with appStatus 1 and STDOUT open. */
   endTruncated(requestId: number): void {
     const request = this.#requests.get(requestId);
-    if (request !== undefined) this.#endRequest(request, endBody(1, FCGI_REQUEST_COMPLETE));
+    if (request !== undefined) this.#input.endRequest(request, endBody(1, FCGI_REQUEST_COMPLETE));
   }
 
   /**
@@ -213,138 +182,6 @@ export class ApplicationConnection<Context> {
   /** Forgets all requests: the connection is about to be closed. */
   clear(): void {
     this.#requests.clear();
-    this.#request = undefined;
-  }
-
-  #endRequest(request: ActiveRequest<Context>, end: Uint8Array): void {
-    this.#requests.delete(request);
-    // It may have ended amid one of its records, whose rest is then skipped like the later ones.
-    if (this.#request === request) this.#request = undefined;
-    if (!request.keepConn) this.#closing = true;
-    this.#output.endRequest(request.requestId, end);
-  }
-
-  #recordStart(type: number, requestId: number, contentLength: number): void {
-    const record = this.#record;
-    record.type = type;
-    record.requestId = requestId;
-    record.contentLength = contentLength;
-    if (requestId === FCGI_NULL_REQUEST_ID) {
-      if (type === FCGI_GET_VALUES) checkGetValues(contentLength);
-    } else if (type === FCGI_BEGIN_REQUEST) {
-      if (contentLength !== 8) throw badLength("FCGI_BEGIN_REQUEST", contentLength);
-    } else {
-      this.#request = this.#requests.get(requestId);
-    }
-  }
-
-  #recordContent(content: Uint8Array): void {
-    const { type, requestId } = this.#record;
-    if (requestId === FCGI_NULL_REQUEST_ID) {
-      if (type === FCGI_GET_VALUES) this.#discrete.add(content);
-    } else if (type === FCGI_BEGIN_REQUEST) {
-      this.#discrete.add(content);
-    } else if (this.#request !== undefined) {
-      const { ending } = this.#requests;
-      if (ending === undefined) this.#streamContent(this.#request, content);
-      else ending.droppedBytes += content.length;
-    }
-  }
-
-  #recordEnd(): void {
-    const { type, requestId, contentLength } = this.#record;
-    if (requestId === FCGI_NULL_REQUEST_ID) {
-      this.#manage();
-    } else if (type === FCGI_BEGIN_REQUEST) {
-      this.#begin(decodeBeginRequest(this.#discrete.take()));
-    } else if (this.#request !== undefined) {
-      if (type === FCGI_ABORT_REQUEST) this.#abort(this.#request);
-      else if (contentLength === 0) this.#streamEnd(this.#request);
-    }
-  }
-
-  #streamContent(request: ActiveRequest<Context>, content: Uint8Array): void {
-    const { requestId, role, params, context } = request;
-    const { type } = this.#record;
-    if (type === FCGI_PARAMS) {
-      if (request.paramsEnded) throw badOrder("FCGI_PARAMS after their end", requestId);
-      if (params === null) return;
-      if (params.length + content.length <= this.#options.maxParamsBytes) return params.add(content);
-      this.#requests.takeParams(request);
-      request.context = this.#events.onParamsTooLarge(requestId, role);
-    } else if (type === FCGI_STDIN) {
-      if (!request.paramsEnded) throw badOrder("FCGI_STDIN before the end of FCGI_PARAMS", requestId);
-      if (request.stdinEnded) throw badOrder("FCGI_STDIN after its end", requestId);
-      this.#events.onStdin(context!, content);
-    } else if (type === FCGI_DATA && role === FCGI_FILTER) {
-      if (!request.paramsEnded) throw badOrder("FCGI_DATA before the end of FCGI_PARAMS", requestId);
-      if (request.dataEnded) throw badOrder("FCGI_DATA after its end", requestId);
-      this.#events.onData(context!, content);
-    }
-  }
-
-  #streamEnd(request: ActiveRequest<Context>): void {
-    const { type } = this.#record;
-    const { ending } = this.#requests;
-    if (!request.paramsEnded) {
-      // An empty STDIN here means nothing: only PARAMS can end PARAMS.
-      if (type !== FCGI_PARAMS) return;
-      request.paramsEnded = true;
-      if (request.params !== null) {
-        const params = this.#requests.takeParams(request);
-        const context = this.#events.onRequest(request.requestId, request.role, params);
-        if (this.#requests.ending === undefined) request.context = context;
-      }
-    } else if (type === FCGI_STDIN && !request.stdinEnded) {
-      request.stdinEnded = true;
-      if (ending === undefined) this.#events.onStdinEnd(request.context!);
-    } else if (type === FCGI_DATA && request.role === FCGI_FILTER && !request.dataEnded) {
-      request.dataEnded = true;
-      if (ending === undefined) this.#events.onDataEnd(request.context!);
-    }
-    if (ending?.request === request && hasEnded(request)) this.#endRequest(request, ending.end);
-  }
-
-  #begin({ role, keepConn }: BeginRequestBody): void {
-    const { requestId } = this.#record;
-    if (this.#requests.has(requestId)) throw badOrder("FCGI_BEGIN_REQUEST for an active id", requestId);
-    // The web server has said that this connection ends: it reads no more answers than those begun.
-    if (this.#closing) return;
-    const { ending } = this.#requests;
-    if (ending !== undefined) this.#endRequest(ending.request, ending.end);
-    const { roles, capabilities, maxUnfinished } = this.#options;
-    const refusal = !roles.includes(role)
-      ? FCGI_UNKNOWN_ROLE
-      : this.#requests.size > 0 && !capabilities.multiplex
-      ? FCGI_CANT_MPX_CONN
-      : this.#requests.unfinished >= maxUnfinished
-      ? FCGI_OVERLOADED
-      : FCGI_REQUEST_COMPLETE;
-    const accepted = refusal === FCGI_REQUEST_COMPLETE;
-    const request = newRequest<Context>(requestId, role, keepConn, accepted, this.#nowMs);
-    this.#requests.add(request);
-    if (accepted) return;
-    // As in `endAfterInput`: nothing is known yet of the web server that sends this request.
-    if (keepConn && this.#requests.size === 1) this.#requests.letEnd(request, endBody(0, refusal), this.#nowMs);
-    else this.#endRequest(request, endBody(0, refusal));
-  }
-
-  #abort(request: ActiveRequest<Context>): void {
-    const { ending } = this.#requests;
-    if (ending !== undefined) return this.#endRequest(request, ending.end);
-    // HAProxy begins and aborts requests that it cannot encode, without any PARAMS: nobody has seen them.
-    if (request.params !== null) return this.#endRequest(request, endBody(0, FCGI_REQUEST_COMPLETE));
-    if (request.aborted) return;
-    request.aborted = true;
-    this.#events.onAbort(request.context!);
-  }
-
-  #manage(): void {
-    const { type } = this.#record;
-    if (type === FCGI_GET_VALUES) {
-      this.#output.getValuesResult(answerGetValues(this.#discrete.take(), this.#options.capabilities));
-    } else {
-      this.#output.unknownType(type);
-    }
+    this.#input.skip();
   }
 }

@@ -1,61 +1,25 @@
 /**
  * The web server's end of a FastCGI connection, without I/O: calls in, bytes out; bytes in, events out.
  *
- * Owns which request ids are in use or were aborted, and the discrete record being read. Never touches a socket, a timer or a promise,
+ * Puts input and output together. Never touches a socket, a timer or a promise,
  * and never keeps a stream's content.
  */
 
-import { ProtocolError } from "../errors.ts";
-import { decodeEndRequest, decodeUnknownType, encodeBeginRequest, type EndRequestBody } from "./record_bodies.ts";
-import { ByteCollector } from "./byte_collector.ts";
 import {
   FCGI_ABORT_REQUEST,
   FCGI_BEGIN_REQUEST,
   FCGI_DATA,
-  FCGI_END_REQUEST,
   FCGI_GET_VALUES,
-  FCGI_GET_VALUES_RESULT,
   FCGI_NULL_REQUEST_ID,
   FCGI_PARAMS,
-  FCGI_STDERR,
   FCGI_STDIN,
-  FCGI_STDOUT,
-  FCGI_UNKNOWN_TYPE,
 } from "./constants.ts";
-import { decodePairs, encodePairs } from "./name_value.ts";
+import { encodePairs } from "./name_value.ts";
+import { encodeBeginRequest } from "./record_bodies.ts";
 import { RecordParser } from "./record_parser.ts";
-import { MAX_STREAM_CONTENT, type RecordMemory, type RecordOutput, RecordWriter } from "./record_writer.ts";
-
-/** Takes what an application answers. */
-export interface WebServerEvents {
-  /** A part of STDOUT, lent until `receive` returns. */
-  onStdout(requestId: number, content: Uint8Array): void;
-  /** A part of STDERR, lent until `receive` returns. */
-  onStderr(requestId: number, content: Uint8Array): void;
-  /** The request has ended, and its id is free. */
-  onEnd(requestId: number, end: EndRequestBody): void;
-  /** FCGI_GET_VALUES has been answered, with `[name, value, …]`. */
-  onValues(pairs: string[]): void;
-  /** The application does not know a management record of this type. */
-  onUnknownType(type: number): void;
-}
-
-/** What a {@linkcode WebServerConnection} can be given. */
-export interface WebServerOptions {
-  /** Memory that connections write to in turn. @default Memory of its own */
-  readonly memory?: RecordMemory;
-  /**
-   * Refuses records that an application has no reason to send: for a request that is not active, of a type that only web
-   * servers send, or answers to questions that were not asked. Ignored, they would leave a request waiting for an answer
-   * that went elsewhere. Records of an aborted request always pass: Go ends it and goes on writing.
-   *
-   * @default {false}
-   */
-  readonly strict?: boolean;
-}
-
-/** Greatest content of a management record from the application that is read, in bytes. */
-const MAX_MANAGEMENT_BYTES = 4096;
+import { MAX_STREAM_CONTENT, type RecordOutput, RecordWriter } from "./record_writer.ts";
+import type { WebServerEvents, WebServerOptions } from "./web_server_events.ts";
+import { WebServerInput } from "./web_server_input.ts";
 
 /**
  * The web server's end of a connection.
@@ -81,25 +45,14 @@ const MAX_MANAGEMENT_BYTES = 4096;
  * ```
  */
 export class WebServerConnection {
-  readonly #events: WebServerEvents;
-  readonly #strict: boolean;
+  readonly #input: WebServerInput;
+  readonly #parser: RecordParser;
   readonly #writer: RecordWriter;
-  readonly #parser: RecordParser = new RecordParser({
-    recordStart: (type, requestId, contentLength) => this.#recordStart(type, requestId, contentLength),
-    recordContent: (content) => this.#recordContent(content),
-    recordEnd: () => this.#recordEnd(),
-  });
-  readonly #active = new Set<number>();
-  /** Aborted requests, ended ones too. */
-  readonly #aborted = new Set<number>();
-  readonly #discrete = new ByteCollector();
-  #type = 0;
-  #requestId = 0;
 
   /** Makes the end of a connection on which nothing has been sent yet. */
   constructor(events: WebServerEvents, { memory, strict = false }: WebServerOptions = {}) {
-    this.#events = events;
-    this.#strict = strict;
+    this.#input = new WebServerInput(events, strict);
+    this.#parser = new RecordParser(this.#input);
     this.#writer = new RecordWriter(memory);
   }
 
@@ -110,12 +63,12 @@ export class WebServerConnection {
 
   /** Requests that are active. */
   get active(): number {
-    return this.#active.size;
+    return this.#input.active.size;
   }
 
   /** Whether the application is neither amid a record nor amid a request. */
   get idle(): boolean {
-    return this.#active.size === 0 && this.#parser.atBoundary;
+    return this.#input.active.size === 0 && this.#parser.atBoundary;
   }
 
   /** Begins a request (§5.1). @throws {RangeError} If the id is no integer from 1 to 65535, or in use. */
@@ -123,9 +76,9 @@ export class WebServerConnection {
     if (!Number.isInteger(requestId) || requestId < 1 || requestId > 65_535) {
       throw new RangeError(`Cannot begin request: id is ${requestId}`);
     }
-    if (this.#active.has(requestId)) throw new RangeError(`Cannot begin request: id ${requestId} is in use`);
-    this.#active.add(requestId);
-    this.#aborted.delete(requestId);
+    if (this.#input.active.has(requestId)) throw new RangeError(`Cannot begin request: id ${requestId} is in use`);
+    this.#input.active.add(requestId);
+    this.#input.aborted.delete(requestId);
     this.#writer.record(FCGI_BEGIN_REQUEST, requestId, encodeBeginRequest({ role, keepConn }));
   }
 
@@ -172,8 +125,8 @@ export class WebServerConnection {
 
   /** Aborts a request; the application still answers with END_REQUEST (§5.4). */
   abort(requestId: number): void {
-    if (!this.#active.has(requestId)) return;
-    this.#aborted.add(requestId);
+    if (!this.#input.active.has(requestId)) return;
+    this.#input.aborted.add(requestId);
     this.#writer.streamEnd(FCGI_ABORT_REQUEST, requestId);
   }
 
@@ -189,60 +142,6 @@ export class WebServerConnection {
    */
   receive(chunk: Uint8Array): void {
     this.#parser.push(chunk);
-    this.#discrete.own();
-  }
-
-  #recordStart(type: number, requestId: number, contentLength: number): void {
-    this.#type = type;
-    this.#requestId = requestId;
-    if (this.#strict && !this.#hasPlace(type, requestId)) {
-      throw new ProtocolError(
-        "BAD_ORDER",
-        `Cannot read record: type ${type} for request ${requestId} has no place here`,
-      );
-    }
-    if (type === FCGI_END_REQUEST ? contentLength !== 8 : this.#collects && contentLength > MAX_MANAGEMENT_BYTES) {
-      throw new ProtocolError(
-        "BAD_LENGTH",
-        `Cannot read record of type ${type}: its content is ${contentLength} bytes`,
-      );
-    }
-  }
-
-  #recordContent(content: Uint8Array): void {
-    if (this.#collects) return this.#discrete.add(content);
-    if (!this.#active.has(this.#requestId)) return;
-    if (this.#type === FCGI_STDOUT) {
-      this.#events.onStdout(this.#requestId, content);
-    } else if (this.#type === FCGI_STDERR) {
-      this.#events.onStderr(this.#requestId, content);
-    }
-  }
-
-  #recordEnd(): void {
-    if (!this.#collects) return;
-    const content = this.#discrete.take();
-    if (this.#type === FCGI_END_REQUEST) {
-      const end = decodeEndRequest(content);
-      if (this.#active.delete(this.#requestId)) this.#events.onEnd(this.#requestId, end);
-    } else if (this.#type === FCGI_GET_VALUES_RESULT) {
-      this.#events.onValues(decodePairs(content));
-    } else {
-      this.#events.onUnknownType(decodeUnknownType(content));
-    }
-  }
-
-  /** Whether an application has a reason to send such a record. Types of a later version pass: §3.3 is silent on them. */
-  #hasPlace(type: number, requestId: number): boolean {
-    if (type > FCGI_UNKNOWN_TYPE) return true;
-    const answers = type === FCGI_STDOUT || type === FCGI_STDERR || type === FCGI_END_REQUEST;
-    return answers && (this.#active.has(requestId) || this.#aborted.has(requestId));
-  }
-
-  /** Whether the record being read is a discrete one, read when whole. */
-  get #collects(): boolean {
-    return this.#requestId === FCGI_NULL_REQUEST_ID
-      ? this.#type === FCGI_GET_VALUES_RESULT || this.#type === FCGI_UNKNOWN_TYPE
-      : this.#type === FCGI_END_REQUEST;
+    this.#input.own();
   }
 }

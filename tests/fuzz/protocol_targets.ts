@@ -6,7 +6,8 @@ import type { ApplicationEvents, ApplicationOptions } from "../../src/protocol/a
 import type { EndRequestBody } from "../../src/protocol/record_bodies.ts";
 import { decodePairs, encodePairs } from "../../src/protocol/name_value.ts";
 import { RecordParser, type RecordSink } from "../../src/protocol/record_parser.ts";
-import { WebServerConnection, type WebServerEvents } from "../../src/protocol/web_server_connection.ts";
+import { WebServerConnection } from "../../src/protocol/web_server_connection.ts";
+import type { WebServerEvents } from "../../src/protocol/web_server_events.ts";
 import { Random } from "../protocol/random.ts";
 import captures from "../vectors/captures.json" with { type: "json" };
 import { flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";

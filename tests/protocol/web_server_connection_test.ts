@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { WebServerConnection, type WebServerEvents } from "../../src/protocol/web_server_connection.ts";
+import { WebServerConnection } from "../../src/protocol/web_server_connection.ts";
+import type { WebServerEvents } from "../../src/protocol/web_server_events.ts";
 import { flowOutput, flows } from "../vectors/flows.ts";
 import {
   abort,
