@@ -22,6 +22,7 @@ export { serve, serveConnection } from "./src/serve.ts";
 export { FastResponse } from "./src/fetch/fast_response.ts";
 export type { ErrorHandler, Handler, HandlerInfo, Role } from "./src/server/handler.ts";
 export { authorized, type Handlers } from "./src/server/roles.ts";
+export type { FinishedRequest, FinishHandler, Outcome } from "./src/server/response_watch.ts";
 export type { Server, ServerStats } from "./src/server/server.ts";
 export type {
   ConnectionOptions,

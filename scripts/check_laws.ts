@@ -11,6 +11,7 @@
 const mayImport: { readonly [part: string]: readonly string[] } = {
   "src/errors.ts": [],
   "src/options.ts": [],
+  "src/version.ts": [],
   "src/protocol/": ["src/errors.ts"],
   "src/cgi/": ["src/errors.ts"],
   "src/streams/": ["src/protocol/", "src/errors.ts"],
@@ -59,9 +60,17 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/transport.ts",
     "src/runtime/clock.ts",
     "src/options.ts",
+    "src/version.ts",
     "src/errors.ts",
   ],
-  "src/listen.ts": ["src/server/", "src/runtime/", "src/runtime/transport.ts", "src/runtime/address.ts"],
+  "src/cgi_process.ts": ["src/protocol/", "src/cgi/", "src/runtime/", "src/runtime/transport.ts"],
+  "src/listen.ts": [
+    "src/cgi_process.ts",
+    "src/server/",
+    "src/runtime/",
+    "src/runtime/transport.ts",
+    "src/runtime/address.ts",
+  ],
   "src/client.ts": [
     "src/client/",
     "src/runtime/",
@@ -87,6 +96,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/runtime/address.ts",
     "src/runtime/clock.ts",
     "src/options.ts",
+    "src/version.ts",
     "src/errors.ts",
   ],
   "mod.ts": [

@@ -135,6 +135,16 @@ export class LimitError extends FastCgiError {
   }
 }
 
+/** What a {@linkcode RequestAbortedError} can be made with besides its message. */
+export interface RequestAbortedErrorOptions extends FastCgiErrorOptions {
+  /**
+   * Who aborted the request: the peer, or this program by a shutdown or a time-out.
+   *
+   * @default {"peer"}
+   */
+  readonly by?: "peer" | "self";
+}
+
 /**
  * The web server aborted a request, or its connection ended: the reason of `request.signal`.
  *
@@ -151,10 +161,13 @@ export class LimitError extends FastCgiError {
 export class RequestAbortedError extends FastCgiError {
   /** The name that consoles print. */
   override name = "AbortError";
+  /** Who aborted the request: the peer, which may have left, or this program by a shutdown or a time-out. */
+  readonly by: "peer" | "self";
 
-  /** Makes the error of a sentence that says how the request ended, and its cause. */
-  constructor(message: string, options?: FastCgiErrorOptions) {
+  /** Makes the error of a sentence that says how the request ended, who ended it, and its cause. */
+  constructor(message: string, options?: RequestAbortedErrorOptions) {
     super("ABORTED", message, options);
+    this.by = options?.by ?? "peer";
   }
 }
 

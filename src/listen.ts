@@ -3,7 +3,8 @@
 import { formatAddress } from "./runtime/address.ts";
 import { detectRuntime } from "./runtime/detect.ts";
 import { readVariable } from "./runtime/environment.ts";
-import { mayMissSystemd, systemdFd } from "./runtime/inherited_fd.ts";
+import { isCgi, mayBeCgi } from "./runtime/cgi_variables.ts";
+import { mayBeConnected, mayMissSystemd, systemdFd } from "./runtime/inherited_fd.ts";
 import type { Accept, Addr, Listener, ListenOptions, Runtime, TransportSink } from "./runtime/transport.ts";
 import { isLoopback, PeerList } from "./server/peer_list.ts";
 import type { Place } from "./server/listen_options.ts";
@@ -19,7 +20,10 @@ interface NamedList {
   readonly list: PeerList;
 }
 
-/** Listens; without a named address on the socket that the process was started with, if there is one. */
+/**
+ * Listens; without a named address on the socket that the process was started with, if there is one. A process that was
+ * started as CGI, without a socket, has one request to answer instead.
+ */
 export async function listen(
   place: Place,
   settings: Settings,
@@ -28,6 +32,10 @@ export async function listen(
 ): Promise<Listener> {
   const runtime = await detectRuntime();
   const { where, named, handed } = place;
+  if (!named && isCgi() && (runtime.inheritedFd() === undefined || mayBeConnected())) {
+    // Nothing may be written to standard output but the response.
+    return (await import("./cgi_process.ts")).serveCgiRequest(accept);
+  }
   const lists = peerLists(settings.allowedPeers);
   const admit = lists.length === 0 ? accept : admitOnly(lists, accept);
   const listener = await (named ? runtime.listen(where, admit) : listenAnywhere(runtime, where, admit));
@@ -60,7 +68,10 @@ async function listenAnywhere(runtime: Runtime, fallback: ListenOptions, accept:
   }
   if (mayMissSystemd()) {
     const flags = "--allow-env=LISTEN_FDS,LISTEN_PID";
-    console.warn(`webfcgi: if systemd offers a socket, run Deno with ${flags}, or it is not found`);
+    const orCgi = mayBeCgi() ? "; if a web server starts this as CGI, with --allow-env" : "";
+    console.warn(`webfcgi: if systemd offers a socket, run Deno with ${flags}, or it is not found${orCgi}`);
+  } else if (mayBeCgi()) {
+    console.warn("webfcgi: if a web server starts this as CGI, run Deno with --allow-env");
   }
   return runtime.listen(fallback, accept);
 }

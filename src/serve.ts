@@ -4,6 +4,7 @@ import { listen } from "./listen.ts";
 import { show } from "./options.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { type DuplexStreams, openStreams } from "./runtime/streams_transport.ts";
+import { onEndSignal, residentBytes, runtimeText } from "./runtime/this_process.ts";
 import type { ListenOptions, NetAddr, UnixAddr } from "./runtime/transport.ts";
 import { patchGlobals, patchResponse } from "./fetch/patch_globals.ts";
 import { ConnectionSet } from "./server/connection_set.ts";
@@ -20,6 +21,8 @@ import {
   type Settings,
   type UnixServeOptions,
 } from "./server/server_options.ts";
+import { type ProcessFacts, serverValue } from "./server/server_values.ts";
+import { VERSION } from "./version.ts";
 
 /** A property of the global object while `webfcgi serve` loads a program, whatever copies of this package there are. */
 export const LOADING: unique symbol = Symbol.for("webfcgi loading") as typeof LOADING;
@@ -94,11 +97,12 @@ function start(
   place: Place,
   extraValue?: Settings["extraValue"],
 ): FastCgiServer {
-  const settings: Settings = { ...resolveSettings(options), ...(extraValue === undefined ? {} : { extraValue }) };
+  const ownValue = (name: string): string | undefined => serverValue(name, server.stats(), clock.now(), facts);
+  const settings: Settings = { ...resolveSettings(options), extraValue: extraValue ?? ownValue };
   const releases: (() => void)[] = [];
   if (settings.patchGlobals) releases.push(patchGlobals());
   if (settings.fastResponse) releases.push(patchResponse());
-  return new FastCgiServer(
+  const server = new FastCgiServer(
     settings,
     handlers,
     options.signal,
@@ -106,7 +110,11 @@ function start(
     clock,
     () => releases.forEach((release) => release()),
   );
+  if (settings.signals) releases.push(onEndSignal(() => void server.shutdown()));
+  return server;
 }
+
+const facts: ProcessFacts = { version: VERSION, runtime: runtimeText, memoryBytes: residentBytes };
 
 /**
  * Serves one connection over any pair of Web Streams; resolves when it is closed. Errors go to `onError`.

@@ -4,6 +4,8 @@ import process from "node:process";
 import { printable } from "../cgi/field.ts";
 import { readVariable } from "../runtime/environment.ts";
 
+export { runtimeText } from "../runtime/this_process.ts";
+
 /** Whether standard error is a terminal. */
 export function errorIsTerminal(): boolean {
   return process.stderr.isTTY === true;
@@ -31,14 +33,4 @@ export function coloured(text: string, colour: keyof typeof COLOURS, isTerminal:
 /** Whoever read standard output or standard error may leave; that ends no server. */
 export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-}
-
-/** The runtime and its version. */
-export function runtimeText(): string {
-  const { Deno, Bun } = globalThis as {
-    readonly Deno?: { readonly version?: { readonly deno?: unknown } };
-    readonly Bun?: { readonly version?: unknown };
-  };
-  if (typeof Deno?.version?.deno === "string") return `Deno ${Deno.version.deno}`;
-  return typeof Bun?.version === "string" ? `Bun ${Bun.version}` : `Node ${process.version.slice(1)}`;
 }

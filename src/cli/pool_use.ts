@@ -6,7 +6,7 @@ import type { Server } from "../server/server.ts";
 /** The numbers of one worker, or of several together. */
 export type PoolUse = Record<typeof NAMES[number], number>;
 
-const NAMES = ["connections", "activeRequests", "requests", "errors", "memoryBytes"] as const;
+const NAMES = ["connections", "activeRequests", "requests", "refused", "aborted", "errors", "memoryBytes"] as const;
 
 /** What a worker is told: of all other workers together, and since when there has been a parent. */
 export interface Others {
@@ -23,7 +23,7 @@ export const MAX_SILENT_MS = 10_000;
 
 /** The sum of uses. */
 export function sum(uses: Iterable<Partial<PoolUse>>): PoolUse {
-  const total: PoolUse = { connections: 0, activeRequests: 0, requests: 0, errors: 0, memoryBytes: 0 };
+  const total = Object.fromEntries(NAMES.map((name) => [name, 0])) as PoolUse;
   for (const use of uses) {
     for (const name of NAMES) total[name] += use[name] ?? 0;
   }

@@ -23,6 +23,8 @@ export function statusOf(
     WEBFCGI_CONNECTIONS: () => total("connections"),
     WEBFCGI_REQUESTS_ACTIVE: () => total("activeRequests"),
     WEBFCGI_REQUESTS_TOTAL: () => total("requests"),
+    WEBFCGI_REQUESTS_REFUSED: () => total("refused"),
+    WEBFCGI_REQUESTS_ABORTED: () => total("aborted"),
     WEBFCGI_MEMORY: () => total("memoryBytes"),
   };
   return (name) => Object.hasOwn(values, name) ? values[name]!() : undefined;

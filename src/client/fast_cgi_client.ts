@@ -153,7 +153,7 @@ export class FastCgiClient implements Client {
 
   async close(): Promise<void> {
     const { signal } = this.#closing;
-    const reason = new RequestAbortedError("The client was closed", { side: "upstream" });
+    const reason = new RequestAbortedError("The client was closed", { side: "upstream", by: "self" });
     if (!signal.aborted) this.#closing.abort(reason);
     this.#collector.close(signal.reason);
     const closed = this.#pool.close(signal.reason);

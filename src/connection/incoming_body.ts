@@ -80,6 +80,11 @@ export class IncomingBody {
     return this.#state === "receiving";
   }
 
+  /** Bytes that have arrived, at most one part past what it may have. */
+  get receivedBytes(): number {
+    return this.#received;
+  }
+
   /** What reading it fails with; undefined unless it has failed. */
   get error(): unknown {
     return this.#error;

@@ -9,6 +9,8 @@ export interface ApplicationEvents<Context> {
   onRequest(requestId: number, role: number, params: Uint8Array): Context;
   /** PARAMS have gone past `maxParamsBytes`: the rest of them is skipped. What it returns is the context. */
   onParamsTooLarge(requestId: number, role: number): Context;
+  /** A request has been refused as soon as it began, with FCGI_OVERLOADED, FCGI_UNKNOWN_ROLE or FCGI_CANT_MPX_CONN. */
+  onRefused?(requestId: number, role: number, protocolStatus: number): void;
   /** A part of STDIN, lent until `receive` returns. */
   onStdin(context: Context, content: Uint8Array): void;
   /** STDIN has ended. */

@@ -185,6 +185,7 @@ export class ApplicationInput<Context> implements RecordSink {
     // As in `endAfterInput`: nothing is known yet of the web server that sends this request.
     if (keepConn && this.#requests.size === 1) this.#requests.letEnd(request, endBody(0, refusal), this.nowMs);
     else this.endRequest(request, endBody(0, refusal));
+    this.#events.onRefused?.(requestId, role, refusal);
   }
 
   #abort(request: ActiveRequest<Context>): void {

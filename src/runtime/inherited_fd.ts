@@ -52,6 +52,14 @@ export function mayMissSystemd(): boolean {
   return ["LISTEN_FDS", "LISTEN_PID"].some((it) => !mayReadVariable(it)) && !runtime().deno?.stdin.isTerminal();
 }
 
+/** Whether a socket on descriptor 0 could be connected for all that `inheritedFd` sees: Deno may not read `/proc`. */
+export function mayBeConnected(): boolean {
+  const { deno } = runtime();
+  const isHidden = ([path]: typeof TABLES[number]): boolean =>
+    deno?.permissions.querySync({ name: "read", path }).state !== "granted";
+  return deno !== undefined && TABLES.some(isHidden);
+}
+
 /**
  * What keeps a descriptor from being listened on, if anything: Deno can end the process that tries it with one of its
  * own. Nothing is found on Deno without the permission to read `/proc`, except for descriptors 0 to 2.

@@ -134,6 +134,8 @@ export interface Listener {
    * socket before that is still accepted. Settles when no new connection can come; open ones live on. May be called again.
    */
   close(): Promise<void>;
+  /** Resolves when no more connections will come, of one that knows. */
+  readonly done?: Promise<void>;
   /** Lets this listener keep the process alive (the default). */
   ref(): void;
   /** Lets the process exit in spite of this listener. */

@@ -13,6 +13,7 @@ import { Connection, type ConnectionHost } from "./connection.ts";
 import { type Mistake, MistakeReporter, writeError } from "./console.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { HeldParams } from "./held_params.ts";
+import type { FinishedRequest } from "./response_watch.ts";
 import type { Settings } from "./server_options.ts";
 import { DRAIN_TIMEOUT_MS } from "./timeouts.ts";
 
@@ -26,6 +27,16 @@ export interface ServerStats {
   readonly requests: number;
   /** Errors reported since the start. */
   readonly errors: number;
+  /** When it started, in milliseconds on the scale of `performance.now()`. */
+  readonly startTime: number;
+  /** Connections accepted since the start. */
+  readonly accepted: number;
+  /** Requests that were refused since the start, without asking a handler. */
+  readonly refused: number;
+  /** Requests that were aborted since the start: the web server left, or the server ended them. */
+  readonly aborted: number;
+  /** The most requests that have been under way at a time. */
+  readonly peakRequests: number;
 }
 
 /** Longest time between two ticks of the clock, in milliseconds. */
@@ -46,7 +57,16 @@ export class ConnectionSet implements ConnectionHost {
   readonly #promises = new Set<Promise<unknown>>();
   readonly #mistakes = new MistakeReporter();
   readonly #heldParams: HeldParams;
-  readonly #counts = { activeRequests: 0, requests: 0, errors: 0 };
+  readonly #counts = {
+    activeRequests: 0,
+    requests: 0,
+    errors: 0,
+    startTime: 0,
+    accepted: 0,
+    refused: 0,
+    aborted: 0,
+    peakRequests: 0,
+  };
   #stopClock: (() => void) | undefined;
   #closedBy: RequestAbortedError | undefined;
 
@@ -57,6 +77,7 @@ export class ConnectionSet implements ConnectionHost {
     this.#heldParams = new HeldParams(settings);
     this.#clock = clock;
     this.#onIdle = onIdle;
+    this.#counts.startTime = clock.now();
   }
 
   /** Whether there is no connection, and no promise that a shutdown waits for. */
@@ -84,6 +105,7 @@ export class ConnectionSet implements ConnectionHost {
   /** Adds a connection. */
   accept(transport: Transport): TransportSink {
     const connection = new Connection(transport, this);
+    this.#counts.accepted++;
     this.#stopClock ??= this.#startClock();
     if (this.#isFull) {
       this.#waiting.add(connection);
@@ -128,12 +150,38 @@ export class ConnectionSet implements ConnectionHost {
   }
 
   tryBeginRequest(): boolean {
-    this.#counts.requests++;
-    return ++this.#counts.activeRequests <= this.settings.maxRequests;
+    const counts = this.#counts;
+    counts.requests++;
+    const active = ++counts.activeRequests;
+    if (active > counts.peakRequests) counts.peakRequests = active;
+    return active <= this.settings.maxRequests;
   }
 
   endRequest(): void {
     this.#counts.activeRequests--;
+  }
+
+  count(what: "refused" | "aborted"): void {
+    this.#counts[what]++;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  finish(finished: FinishedRequest): void {
+    // A request ends amid the protocol, where no code of others runs.
+    queueMicrotask(() => this.#callOnFinish(finished));
+  }
+
+  #callOnFinish(finished: FinishedRequest): void {
+    const report = (error: unknown): void => writeError(error, finished.request, "onFinish failed: ");
+    try {
+      const result: unknown = this.settings.onFinish?.(finished);
+      if (result instanceof Promise) result.catch(report);
+    } catch (error) {
+      report(error);
+    }
   }
 
   waitUntil(promise: Promise<unknown>): void {

@@ -9,13 +9,13 @@ import { failureStatus } from "../cgi/failure_status.ts";
 import type { Params } from "../cgi/params.ts";
 import { statusPage } from "../cgi/status_page.ts";
 import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
-import { FastCgiError, RequestAbortedError } from "../errors.ts";
+import { FastCgiError, LimitError, RequestAbortedError } from "../errors.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { knownParts, readResponse } from "../fetch/read_response.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
-import { refusalStatus } from "./admission.ts";
+import { findRefusal, type Refusal } from "./admission.ts";
 import { Completion } from "./completion.ts";
 import type { Mistake } from "./console.ts";
 import { errorText } from "./error_text.ts";
@@ -26,6 +26,7 @@ import { RequestInput } from "./request_input.ts";
 import { type LogOutput, RequestLog } from "./request_log.ts";
 import { RequestSignal } from "./request_signal.ts";
 import { type ResponseOutput, ResponseSender } from "./response_sender.ts";
+import { type FinishedRequest, ResponseWatch } from "./response_watch.ts";
 import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of its server. */
@@ -35,6 +36,12 @@ export interface ExchangeServer {
   waitUntil(promise: Promise<unknown>): void;
   /** Reports an error; resolves to a response for it, if there is one. Never rejects. */
   reportError(error: unknown, request?: Request, info?: HandlerInfo): Promise<Response | undefined>;
+  /** The time, in milliseconds; finer than `nowMs`, and dearer. */
+  now(): number;
+  /** Counts a request that no handler is asked for, or that is aborted. */
+  count(what: "refused" | "aborted"): void;
+  /** Calls `onFinish`, which there is, a little later. */
+  finish(finished: FinishedRequest): void;
   /** Reports a mistake in the configuration once; returns whether it did. */
   reportMistake(mistake: Mistake, message: string): boolean;
 }
@@ -76,7 +83,9 @@ export class Exchange implements RequestSource {
     this.connection = connection;
     this.server = server;
     this.head = head;
-    this.#sender = new ResponseSender(connection, head.requestId);
+    const isWatched = server.settings.onFinish !== undefined;
+    const watch = isWatched ? new ResponseWatch(connection, server) : undefined;
+    this.#sender = new ResponseSender(connection, head.requestId, watch);
     this.input = head.hasBody || head.role === FCGI_FILTER
       ? new RequestInput(head, server.settings.maxBodyBytes, connection)
       : null;
@@ -126,7 +135,7 @@ export class Exchange implements RequestSource {
   /** Lets the handler answer, unless the request is refused. */
   run(handler: Handler): void {
     const { settings } = this.server;
-    const refusal = refusalStatus(this.head, settings);
+    const refusal = findRefusal(this.head, settings);
     if (this.head.method === "") this.#reportMistake("no REQUEST_METHOD", NO_METHOD);
     if (refusal !== undefined) return this.refuse(refusal);
     if (settings.stripMount && settings.mount === undefined && this.head.mount.scriptName === "") {
@@ -146,8 +155,15 @@ export class Exchange implements RequestSource {
   }
 
   /** Answers with a status and no more, without asking a handler. */
-  refuse(status: number): void {
+  refuse({ status, reason }: Refusal): void {
+    this.#refused(reason);
     this.#send(statusPage(status));
+  }
+
+  /** The protocol has refused it already: there is nothing to answer. */
+  refusedByProtocol(reason: string): void {
+    this.#refused(reason);
+    this.#end(undefined);
   }
 
   /** The request is aborted: its signal fires, its input fails. A response that is ready is still sent. */
@@ -167,11 +183,13 @@ export class Exchange implements RequestSource {
 
   /** It has taken longer than it may. */
   timeOut(requestTimeoutMs: number): void {
-    const reason = new RequestAbortedError(`The request took longer than requestTimeoutMs, ${requestTimeoutMs}`);
+    const message = `The request took longer than requestTimeoutMs, ${requestTimeoutMs}`;
+    const cause = new LimitError("requestTimeoutMs", requestTimeoutMs, message);
+    const reason = new RequestAbortedError(message, { by: "self", cause });
     this.abort(reason);
     if (this.ended) return;
     if (this.#sender.headWritten) this.#truncate(reason);
-    else this.refuse(503);
+    else this.#send(statusPage(503));
   }
 
   /** Writes a line to FCGI_STDERR, or keeps it until the head has been sent. */
@@ -195,6 +213,12 @@ export class Exchange implements RequestSource {
 
   get #abortReason(): RequestAbortedError | undefined {
     return this.#signal?.reason;
+  }
+
+  #refused(reason: string): void {
+    this.server.count("refused");
+    const { watch } = this.#sender;
+    if (watch !== undefined) watch.refusal = reason;
   }
 
   #reportMistake(mistake: Mistake, message: string): void {
@@ -228,7 +252,9 @@ export class Exchange implements RequestSource {
 
   async #respondToError(error: unknown): Promise<void> {
     if (this.ended) return;
+    const { watch } = this.#sender;
     // A handler may throw undefined too.
+    if (watch !== undefined) watch.failure = { error };
     const aborted = this.#abortReason !== undefined && error === this.#abortReason;
     const response = aborted ? undefined : await this.server.reportError(error, this.#request, this.#info);
     if (this.ended) return discard(response);
@@ -239,7 +265,7 @@ export class Exchange implements RequestSource {
       return this.#respond(response);
     }
     if (!aborted) this.log(errorText(error));
-    this.refuse(this.#statusOf(error));
+    this.#send(statusPage(this.#statusOf(error)));
   }
 
   /** The status for an error without a response: only the request's own input can be the HTTP client's fault. */
@@ -257,10 +283,21 @@ export class Exchange implements RequestSource {
   /** Nothing is read or sent from now on. */
   #end(failure: { readonly reason: unknown } | undefined): void {
     this.#phase = "ended";
-    this.#sender.stop(failure?.reason ?? this.#abortReason);
-    this.input?.release(this.#abortReason);
+    const abortReason = this.#abortReason;
+    if (abortReason !== undefined) this.server.count("aborted");
+    this.#sender.stop(failure?.reason ?? abortReason);
+    this.input?.release(abortReason);
     if (failure !== undefined) this.#completion ??= new Completion();
     this.#completion?.settle(failure);
+    const { watch } = this.#sender;
+    if (watch !== undefined) this.#finish(watch.fate(abortReason, failure !== undefined));
+  }
+
+  #finish(fate: ReturnType<ResponseWatch["fate"]>): void {
+    const { status } = this.#sender;
+    const bytesReceived = this.input?.receivedBytes ?? 0;
+    const info = this.#info ??= new ExchangeInfo(this);
+    this.server.finish({ info, request: this.#request, status, ...fate, bytesReceived });
   }
 }
 

@@ -31,6 +31,11 @@ export class RequestInput {
     return (this.body?.receiving || this.data?.receiving) ?? false;
   }
 
+  /** Bytes of both that have come. */
+  get receivedBytes(): number {
+    return (this.body?.receivedBytes ?? 0) + (this.data?.receivedBytes ?? 0);
+  }
+
   /** Whether `error` is the one that reading a body fails with. */
   failedWith(error: unknown): boolean {
     return this.body?.error === error || this.data?.error === error;

@@ -7,9 +7,15 @@
 
 import { Params } from "../cgi/params.ts";
 import type { ApplicationEvents } from "../protocol/application_events.ts";
+import { FCGI_UNKNOWN_ROLE } from "../protocol/constants.ts";
 import { findPairs } from "../protocol/name_value.ts";
 import type { RequestRegistry } from "../protocol/active_requests.ts";
-import { MAX_REQUESTS_PER_CONNECTION } from "./admission.ts";
+import {
+  MAX_REQUESTS_PER_CONNECTION,
+  PARAMS_TOO_LARGE,
+  TOO_MANY_ON_CONNECTION,
+  TOO_MANY_REQUESTS,
+} from "./admission.ts";
 import type { ConnectionHost } from "./connection.ts";
 import { Exchange, type ExchangeConnection } from "./exchange.ts";
 import { RequestHead } from "./request_head.ts";
@@ -56,7 +62,8 @@ export class RequestIntake implements ApplicationEvents<Exchange> {
     const exchange = this.#begin(requestId, role, Params.fromOffsets(findPairs(block)));
     const hasRoom = this.#host.tryBeginRequest();
     const { underWay } = this.#connection.protocol.requests;
-    if (!hasRoom || underWay > MAX_REQUESTS_PER_CONNECTION) exchange.refuse(503);
+    if (!hasRoom) exchange.refuse(TOO_MANY_REQUESTS);
+    else if (underWay > MAX_REQUESTS_PER_CONNECTION) exchange.refuse(TOO_MANY_ON_CONNECTION);
     else this.#begun.push(exchange);
     return exchange;
   }
@@ -64,8 +71,15 @@ export class RequestIntake implements ApplicationEvents<Exchange> {
   onParamsTooLarge(requestId: number, role: number): Exchange {
     const exchange = this.#begin(requestId, role, NO_PARAMS);
     this.#host.tryBeginRequest();
-    exchange.refuse(431);
+    exchange.refuse(PARAMS_TOO_LARGE);
     return exchange;
+  }
+
+  onRefused(requestId: number, role: number, protocolStatus: number): void {
+    const reason = protocolStatus === FCGI_UNKNOWN_ROLE ? "unknown role" : "overloaded";
+    this.#host.tryBeginRequest();
+    this.#newExchange(requestId, role, NO_PARAMS).refusedByProtocol(reason);
+    this.#host.endRequest();
   }
 
   onStdin(exchange: Exchange, content: Uint8Array): void {
@@ -89,8 +103,12 @@ export class RequestIntake implements ApplicationEvents<Exchange> {
   }
 
   #begin(requestId: number, role: number, params: Params): Exchange {
-    const { nowMs, settings } = this.#host;
     this.#connection.requestBegan();
+    return this.#newExchange(requestId, role, params);
+  }
+
+  #newExchange(requestId: number, role: number, params: Params): Exchange {
+    const { nowMs, settings } = this.#host;
     return new Exchange(this.#connection, this.#host, new RequestHead(requestId, role, params, nowMs, settings));
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Writes one response to STDOUT.
  *
- * Owns the reader of the response's stream, and whether the head has been written. Never flushes what the end of the
+ * Owns the reader of the response's stream, and the status of the head that has been written. Never flushes what the end of the
  * request can still go with: nginx keeps a connection only if END_REQUEST comes with the last of STDOUT.
  */
 
@@ -9,6 +9,7 @@ import { parseLength } from "../cgi/field.ts";
 import { allowsBody, encodeResponseHead } from "../cgi/response_head.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { MAX_STREAM_CONTENT } from "../protocol/record_writer.ts";
+import type { ResponseWatch } from "./response_watch.ts";
 
 /** Where responses are written. */
 export interface ResponseOutput {
@@ -37,9 +38,11 @@ const scratch = new Uint8Array(16_383);
 
 /** Sends a response. */
 export class ResponseSender {
+  /** What watches this response for `onFinish`, if anything does. */
+  readonly watch: ResponseWatch | undefined;
   readonly #output: ResponseOutput;
   readonly #requestId: number;
-  #headWritten = false;
+  #status = 0;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #cancelled: { readonly reason: unknown } | undefined;
   #stopped = false;
@@ -47,14 +50,20 @@ export class ResponseSender {
   #stopWaiting: (() => void) | undefined;
 
   /** Makes the sender of a request's response. */
-  constructor(output: ResponseOutput, requestId: number) {
-    this.#output = output;
+  constructor(output: ResponseOutput, requestId: number, watch: ResponseWatch | undefined) {
+    this.watch = watch;
+    this.#output = watch ?? output;
     this.#requestId = requestId;
   }
 
   /** Whether it is too late for another response. */
   get headWritten(): boolean {
-    return this.#headWritten;
+    return this.#status !== 0;
+  }
+
+  /** The status of the head that has been written; 0 before. */
+  get status(): number {
+    return this.#status;
   }
 
   /** Stops sending a stream and cancels it; `send` then fails with `reason`. */
@@ -124,14 +133,14 @@ export class ResponseSender {
         if (!last && sent === chunk.length) declared = declaredLength(parts.headers);
         if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
-        if (this.#headWritten) this.#output.protocol.stdout(this.#requestId, first);
+        if (this.#status !== 0) this.#output.protocol.stdout(this.#requestId, first);
         else this.#writeHead(parts, last ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
         result = soon ?? await next;
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
-      if (!this.#headWritten) this.#writeHead(parts, 0, none);
+      if (this.#status === 0) this.#writeHead(parts, 0, none);
       else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
     } catch (error) {
       this.#reader.cancel(error).catch(() => {});
@@ -160,7 +169,7 @@ export class ResponseSender {
 
   #writeHead(parts: ResponseParts, contentLength: number | undefined, body: Uint8Array): void {
     this.#output.protocol.stdoutHead(this.#requestId, encodeResponseHead(parts, { contentLength }), body);
-    this.#headWritten = true;
+    this.#status = parts.status;
   }
 }
 

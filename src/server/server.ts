@@ -131,7 +131,7 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
 
   close(): Promise<void> {
     this.#ending ??= Promise.resolve();
-    this.#close(new RequestAbortedError("The server was closed"));
+    this.#close(new RequestAbortedError("The server was closed", { by: "self" }));
     return this.finished;
   }
 
@@ -143,6 +143,7 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
     this.#listener = listener;
     if (this.#unreffed) listener.unref();
     if (this.#ending !== undefined) this.#stop();
+    listener.done?.then(() => void this.shutdown());
   }
 
   async #stop(): Promise<void> {
@@ -152,7 +153,7 @@ export class FastCgiServer<A extends Addr = Addr> implements Server<A> {
   }
 
   async #shutdown(): Promise<void> {
-    const abort = (): void => this.#close(new RequestAbortedError("The server was shut down"));
+    const abort = (): void => this.#close(new RequestAbortedError("The server was shut down", { by: "self" }));
     if (this.#shutdownTimeoutMs === 0) return abort();
     if (this.#shutdownTimeoutMs < Infinity) {
       const stopTimer = this.#clock.every(Math.min(MAX_TIMER_MS, this.#shutdownTimeoutMs), abort);

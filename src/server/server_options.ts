@@ -4,6 +4,7 @@ import { checkFunction, checkNames, resolveFlags, resolveNumbers, show } from ".
 import type { Addr } from "../runtime/transport.ts";
 import type { ErrorHandler } from "./handler.ts";
 import { PeerList } from "./peer_list.ts";
+import type { FinishHandler } from "./response_watch.ts";
 
 /** How requests are served, whatever they come over. Where a limit is a number, `Infinity` is none. */
 export interface ConnectionOptions {
@@ -76,6 +77,11 @@ export interface ConnectionOptions {
   requestTimeoutMs?: number;
   /** Makes a response of an error. Without it the error is written to the console, and a plain 500 is sent. */
   onError?: ErrorHandler;
+  /**
+   * Called once for each request, when nothing more of it will be sent; refused ones too. For logs, metrics and traces.
+   * What it throws is written to the console, and the request has ended already.
+   */
+  onFinish?: FinishHandler;
 }
 
 /** Options of {@linkcode serve}: where to listen, and how to serve. */
@@ -153,6 +159,13 @@ export interface ServeOptions extends ConnectionOptions {
   /** Shuts the server down gracefully when it is aborted. */
   signal?: AbortSignal;
   /**
+   * Shuts the server down gracefully at SIGTERM, which systemd and Docker send, and at SIGINT (Ctrl+C). A second signal does
+   * what it does by default: it ends the process.
+   *
+   * @default {false}
+   */
+  signals?: boolean;
+  /**
    * Makes `fetch(request)`, `new Request(request)` and the like work with a lazy request, by wrapping these globals until
    * the last server that asked for it has finished.
    *
@@ -219,7 +232,7 @@ const SERVER_NUMBERS = {
 } as const;
 
 const CONNECTION_FLAGS = { stripMount: false } as const;
-const SERVER_FLAGS = { patchGlobals: true, fastResponse: false, quiet: false } as const;
+const SERVER_FLAGS = { patchGlobals: true, fastResponse: false, quiet: false, signals: false } as const;
 
 const HANDLERS = ["fetch", "authorizer", "filter"] as const;
 const CONNECTION_NAMES = [
@@ -228,6 +241,7 @@ const CONNECTION_NAMES = [
   "mount",
   "request",
   "onError",
+  "onFinish",
 ];
 const SERVER_NAMES = [
   ...CONNECTION_NAMES,
@@ -268,6 +282,7 @@ export type Settings =
     readonly mount: string | undefined;
     readonly request: "lazy" | "native";
     readonly onError: ErrorHandler | undefined;
+    readonly onFinish: FinishHandler | undefined;
     readonly allowedPeers: PeerList | undefined;
     /** What FCGI_GET_VALUES gets of names that FastCGI does not have. */
     readonly extraValue?: (name: string) => string | undefined;
@@ -292,16 +307,18 @@ export function resolveConnectionSettings(options: ConnectionOptions): Settings 
 
 function fillIn(options: ServeOptions, allowedPeers: PeerList | undefined): Settings {
   const flags = resolveFlags("Cannot serve", { ...CONNECTION_FLAGS, ...SERVER_FLAGS }, options);
-  const { mount, onError, request = flags.patchGlobals ? "lazy" : "native" } = options;
+  const { mount, onError, onFinish, request = flags.patchGlobals ? "lazy" : "native" } = options;
   checkMount(mount);
   if (request !== "lazy" && request !== "native") {
     throw new TypeError(`Cannot serve: request is ${show(request)}; write "lazy" or "native"`);
   }
   checkFunction("Cannot serve", "onError", onError);
+  checkFunction("Cannot serve", "onFinish", onFinish);
   return {
     mount,
     request,
     onError,
+    onFinish,
     allowedPeers,
     ...resolveNumbers("Cannot serve", { ...CONNECTION_NUMBERS, ...SERVER_NUMBERS }, options),
     ...flags,

@@ -295,7 +295,7 @@ serveTest(
     web.protocol.getValues(["FCGI_MPXS_CONNS", "FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_OTHER"]);
     web.flush();
     await web.until(() => web.values !== undefined, "the values");
-    assertEquals(web.values, ["FCGI_MAX_CONNS", "17", "FCGI_MAX_REQS", "18", "FCGI_MPXS_CONNS", "1"]);
+    assertEquals(web.values, ["FCGI_MPXS_CONNS", "1", "FCGI_MAX_CONNS", "17", "FCGI_MAX_REQS", "18"]);
     assertEquals((await web.ask().answer()).status, 200);
   },
 );

@@ -28,6 +28,9 @@ export class FakeConnection {
       tryBeginRequest: () => true,
       endRequest: nothing,
       waitUntil: nothing,
+      now: () => this.#host.nowMs,
+      count: nothing,
+      finish: nothing,
       reportError: (error) => {
         this.errors.push(error);
         return Promise.resolve(undefined);

@@ -125,6 +125,8 @@ const wrong: readonly Wrong[] = [
   [[{ signal: {} }, hello], TypeError, "signal is an object; write an AbortSignal"],
   [[{ onListen: "x" }, hello], TypeError, 'onListen is "x"; write a function'],
   [[{ onError: 5 }, hello], TypeError, "onError is 5; write a function"],
+  [[{ onFinish: 5 }, hello], TypeError, "onFinish is 5; write a function"],
+  [[{ signals: "SIGTERM" }, hello], TypeError, 'signals is "SIGTERM"; write true or false'],
   [[{ maxRequests: "5" }, hello], TypeError, 'maxRequests is "5"; write a number, 1 or more; Infinity for no limit'],
 ];
 
@@ -187,6 +189,8 @@ Deno.test("serve has the defaults that its documentation gives", () => {
     quiet: false,
     allowedPeers: undefined,
     onError: undefined,
+    onFinish: undefined,
+    signals: false,
   });
 });
 
