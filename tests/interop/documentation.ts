@@ -39,10 +39,10 @@ export function block(page: string, heading: string, info: string): string {
   return found[0]!.text;
 }
 
-/** The `map` blocks for nginx's `http { }`, by the variable that each sets. */
+/** The blocks with a `map` for nginx's `http { }`, by the variable that each sets. */
 const maps = new Map(
-  blocksOf("docs/web-servers.md").filter(({ info, text }) => info === "nginx" && text.startsWith("map "))
-    .map(({ text }) => [/^map \S+ (\$\w+)/.exec(text)?.[1] ?? "", text]),
+  blocksOf("docs/web-servers.md").filter(({ info, text }) => info === "nginx" && /^(?:geo|map) /.test(text))
+    .map(({ text }) => [/^map \S+ (\$\w+)/m.exec(text)?.[1] ?? "", text]),
 );
 
 /** A whole `server { }` of directives that belong in one, with the maps that they use. */

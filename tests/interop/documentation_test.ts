@@ -2,13 +2,18 @@
 
 import { existsSync } from "node:fs";
 import config from "../../deno.json" with { type: "json" };
+import { parseArguments } from "../../src/cli/arguments.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { loadApplication } from "../../src/cli/entry.ts";
+import { EXIT } from "../../src/cli/failure.ts";
 import { type Handler, serve } from "../../mod.ts";
+import { createClient } from "../../src/client.ts";
 import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
-import { request, text } from "./http_client.ts";
+import { header, request, text } from "./http_client.ts";
 import { withFolder, withProcess, writeProgram } from "./program.ts";
 import { siteFiles, sites } from "./sites.ts";
 import { freePort, isMissing, startWebServer, type WebServer } from "./web_server.ts";
@@ -25,6 +30,15 @@ const runBy: Readonly<Record<string, string>> = {
   "README.md nginx Put it behind nginx": "this file and sites_test",
   "README.md console Put it behind nginx": "this file",
   "README.md js ignore The other half: PHP behind JavaScript": "tests/bridge/documentation_deno_test",
+  ...Object.fromEntries(
+    COMMANDS.map((
+      { name, operands },
+    ) => [`docs/command.md sh \`webfcgi ${name} ${operands}\``, "this file parses them"]),
+  ),
+  "docs/workers.md sh Workers": "this file parses them",
+  "docs/workers.md sh Who gets a connection": "this file parses them",
+  "docs/workers.md nginx Who gets a connection": "this file",
+  "docs/command.md js ignore `webfcgi serve [ENTRY]`": "this file",
   "docs/deployment.md ts ignore A unix socket for the web server": "this file",
   "docs/deployment.md ini systemd": "this file",
   "docs/deployment.md ini Socket activation": "this file",
@@ -71,6 +85,47 @@ Deno.test("the documentation has every option", () => {
     assertEquals(options.filter((name) => !new RegExp(`\`${name}[\`(]`).test(text)), [], part);
   }
 });
+
+Deno.test("the documentation has every command, option and exit code", () => {
+  const text = Deno.readTextFileSync("docs/command.md");
+  const sections = text.split(/^## /m);
+  for (const command of COMMANDS) {
+    const section = sections.find((section) => section.startsWith(`\`webfcgi ${command.name} ${command.operands}\``));
+    assert(section !== undefined, command.name);
+    const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+    const shown = rows.map((row) => /--([a-z-]+)/.exec(row)![1]!);
+    const options = Object.entries<{ short?: string }>(command.options);
+    assertEquals(shown.toSorted(), options.map(([name]) => name).sort(), command.name);
+    for (const [name, { short }] of options) {
+      if (short !== undefined) assertStringIncludes(rows[shown.indexOf(name)]!, `\`-${short}\``);
+    }
+  }
+  const codes = [...text.matchAll(/^\| +(\d+) \|/gm)].map(([, code]) => Number(code));
+  assertEquals(codes, [...Object.values(EXIT), 130]);
+});
+
+Deno.test("the documentation's command lines are understood", () => {
+  const lines = ["docs/command.md", "docs/workers.md"].flatMap(blocksOf).filter(({ info }) => info === "sh").flatMap((
+    { text },
+  ) => text.trim().split("\n"));
+  assert(lines.length > 5);
+  for (const line of lines) {
+    const [webfcgi, name, ...args] = line.replace(/^npx /, "").split(" ");
+    assertEquals(webfcgi, "webfcgi");
+    assert(parseArguments(COMMANDS.find((command) => command.name === name)!, args) !== undefined, line);
+  }
+});
+
+Deno.test("the documentation's application for the command has a handler", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/app.mjs`;
+    await Deno.writeTextFile(path, block("docs/command.md", "`webfcgi serve [ENTRY]`", "js ignore"));
+    const { fetch } = await loadApplication(path);
+    await using server = serve({ port: 0, quiet: true }, fetch!);
+    await server.ready;
+    await using client = createClient({ port: server.addr.port });
+    assertEquals(await (await client.fetch("http://a.example/b")).text(), "Hello! You asked for http://a.example/b\n");
+  }));
 
 Deno.test("the documentation's links lead somewhere", () => {
   const anchorsOf = (page: string): string[] =>
@@ -126,10 +181,11 @@ async function behindNginx(
   directives: string,
   handler: Handler,
   use: (web: WebServer) => Promise<void>,
+  proxies = "10.0.0.0/8",
 ): Promise<void> {
   await using server = serve({ port: 0, quiet: true }, handler);
   await server.ready;
-  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`);
+  const site = nginxServer(directives).replaceAll(":9000", `:${server.addr.port}`).replaceAll("10.0.0.0/8", proxies);
   await using web = await startWebServer("nginx", site, fastcgiParams);
   await use(web);
 }
@@ -165,25 +221,49 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the documentation's lines for another proxy tell the scheme and the visitor's address",
+  name: "the documentation's lines for another proxy believe that proxy alone",
   ignore: noNginx,
   fn: async () => {
     const [lines] = blocksOf("docs/web-servers.md")
-      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("real_ip"));
+      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("set_real_ip_from"));
+    const underPath = lines!.text.replace("location / {", "location /x/ {");
     const handler: Handler = ({ url }, { remoteAddr }) => Response.json({ url, remoteAddr });
     const headers = [["X-Forwarded-Proto", "https"], ["X-Forwarded-For", "192.0.2.7"], ["Host", "a.example"]] as const;
-    const ask = async (web: WebServer): Promise<{ url: string; remoteAddr: { hostname: string } }> =>
-      JSON.parse(text(await request(web.port, "GET", "/x", { headers })));
-    await behindNginx(lines!.text.replace("10.0.0.0/8", "127.0.0.0/8"), handler, async (web) => {
-      const { url, remoteAddr } = await ask(web);
-      assertEquals([url, remoteAddr.hostname], ["https://a.example/x", "192.0.2.7"]);
-    });
-    await behindNginx(
-      lines!.text,
-      handler,
-      async (web) => assertEquals((await ask(web)).remoteAddr.hostname, "127.0.0.1"),
-    );
+    const cases: [proxies: string, expected: unknown[]][] = [
+      ["127.0.0.0/8", ["https://a.example/x/", "192.0.2.7"]],
+      ["10.0.0.0/8", ["http://a.example/x/", "127.0.0.1"]],
+    ];
+    for (const [proxies, expected] of cases) {
+      await behindNginx(underPath, handler, async (web) => {
+        const { url, remoteAddr } = JSON.parse(text(await request(web.port, "GET", "/x/", { headers })));
+        assertEquals([url, remoteAddr.hostname], expected);
+        // nginx's own redirect.
+        const redirect = await request(web.port, "GET", "/x", { headers });
+        assertEquals([redirect.status, header(redirect, "location")], [301, "/x/"]);
+      }, proxies);
+    }
   },
+});
+
+Deno.test({
+  name: "the documentation's lines for workers with sockets of their own reach each of them",
+  ignore: noNginx,
+  fn: () =>
+    withFolder(async (folder) => {
+      await using workers = new AsyncDisposableStack();
+      for (const number of ["1", "2", "3", "4"]) {
+        const path = `${folder}/app-${number}.sock`;
+        const worker = workers.use(serve({ path, mode: 0o666, quiet: true }, ({ url }) => new Response(number + url)));
+        await worker.ready;
+      }
+      const lines = block("docs/workers.md", "Who gets a connection", "nginx").replaceAll("/run/app", folder);
+      await using web = await startWebServer("nginx", nginxServer(lines), fastcgiParams);
+      const answers = new Set<string>();
+      for (let count = 0; count < 8; count++) {
+        answers.add(text(await request(web.port, "GET", "/x", { headers: [["Host", "example.com:81"]] })));
+      }
+      assertEquals([...answers].sort(), ["1", "2", "3", "4"].map((number) => `${number}http://example.com:81/x`));
+    }),
 });
 
 /** A group that exists here: root may choose any, but spawn-fcgi refuses root's own. */
