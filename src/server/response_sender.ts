@@ -99,10 +99,7 @@ export class ResponseSender {
     await this.#writeSlices(bytes, SLICE);
   }
 
-  /**
-   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is how
-   * Node and Bun give the text of a native Response. Any other is held to its Content-Length.
-   */
+  /** Sends a stream, and holds it to its Content-Length: one that ends too early must not pass for whole. */
   async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = this.#reader = body.getReader();
     try {
@@ -121,23 +118,49 @@ export class ResponseSender {
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        if (!last && sent === chunk.length) declared = declaredLength(parts.headers);
+        const whole = last && !this.#headWritten;
+        if (!this.#headWritten) declared = this.#heldLength(parts, body, whole);
+        if (declared !== undefined && whole && sent !== declared) throw wrongLength(String(sent), declared);
         if (declared !== undefined && sent > declared) throw wrongLength("more than that many", declared);
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#headWritten) this.#output.protocol.stdout(this.#requestId, first);
-        else this.#writeHead(parts, last ? sent : undefined, first);
+        else this.#writeHead(parts, whole ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
         result = soon ?? await next;
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
+      if (!this.#headWritten) declared = this.#heldLength(parts, body, true);
+      if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
       if (!this.#headWritten) this.#writeHead(parts, 0, none);
-      else if (declared !== undefined && sent !== declared) throw wrongLength(String(sent), declared);
     } catch (error) {
       this.#reader.cancel(error).catch(() => {});
       throw error;
     } finally {
       this.#reader = null;
+    }
+  }
+
+  /**
+   * The Content-Length that a stream is held to. One that is whole and a byte stream is not: that is how Node gives the
+   * content of a native Response that was made of a text or of bytes.
+   */
+  #heldLength(parts: ResponseParts, body: ReadableStream<Uint8Array>, whole: boolean): number | undefined {
+    const declared = declaredLength(parts.headers);
+    if (declared === undefined) return undefined;
+    if (whole && this.#isByteStream(body)) return undefined;
+    const length = parseLength(declared);
+    if (length !== undefined) return length;
+    throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(declared)}, not a number`);
+  }
+
+  #isByteStream(body: ReadableStream<Uint8Array>): boolean {
+    this.#reader?.releaseLock();
+    try {
+      body.getReader({ mode: "byob" }).releaseLock();
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -197,14 +220,10 @@ function checkChunk(chunk: unknown): asserts chunk is Uint8Array {
   }
 }
 
-/** The Content-Length that the handler gave. */
-function declaredLength(headers: Iterable<readonly [string, string]>): number | undefined {
-  for (const [name, value] of headers) {
-    if (name.length !== 14 || name.toLowerCase() !== "content-length") continue;
-    const length = parseLength(value);
-    if (length !== undefined) return length;
-    throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
-  }
+/** The Content-Length that the handler gave, whatever it is. */
+function declaredLength(headers: Iterable<readonly [string, string]>): string | undefined {
+  for (const [name, value] of headers) if (name.length === 14 && name.toLowerCase() === "content-length") return value;
+  return undefined;
 }
 
 function wrongLength(length: string, declared: number): TypeError {
