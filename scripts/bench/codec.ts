@@ -4,7 +4,6 @@ import process from "node:process";
 import { encodePairs, FCGI_STDIN, RecordParser, RecordWriter } from "../../src/codec.ts";
 import { findPairs } from "../../src/protocol/name_value.ts";
 import { Params } from "../../src/cgi/params.ts";
-import { requestHeaders } from "../../src/cgi/request_headers.ts";
 import { requestUrl } from "../../src/cgi/request_url.ts";
 import type { Transport, TransportSink } from "../../src/runtime/transport.ts";
 import { FastResponse } from "../../src/fetch/fast_response.ts";
@@ -65,9 +64,7 @@ function lazyRequest(): LazyRequest {
   return new LazyRequest({
     method: params.get("REQUEST_METHOD")!,
     url: requestUrl(params)!,
-    get headerPairs() {
-      return requestHeaders(params);
-    },
+    params,
     body: null,
     get signal() {
       return new AbortController().signal;

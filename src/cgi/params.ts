@@ -26,15 +26,18 @@ export const SINGLE_VALUED: ReadonlySet<string> = new Set([
   "HTTP_USER_AGENT",
 ]);
 
+const FIELD_PREFIX = "HTTP_";
+
 /**
  * Merges two values that came under one name, in wire order.
  *
  * nginx, HAProxy and h2o send repeated header fields as repeated HTTP_* parameters: those are joined as RFC 9110 §5.3
- * and RFC 6265 §5.4 say. Of anything else the later value counts: nginx sends SCRIPT_NAME twice when a location
- * overrides it.
+ * and RFC 6265 §5.4 say, and an empty one adds nothing. Of anything else the later value counts: nginx sends SCRIPT_NAME
+ * twice when a location overrides it.
  */
 export function mergeValues(name: string, earlier: string, later: string): string {
-  if (!name.startsWith("HTTP_") || SINGLE_VALUED.has(name)) return later;
+  if (!name.startsWith(FIELD_PREFIX) || SINGLE_VALUED.has(name)) return later;
+  if (earlier === "" || later === "") return earlier + later;
   return earlier + (name === "HTTP_COOKIE" ? "; " : ", ") + later;
 }
 
@@ -89,6 +92,23 @@ export class Params implements Iterable<[string, string]> {
     return params;
   }
 
+  /**
+   * What `add` makes of the values of a header field, one after another in wire order; `undefined` if there is none.
+   *
+   * The field's name is in lower case. Its parameters are `HTTP_` and that name in any case, with `_` or `-` for `-`.
+   */
+  static reduceField(
+    params: Params,
+    field: string,
+    add: (field: string, value: string | undefined, next: string) => string | undefined,
+  ): string | undefined {
+    let value: string | undefined;
+    for (let index = 0; index < params.#offsets.length; index += 3) {
+      if (params.#isField(index, field)) value = add(field, value, params.#value(index));
+    }
+    return value;
+  }
+
   /** How many pairs the web server sent, duplicates counted. */
   get size(): number {
     return this.#offsets.length / 3;
@@ -99,7 +119,7 @@ export class Params implements Iterable<[string, string]> {
     let index = this.#findBefore(name, this.#offsets.length);
     if (index < 0) return undefined;
     let value = this.#value(index);
-    if (!name.startsWith("HTTP_") || SINGLE_VALUED.has(name)) return value;
+    if (!name.startsWith(FIELD_PREFIX) || SINGLE_VALUED.has(name)) return value;
     while ((index = this.#findBefore(name, index)) >= 0) value = mergeValues(name, this.#value(index), value);
     return value;
   }
@@ -148,6 +168,16 @@ export class Params implements Iterable<[string, string]> {
     return index;
   }
 
+  #isField(index: number, field: string): boolean {
+    const at = this.#offsets[index]!;
+    if (this.#offsets[index + 1]! - at !== FIELD_PREFIX.length + field.length) return false;
+    // From the end, where names differ soonest.
+    for (let from = at + FIELD_PREFIX.length, char = field.length - 1; char >= 0; char--) {
+      if (fieldChar(this.#text.charCodeAt(from + char)) !== field.charCodeAt(char)) return false;
+    }
+    return this.#text.startsWith(FIELD_PREFIX, at);
+  }
+
   #name(index: number): string {
     return this.#text.substring(this.#offsets[index]!, this.#offsets[index + 1]);
   }
@@ -155,4 +185,10 @@ export class Params implements Iterable<[string, string]> {
   #value(index: number): string {
     return this.#text.substring(this.#offsets[index + 1]!, this.#offsets[index + 2]);
   }
+}
+
+/** A char of a parameter's name as the field's name has it: in lower case, `-` for `_`. */
+function fieldChar(code: number): number {
+  if (code === 0x5f) return 0x2d;
+  return code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
 }

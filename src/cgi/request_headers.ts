@@ -1,7 +1,7 @@
-/** The header fields of a request, from its CGI parameters. */
+/** The header fields of a request, from its CGI parameters: all of them, or one. */
 
 import { isFieldValue, isHopByHop, isToken, parseLength, trimFieldValue } from "./field.ts";
-import { mergeValues, type Params } from "./params.ts";
+import { mergeValues, Params } from "./params.ts";
 
 /**
  * Fields that no handler sees, besides those of the hop from the client to the web server.
@@ -10,6 +10,14 @@ import { mergeValues, type Params } from "./params.ts";
  * `Content_Length`.
  */
 const dropped: ReadonlySet<string> = new Set(["content-length", "content-type", "expect", "proxy"]);
+
+/** Fields that other parameters give, unless a parameter named HTTP_… has; an empty one gives none. */
+const elsewhere: ReadonlyMap<string, (params: Params) => string | undefined> = new Map([
+  // Apache's rewrite rules rename what an internal redirect had.
+  ["authorization", (params): string | undefined => params.get("REDIRECT_HTTP_AUTHORIZATION")],
+  ["content-type", (params): string | undefined => params.get("CONTENT_TYPE")],
+  ["content-length", (params): string | undefined => contentLength(params)?.toString()],
+]);
 
 /** Parameter name → field name, `""` for a dropped one: spares the work on names that browsers and proxies send. */
 const knownNames: ReadonlyMap<string, string> = new Map(
@@ -91,13 +99,31 @@ function parameterName(field: string): string {
 
 /** A field's name in lower case as a handler sees it; `""` if it sees none of it. */
 function visibleName(name: string): string {
-  return isToken(name) && !isHopByHop(name) && !dropped.has(name) ? name : "";
+  return isToken(name) && isVisible(name) ? name : "";
+}
+
+function isVisible(name: string): boolean {
+  return !isHopByHop(name) && !dropped.has(name);
 }
 
 /** The field that a parameter named HTTP_… stands for; `""` if a handler sees none of it. */
 function fieldName(parameter: string): string {
   return knownNames.get(parameter) ??
     visibleName(parameter.slice("HTTP_".length).toLowerCase().replaceAll("_", "-"));
+}
+
+/** The value of a field after one more parameter; `undefined` if it has none yet. */
+function addValue(name: string, earlier: string | undefined, raw: string): string | undefined {
+  const value = trimFieldValue(raw);
+  // Rewrite rules that hand Authorization on set it for every request, to "" for those without.
+  if (!isFieldValue(value) || value === "" && elsewhere.has(name)) return earlier;
+  return earlier === undefined ? value : mergeValues(parameterName(name), earlier, value);
+}
+
+/** The value of a field that no parameter named HTTP_… gives. */
+function valueElsewhere(name: string, params: Params): string | undefined {
+  const raw = elsewhere.get(name)?.(params);
+  return raw === undefined ? undefined : addValue(name, undefined, raw);
 }
 
 /**
@@ -109,30 +135,31 @@ function fieldName(parameter: string): string {
 export function requestHeaders(params: Params): string[] {
   const headers: string[] = [];
   const places = new Map<string, number>();
-  const add = (name: string, raw: string): void => {
-    const value = trimFieldValue(raw);
-    if (!isFieldValue(value)) return;
-    const place = places.get(name);
-    if (place === undefined) {
-      places.set(name, headers.push(name, value) - 1);
-    } else {
-      headers[place] = mergeValues(parameterName(name), headers[place] as string, value);
-    }
-  };
-
-  params.forEach((value, parameter) => {
+  params.forEach((raw, parameter) => {
     const name = fieldName(parameter);
-    // Rewrite rules that hand Authorization on set it for every request, to "" for those without.
-    if (name !== "" && (name !== "authorization" || value !== "")) add(name, value);
+    if (name === "") return;
+    const place = places.get(name);
+    const value = addValue(name, place === undefined ? undefined : headers[place], raw);
+    if (value === undefined) return;
+    if (place === undefined) places.set(name, headers.push(name, value) - 1);
+    else headers[place] = value;
   }, "HTTP_");
-  // Apache's rewrite rules rename what an internal redirect had.
-  const redirected = params.get("REDIRECT_HTTP_AUTHORIZATION") ?? "";
-  if (redirected !== "" && !places.has("authorization")) add("authorization", redirected);
-  const type = params.get("CONTENT_TYPE") ?? "";
-  if (type !== "") add("content-type", type);
-  const length = contentLength(params);
-  if (length !== undefined) add("content-length", String(length));
+  for (const name of elsewhere.keys()) {
+    const value = places.has(name) ? undefined : valueElsewhere(name, params);
+    if (value !== undefined) headers.push(name, value);
+  }
   return headers;
+}
+
+/**
+ * One of the request's header fields, by its name in any case: what {@linkcode requestHeaders} says of it, without the
+ * others. `null` if the request has none; `undefined` if the name is no token, so that no request can.
+ */
+export function requestHeader(params: Params, name: string): string | null | undefined {
+  if (!isToken(name)) return undefined;
+  const field = name.toLowerCase();
+  const value = isVisible(field) ? Params.reduceField(params, field, addValue) : undefined;
+  return value ?? valueElsewhere(field, params) ?? null;
 }
 
 /**

@@ -8,7 +8,9 @@
  */
 
 import { copyHeaders } from "./header_pairs.ts";
-import { makeLookalike } from "./native_lookalike.ts";
+import { LazyHeaders } from "./lazy_headers.ts";
+import { makeInspectable, makeLookalike } from "./native_lookalike.ts";
+import type { Params } from "../cgi/params.ts";
 import type { IncomingBody } from "../connection/incoming_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
@@ -17,8 +19,8 @@ export interface RequestSource {
   readonly method: string;
   /** The URL, absolute and normalised. */
   readonly url: string;
-  /** The headers as `[name, value, …]`. */
-  readonly headerPairs: readonly string[];
+  /** The parameters, which have the headers. */
+  readonly params: Params;
   /** The body; null if the request has none. */
   readonly body: IncomingBody | null;
   /** Aborted when the web server gives the request up. */
@@ -31,7 +33,7 @@ const NativeResponse = Response;
 /** Passes for a `Request`. */
 export class LazyRequest {
   readonly #source: RequestSource;
-  #headers: Headers | null = null;
+  #headers: LazyHeaders | null = null;
   /** The native request, which has the body. */
   #native: Request | null = null;
   /** The body belongs to another request. */
@@ -56,7 +58,7 @@ export class LazyRequest {
     const { body } = request.#source;
     if (body !== null && request.bodyUsed) throw used();
     if (request.#native === null) request.#native = request.#makeNative(body?.stream ?? null);
-    else if (request.#headers !== null) copyHeaders(request.#headers, request.#native.headers);
+    else if (request.#headers !== null) copyHeaders(LazyHeaders.toNative(request.#headers), request.#native.headers);
     return request.#native;
   }
 
@@ -72,7 +74,8 @@ export class LazyRequest {
 
   #makeNative(body: ReadableStream<Uint8Array> | null): Request {
     const { method, url, signal } = this.#source;
-    const init: RequestInit & { duplex: "half" } = { method, headers: this.headers, signal, duplex: "half" };
+    const headers = LazyHeaders.toNative(this.#lazyHeaders);
+    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
     if (body !== null) init.body = body as ReadableStream<Uint8Array<ArrayBuffer>>;
     return restoreMethod(new NativeRequest(url, init), method);
   }
@@ -86,12 +89,11 @@ export class LazyRequest {
   }
 
   get headers(): Headers {
-    if (this.#headers === null) {
-      this.#headers = new Headers();
-      const pairs = this.#source.headerPairs;
-      for (let at = 0; at < pairs.length; at += 2) this.#headers.append(pairs[at]!, pairs[at + 1]!);
-    }
-    return this.#headers;
+    return this.#lazyHeaders as unknown as Headers;
+  }
+
+  get #lazyHeaders(): LazyHeaders {
+    return this.#headers ??= new LazyHeaders(this.#source.params);
   }
 
   get signal(): AbortSignal {
@@ -206,16 +208,7 @@ export class LazyRequest {
 }
 
 makeLookalike(LazyRequest, NativeRequest);
-
-// For Bun's `console.log`; the others' native prototype has one that shows a lazy request just as well.
-const inspectSymbol = Symbol.for("nodejs.util.inspect.custom");
-if (!(inspectSymbol in NativeRequest.prototype)) {
-  Object.defineProperty(LazyRequest.prototype, inspectSymbol, {
-    value(this: LazyRequest): Request {
-      return LazyRequest.withoutBody(this);
-    },
-  });
-}
+makeInspectable(LazyRequest, LazyRequest.withoutBody);
 
 /** Bun turns methods that it does not know into GET. */
 export function restoreMethod(request: Request, method: string): Request {

@@ -3,7 +3,7 @@
  * runtimes.
  *
  * - `new Request(request, init)`, `fetch(request)` and `cache.match(request)` get the native request of a lazy one. What
- *   is called on `Request.prototype` works on a lazy one, too.
+ *   is called on `Request.prototype` and `Headers.prototype` works on lazy ones, too.
  * - `new Response("text")` and `Response.json(…)` set a Content-Type by the Fetch standard; Bun's set none, or another.
  *
  * Each stays what it was in every other way: `instanceof`, subclassing, its statics and its name.
@@ -11,6 +11,7 @@
 
 import { FastInstance } from "./fast_response.ts";
 import { patchedResponse, type Remembered } from "./patched_response.ts";
+import { LazyHeaders } from "./lazy_headers.ts";
 import { LazyRequest, restoreMethod } from "./lazy_request.ts";
 import { patchPrototype, replaceGlobal, unwrap } from "./native_lookalike.ts";
 import { type Define, useChange } from "./shared_change.ts";
@@ -19,6 +20,7 @@ import { type Define, useChange } from "./shared_change.ts";
 export function patchGlobals(): () => void {
   return useChange("globals", (define) => {
     patchPrototype(define, Request, LazyRequest);
+    patchPrototype(define, Headers, LazyHeaders);
     patchRequest(define);
     patchFetch(define);
     patchCaches(define);

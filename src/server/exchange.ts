@@ -6,6 +6,7 @@
  */
 
 import { failureStatus } from "../cgi/failure_status.ts";
+import type { Params } from "../cgi/params.ts";
 import { statusPage } from "../cgi/status_page.ts";
 import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FastCgiError, RequestAbortedError } from "../errors.ts";
@@ -90,8 +91,8 @@ export class Exchange implements RequestSource {
     return this.head.url ?? "";
   }
 
-  get headerPairs(): string[] {
-    return this.head.headerPairs;
+  get params(): Params {
+    return this.head.params;
   }
 
   get body(): IncomingBody | null {

@@ -2,7 +2,7 @@
 
 import { findMount, type Mount, stripMount } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
-import { contentLength, requestHeaders } from "../cgi/request_headers.ts";
+import { contentLength } from "../cgi/request_headers.ts";
 import { requestUrl } from "../cgi/request_url.ts";
 import { FCGI_AUTHORIZER } from "../protocol/constants.ts";
 import type { Settings } from "./server_options.ts";
@@ -43,11 +43,6 @@ export class RequestHead {
   /** Where the application is mounted, and the rest of the path. */
   get mount(): Mount {
     return this.#mount ??= findMount(this.params, this.#settings.mount);
-  }
-
-  /** The request's headers, `[name, value, …]`. */
-  get headerPairs(): string[] {
-    return requestHeaders(this.params);
   }
 
   /** Whether a Request of it has a body. */

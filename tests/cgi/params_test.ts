@@ -111,5 +111,8 @@ Deno.test("Params throws when a name has no value", () => {
 
 Deno.test("mergeValues follows the name", () => {
   assertEquals(mergeValues("REMOTE_USER", "a", "b"), "b");
-  assertEquals(mergeValues("HTTP_X_DUP", "a", ""), "a, ");
+  assertEquals(mergeValues("HTTP_X_DUP", "a", "b"), "a, b");
+  assertEquals(mergeValues("HTTP_X_DUP", "a", ""), "a");
+  assertEquals(mergeValues("HTTP_X_DUP", "", "b"), "b");
+  assertEquals(new Params(["HTTP_X", "a", "HTTP_X", "", "HTTP_X", "b"]).get("HTTP_X"), "a, b");
 });

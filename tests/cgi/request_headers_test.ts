@@ -1,6 +1,7 @@
 import { assertEquals } from "../std/assert.ts";
 import { Params } from "../../src/cgi/params.ts";
-import { contentLength, requestHeaders } from "../../src/cgi/request_headers.ts";
+import { contentLength, requestHeader, requestHeaders } from "../../src/cgi/request_headers.ts";
+import { Random } from "../protocol/random.ts";
 
 function headers(...flat: string[]): string[] {
   return requestHeaders(new Params(flat));
@@ -131,6 +132,66 @@ Deno.test("requestHeaders answers at once when there are as many parameters as c
   for (let count = 0; count < 40_000; count++) many.push("HTTP_X" + count % 20_000, "");
   assertEquals(headers(...many).length, 40_000);
   assertEquals(headers("HTTP_X", "a" + " ".repeat(256 * 1024) + "b").length, 2);
+});
+
+Deno.test("requestHeader finds a field by its name in any case", () => {
+  const params = new Params(["HTTP_USER_AGENT", "a", "CONTENT_TYPE", "b/c", "CONTENT_LENGTH", "5", "HTTP_X", ""]);
+  for (const [name, value] of [["user-agent", "a"], ["content-type", "b/c"], ["content-length", "5"], ["x", ""]]) {
+    const words = name!.split("-").map((word) => word[0]!.toUpperCase() + word.slice(1));
+    for (const spelled of [name!, name!.toUpperCase(), words.join("-")]) {
+      assertEquals(requestHeader(params, spelled), value, spelled);
+    }
+  }
+});
+
+Deno.test("requestHeader is null for a name that no field has, and undefined for one that none can have", () => {
+  const params = new Params(["HTTP_USER_AGENT", "a", "HTTP_PROXY", "b", "HTTP_TE", "c", "HTTP_CONTENT_TYPE", "d"]);
+  for (const name of ["user_agent", "HTTP_USER_AGENT", "agent", "proxy", "te", "content-type", "authorization"]) {
+    assertEquals(requestHeader(params, name), null, name);
+  }
+  // The Kelvin sign's lower case is k.
+  for (const name of ["", "a b", "user-agent ", "user-agent\n", "\u212aeep", "\xe9", "a:"]) {
+    assertEquals(requestHeader(params, name), undefined, name);
+  }
+});
+
+const fields = [
+  "accept",
+  "cookie",
+  "host",
+  "authorization",
+  "content-type",
+  "content-length",
+  "x-a",
+  "te",
+  "proxy",
+  "a",
+];
+const spellings: readonly ((field: string) => string)[] = [
+  (field) => "HTTP_" + field.toUpperCase().replaceAll("-", "_"),
+  (field) => "HTTP_" + field.toUpperCase(),
+  (field) => "HTTP_" + field.replaceAll("-", "_"),
+  (field) => "http_" + field,
+  (field) => field.toUpperCase().replaceAll("-", "_"),
+  (field) => "REDIRECT_HTTP_" + field.toUpperCase(),
+];
+const values = ["", " ", "1", "2, 2", "2, 3", " x\t", "a\0", "\xe9"];
+
+Deno.test("requestHeader says of every field what requestHeaders says", () => {
+  const random = new Random(20);
+  for (let round = 0; round < 20_000; round++) {
+    const flat: string[] = [];
+    for (let count = random.below(8); count > 0; count--) {
+      flat.push(random.pick(spellings)(random.pick(fields)), random.once(9) ? random.latin1(3) : random.pick(values));
+    }
+    const params = new Params(flat);
+    const list = requestHeaders(params);
+    for (const field of fields) {
+      const at = list.findIndex((text, index) => index % 2 === 0 && text === field);
+      const expected = at < 0 ? null : list[at + 1];
+      assertEquals(requestHeader(params, random.pick([field, field.toUpperCase()])), expected, JSON.stringify(flat));
+    }
+  }
 });
 
 Deno.test("contentLength is a number when CONTENT_LENGTH is digits", () => {

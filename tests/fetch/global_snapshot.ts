@@ -2,12 +2,13 @@
 
 type Shot = ReadonlyMap<object, ReadonlyMap<PropertyKey, PropertyDescriptor>>;
 
-const names: readonly PropertyKey[] = ["Request", "Response", "fetch", "Cache"];
+const names: readonly PropertyKey[] = ["Request", "Response", "Headers", "fetch", "Cache"];
 
 /** Writes down every property of the Fetch classes and their prototypes, and what `globalThis` has of them, or of ours. */
 export function snapshot(): Shot {
   const { Cache } = globalThis as { readonly Cache?: { readonly prototype: object } };
-  const objects = [globalThis, Request, Request.prototype, Response, Response.prototype, fetch, Cache?.prototype];
+  const classes = [Request, Response, Headers].flatMap((Class) => [Class, Class.prototype]);
+  const objects = [globalThis, ...classes, fetch, Cache?.prototype];
   return new Map(
     objects.filter((object) => object !== undefined).map((object) => [
       object,

@@ -16,7 +16,7 @@ Deno.test("patchGlobals leaves everything as it was once all users have released
   const patched = snapshot();
   const second = patchGlobals();
   assertEquals(differences(patched, snapshot()), []);
-  assert(differences(before, patched).includes("fetch"));
+  for (const name of ["fetch", "Request", "forEach"]) assert(differences(before, patched).includes(name), name);
   first();
   first();
   assertEquals(differences(patched, snapshot()), []);
@@ -103,12 +103,14 @@ Deno.test("serveConnection never changes the globals", async () => {
 });
 
 /** What a handler does to pass its request on, and what an HTTP server, or a copy's reader, sees of it. */
-const passes: Record<string, (request: Request) => Promise<unknown>> = {
+const passes: Record<string, (request: Request) => unknown> = {
   "fetch(request)": async (request) => await (await fetch(request)).json(),
   "fetch(request, init)": async (request) => await (await fetch(request, { headers: { "x-a": "2" } })).json(),
   "new Request(request)": (request) => seen(new Request(request)),
   "new Request(request, init)": (request) => seen(new Request(request, { headers: { "x-a": "2" } })),
   "Request.prototype.text.call(request)": (request) => Request.prototype.text.call(request),
+  "Headers.prototype.get.call(request.headers)": (request) => Headers.prototype.get.call(request.headers, "x-a"),
+  "new Headers(request.headers)": (request) => new Headers(request.headers).get("x-a"),
   "fetch(request.url, request)": async (request) => await (await fetch(request.url, request)).json(),
   "fetch(request.clone())": async (request) => await (await fetch(request.clone())).json(),
   "new Request(request.url, request)": (request) => seen(new Request(request.url, request)),
@@ -130,6 +132,8 @@ const patched: Record<string, unknown> = {
   "new Request(request)": same,
   "new Request(request, init)": changed,
   "Request.prototype.text.call(request)": "hello",
+  "Headers.prototype.get.call(request.headers)": "1",
+  "new Headers(request.headers)": "1",
   "fetch(request.url, request)": same,
   "fetch(request.clone())": same,
   "new Request(request.url, request)": same,
@@ -139,6 +143,7 @@ const patched: Record<string, unknown> = {
 const unpatched: Record<string, unknown> = {
   ...patched,
   "Request.prototype.text.call(request)": refused,
+  "Headers.prototype.get.call(request.headers)": refused,
   ...(isBun() ? { "new Request(request, init)": ["GET", "2", "hello"] } : {
     "fetch(request)": refused,
     "fetch(request, init)": refused,

@@ -3,7 +3,7 @@
 import { isFieldValue, isToken } from "../../src/cgi/field.ts";
 import { findMount, stripMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
-import { contentLength, requestHeaders } from "../../src/cgi/request_headers.ts";
+import { contentLength, requestHeader, requestHeaders } from "../../src/cgi/request_headers.ts";
 import { requestParams } from "../../src/cgi/request_params.ts";
 import { originForm, requestTarget, requestUrl } from "../../src/cgi/request_url.ts";
 import { encodeResponseHead } from "../../src/cgi/response_head.ts";
@@ -127,6 +127,19 @@ function checkHeaders(params: Params, cutSeed: number, trace: Trace): void {
       "a header that is no one's came",
     );
     names.add(name);
+    must(requestHeader(params, name) === value, "requestHeader and requestHeaders disagree");
+  }
+  for (const [name] of params) {
+    const field = name.replace(/^HTTP_/i, "").replaceAll("_", "-");
+    const value = requestHeader(params, field);
+    must(
+      (value === undefined) === !isToken(field),
+      "requestHeader takes a name that is no token, or takes none that is",
+    );
+    must(
+      names.has(field.toLowerCase()) === (typeof value === "string"),
+      "requestHeader makes a field up, or loses one",
+    );
   }
   trace.event(16 + Math.min(names.size, 31));
   const length = contentLength(params);
