@@ -13,6 +13,7 @@ export type ReadResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Arr
 
 /** A stream that is read by one reader until its end. */
 export class ForeignStream {
+  readonly #stream: ReadableStream<Uint8Array>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #fillsItself: boolean;
   #cancelled = false;
@@ -23,6 +24,7 @@ export class ForeignStream {
    * @throws {TypeError} If it is locked already.
    */
   constructor(stream: ReadableStream<Uint8Array>, contentType: string | null) {
+    this.#stream = stream;
     this.#reader = stream.getReader();
     this.#fillsItself = NODE_FORM_DATA.test(contentType ?? "");
   }
@@ -30,6 +32,17 @@ export class ForeignStream {
   /** What comes next. */
   read(): Promise<ReadResult> {
     return this.#reader.read();
+  }
+
+  /** Whether it is a byte stream; to be asked after its last read. */
+  endsAsByteStream(): boolean {
+    this.#reader.releaseLock();
+    try {
+      this.#stream.getReader({ mode: "byob" }).releaseLock();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Cancels it. A pending read ends, or fails. */

@@ -5,7 +5,7 @@ import { FastInstance } from "./fast_response.ts";
 import { headerPairs } from "./header_pairs.ts";
 import { PatchedResponse } from "./patched_response.ts";
 import type { ResponseParts } from "./response_parts.ts";
-import { takeStaticBody } from "./static_body.ts";
+import { hasHiddenBody, takeStaticBody } from "./static_body.ts";
 
 /**
  * Reads a handler's response to a request with this method.
@@ -33,7 +33,8 @@ function nativeParts(value: unknown, method: string): ResponseParts {
     throw new TypeError(`Cannot send response: the handler returned ${describe(value)}, not a Response`);
   }
   const { status, statusText, headers, url } = value;
-  return { status, statusText, headers: url === "" ? headers : asRead(headers), body: bodyOf(value, method) };
+  const fields = url === "" ? withoutWrongLength(value) : asRead(headers);
+  return { status, statusText, headers: fields, body: bodyOf(value, method) };
 }
 
 function bodyOf(response: Response, method: string): ResponseParts["body"] {
@@ -45,6 +46,15 @@ function bodyOf(response: Response, method: string): ResponseParts["body"] {
     throw new TypeError("Cannot send response: its body has been read, or is being read, already");
   }
   return body;
+}
+
+/** The fields of a response that was made here: where its content is in memory, that has a length of its own. */
+function withoutWrongLength(response: Response): Headers {
+  const { headers } = response;
+  if (!headers.has("content-length") || !hasHiddenBody(response)) return headers;
+  const fields = new Headers(headers);
+  fields.delete("content-length");
+  return fields;
 }
 
 /** What every runtime's `fetch` decodes. */

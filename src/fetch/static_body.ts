@@ -43,3 +43,21 @@ function staticBody(response: Response, key: symbol): StaticBody | undefined {
   const content = streamOrStatic.body;
   return typeof content === "string" || content instanceof Uint8Array ? streamOrStatic as StaticBody : undefined;
 }
+
+/** Prints a value as Bun's console does: of a response it shows how many bytes it has in memory. */
+const inspect: ((value: unknown) => string) | undefined =
+  (globalThis as { readonly Bun?: { readonly inspect?: (value: unknown) => string } }).Bun?.inspect;
+const showsSize: boolean = inspect !== undefined && sizeShown(new NativeResponse("text")) &&
+  !sizeShown(new NativeResponse(new ReadableStream()));
+
+/**
+ * Whether a response, of which the body has not been read or looked at, has content in memory although it gives a stream:
+ * Bun's, as far as it shows it. That is expensive to find out.
+ */
+export function hasHiddenBody(response: Response): boolean {
+  return showsSize && sizeShown(response);
+}
+
+function sizeShown(response: Response): boolean {
+  return /^Response \((?!0 KB\))[\d.]+ \w+\)/.test(inspect!(response));
+}

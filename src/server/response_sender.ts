@@ -34,6 +34,9 @@ const utf8 = new TextEncoder();
 /** Short texts are encoded into this, lent until they have been written. */
 const scratch = new Uint8Array(16_383);
 
+/** How errors of responses begin. */
+const WHAT = "Cannot send response";
+
 /** Sends a response. */
 export class ResponseSender {
   /** What watches this response for `onFinish`, if anything does. */
@@ -106,10 +109,7 @@ export class ResponseSender {
     await this.#writeSlices(bytes, SLICE);
   }
 
-  /**
-   * Sends a stream. One that ends with its first chunk has a known length, whatever its Content-Length says; that is
-   * how Node and Bun give the text of a native Response. Any other is held to its Content-Length.
-   */
+  /** Sends a stream, and holds it to its Content-Length: one that ends too early must not pass for whole. */
   async #sendStream(parts: ResponseParts, body: ReadableStream<Uint8Array>): Promise<void> {
     const source = this.#source = new ForeignStream(body, fieldValue(parts, "content-type"));
     try {
@@ -120,7 +120,7 @@ export class ResponseSender {
         while (isEmpty(result)) result = await source.read();
         if (result.done) break;
         const chunk = result.value;
-        checkChunk(chunk, "Cannot send response");
+        checkChunk(chunk, WHAT);
         let next = source.read();
         let soon = await settledSoon(next);
         while (soon !== undefined && isEmpty(soon)) soon = await settledSoon(next = source.read());
@@ -128,18 +128,22 @@ export class ResponseSender {
         // A cancelled stream ends too, but not because it is whole.
         if (this.#cancelled !== undefined) break;
         sent += chunk.length;
-        if (!last && sent === chunk.length) declared = declaredLength(parts);
-        if (declared !== undefined && sent > declared) throw wrongLength("Cannot send response", sent, declared);
+        const whole = last && this.#status === 0;
+        if (this.#status === 0) declared = heldLength(parts, source, whole);
+        if (declared !== undefined && (whole ? sent !== declared : sent > declared)) {
+          throw wrongLength(WHAT, sent, declared);
+        }
         const first = chunk.length <= SLICE ? chunk : chunk.subarray(0, SLICE);
         if (this.#status !== 0) this.#output.protocol.stdout(this.#requestId, first);
-        else this.#writeHead(parts, last ? sent : undefined, first);
+        else this.#writeHead(parts, whole ? sent : undefined, first);
         if (chunk.length > SLICE) await this.#writeSlices(chunk, SLICE);
         if (!last && !this.#output.flush()) await this.#writable();
         result = soon ?? await next;
       }
       if (this.#cancelled !== undefined) throw this.#cancelled.reason;
+      if (this.#status === 0) declared = heldLength(parts, source, true);
+      if (declared !== undefined && sent !== declared) throw wrongLength(WHAT, sent, declared);
       if (this.#status === 0) this.#writeHead(parts, 0, none);
-      else if (declared !== undefined && sent !== declared) throw wrongLength("Cannot send response", sent, declared);
     } catch (error) {
       source.cancel(error);
       // A read that was under way may have failed because of that.
@@ -205,10 +209,14 @@ function fieldValue({ headers }: ResponseParts, field: string): string | null {
   return null;
 }
 
-/** The Content-Length that the handler gave. */
-function declaredLength(parts: ResponseParts): number | undefined {
+/**
+ * The Content-Length that a stream is held to. One that is whole and a byte stream is not: that is how Node gives the
+ * content of a native Response that was made of a text or of bytes.
+ */
+function heldLength(parts: ResponseParts, source: ForeignStream, whole: boolean): number | undefined {
   const value = fieldValue(parts, "content-length");
+  if (value === null || whole && source.endsAsByteStream()) return undefined;
   const length = parseLength(value);
-  if (value === null || length !== undefined) return length;
-  throw new TypeError(`Cannot send response: its Content-Length is ${JSON.stringify(value)}, not a number`);
+  if (length !== undefined) return length;
+  throw new TypeError(`${WHAT}: its Content-Length is ${JSON.stringify(value)}, not a number`);
 }

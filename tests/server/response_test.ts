@@ -285,6 +285,26 @@ failTest(
     ),
   "Error: on purpose",
 );
+for (const [length, how] of [["1", "more than the 1"], ["3", "only 2 of the 3"]] as const) {
+  failTest(
+    `a stream in one chunk does not fit its Content-Length of ${length}`,
+    () => new Response(streamOf(utf8Bytes("ab")), { headers: { "content-length": length } }),
+    `its body has ${how} bytes of its Content-Length`,
+  );
+}
+failTest(
+  "an empty stream has a Content-Length",
+  () => new Response(streamOf(), { headers: { "content-length": "1" } }),
+  "its body has only 0 of the 1 bytes of its Content-Length",
+);
+serveTest("serve sends a long text whole when its Content-Length does not fit", {
+  fetch: () => new Response("x".repeat(200_000), { headers: { "content-length": "5", "x-other": "1" } }),
+}, async ({ ask }) => {
+  const { text, headers } = await ask();
+  assertEquals([text.length, headers.get("x-other")], [200_000, "1"]);
+  // Bun gives it in chunks.
+  assertEquals(headers.get("content-length") ?? "200000", "200000");
+});
 failTest(
   "Content-Length of a stream is no number",
   () => new Response(streamOf(utf8Bytes("a"), utf8Bytes("b")), { headers: { "content-length": "5, 6" } }),
