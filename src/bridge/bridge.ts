@@ -125,7 +125,9 @@ function scriptParams(documentRoot: string, scriptName: string, pathInfo: string
 function logError(error: unknown, { method, url }: Request): void {
   const text = String(error);
   const cause = error instanceof Error ? error.cause : undefined;
-  // Some messages end with their cause's.
-  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message);
+  // Some messages end with their cause's, or with its code in place of it.
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message) ||
+    code !== undefined && text.endsWith(`(${code})`);
   console.error(printable(`webfcgi: ${method} ${url}: ${text}${isTold ? "" : ` (${cause})`}`));
 }
