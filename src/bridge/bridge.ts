@@ -7,6 +7,7 @@
 import { isForbiddenMethod, printable } from "../cgi/field.ts";
 import type { Client } from "../client/fast_cgi_client.ts";
 import type { FastCgiRequestInit } from "../client/outgoing_request.ts";
+import { show } from "../options.ts";
 import type { Files } from "../runtime/files.ts";
 import { allowSilence, type BridgeInfo, clientAddress } from "./bridge_info.ts";
 import { type BridgeOptions, type BridgeSettings, resolveBridge } from "./bridge_options.ts";
@@ -27,8 +28,13 @@ export class Bridge {
   #folder: Promise<SiteFolder> | undefined;
   #hasWarned = false;
 
-  /** @throws {TypeError} If an option is invalid. */
+  /** @throws {TypeError} If the client is none, or an option is invalid. */
   constructor(client: Pick<Client, "fetch">, options: BridgeOptions, loadFiles: () => Promise<Files>) {
+    if (typeof (client as Partial<Client> | undefined)?.fetch !== "function") {
+      throw new TypeError(
+        `Cannot make bridge: the client is ${show(client)}; write bridge(createClient(address), options)`,
+      );
+    }
     this.#settings = resolveBridge(options);
     this.#client = client;
     this.#loadFiles = loadFiles;
