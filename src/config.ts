@@ -8,7 +8,7 @@
  * import { assert } from "@std/assert";
  *
  * const { text } = webServerConfig("caddy", { mount: "/app", static: [{ url: "/static/", folder: "/srv/app/static" }] });
- * assert(text.startsWith('# webServerConfig("caddy", {"mount":"/app","static":'));
+ * assert(text.startsWith("# webfcgi config caddy --mount /app --static /static/=/srv/app/static/\n"));
  * ```
  *
  * @module

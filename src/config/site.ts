@@ -126,26 +126,25 @@ export function readSite(options: WebServerConfigOptions): Site {
   };
 }
 
-/** The call that writes the configuration, of nothing but what {@linkcode readSite} has checked. */
-export function callText(target: string, options: WebServerConfigOptions): string {
+/** The command line that means the options. */
+export function commandLine(target: string, options: WebServerConfigOptions): string {
   const site = readSite(options);
-  const { listen, host, upload, header, timeoutSeconds } = options;
-  const given = {
-    listen,
-    mount: site.mount || undefined,
-    static: site.folders.length === 0 ? undefined : site.folders,
-    host,
-    upload,
-    header,
-    stream: site.stream || undefined,
-    trustProxy: site.proxies.length === 0 ? undefined : site.proxies,
-    workers: site.workers,
-    command: site.command.join(" ") || undefined,
-    timeoutSeconds,
-    auth: site.auth,
-  };
-  const text = JSON.stringify(given);
-  return `webServerConfig("${target}"${text === "{}" ? "" : `, ${text}`})`;
+  const { host, port } = site;
+  const words = [
+    ...list(options.listen ?? []).map((text) => `--listen ${text}`),
+    ...site.mount === "" ? [] : [`--mount ${site.mount}`],
+    ...site.folders.map(({ url, folder }) => `--static ${url}=${folder}`),
+    ...options.host === undefined ? [] : [`--host ${host}${port === 80 ? "" : `:${port}`}`],
+    ...options.upload === undefined ? [] : [`--upload ${options.upload}`],
+    ...options.header === undefined ? [] : [`--header ${options.header}`],
+    ...site.stream ? ["--stream"] : [],
+    ...site.proxies.map((network) => `--trust-proxy ${network}`),
+    ...site.workers === undefined ? [] : [`--workers ${site.workers}`],
+    ...site.command.length === 0 ? [] : [`--command "${site.command.join(" ")}"`],
+    ...site.timeoutSeconds === undefined ? [] : [`--timeout ${site.timeoutSeconds}`],
+    ...site.auth === undefined ? [] : [`--auth ${site.auth}`],
+  ];
+  return ["webfcgi config", target, ...words].join(" ");
 }
 
 /** The error of an option. */

@@ -4,7 +4,7 @@ import type { ConfigFiles } from "./config_file.ts";
 import { container } from "./container.ts";
 import type { WebServerName } from "./dialect.ts";
 import { htaccess } from "./htaccess.ts";
-import { callText, readSite, refuse, type Site, type WebServerConfigOptions } from "./site.ts";
+import { commandLine, readSite, refuse, type Site, type WebServerConfigOptions } from "./site.ts";
 import { systemd } from "./systemd.ts";
 import { webServerFiles, webServers } from "./web_servers.ts";
 
@@ -40,7 +40,7 @@ export const configTargets: readonly ConfigTarget[] = Object.freeze(
  * import { assert, assertEquals } from "@std/assert";
  *
  * const { text, files, check, load } = webServerConfig("nginx", { listen: "/run/app.sock", mount: "/app" });
- * assert(text.startsWith('# webServerConfig("nginx", {"listen":"/run/app.sock","mount":"/app"})\n'));
+ * assert(text.startsWith("# webfcgi config nginx --listen /run/app.sock --mount /app\n"));
  * assert(text.includes("fastcgi_param SCRIPT_NAME /app;"));
  * assertEquals(files[0]?.path, "/etc/nginx/conf.d/app.conf");
  * assertEquals([...check, load], ["nginx -t", "systemctl reload nginx"]);
@@ -53,7 +53,7 @@ export function webServerConfig(target: ConfigTarget, options: WebServerConfigOp
     throw refuse("listen", options.listen, "mod_fcgid starts the application itself, on a socket of its own");
   }
   const config = starters[target]?.(site) ?? webServerFiles(target as WebServerName, site);
-  const first = `# ${callText(target, options)}\n`;
+  const first = `# ${commandLine(target, options)}\n`;
   const files = config.files.map((file) => ({ ...file, text: `${first}${file.text}\n` }));
   const parts = config.files.map(({ path, text }) => `# ${path}\n${text}\n`);
   return { ...config, files, text: files.length === 1 ? files[0]!.text : [first, ...parts].join("\n") };

@@ -98,7 +98,7 @@ for (const target of configTargets) {
         accepted++;
         assert(/^[\t\n\x20-\x7e]*$/.test(text), JSON.stringify(value));
         const [first = ""] = text.split("\n");
-        assert(first.startsWith('# webServerConfig("') && !/[\\$`']/.test(first), first);
+        assert(first.startsWith("# webfcgi config ") && !/[\\$`']/.test(first), first);
         // A command may have more words, and systemd's sign in them, which is then doubled.
         const isCommand = options("").command !== undefined && target !== "fcgid";
         const bare = (text: string): unknown =>

@@ -38,15 +38,37 @@ const everything: WebServerConfigOptions = {
   timeoutSeconds: 300,
 };
 
-/** Reads the call in the first line. */
+/** Reads the command in the first line, as the command line does. */
 function optionsOf(text: string): [ConfigTarget, WebServerConfigOptions] {
-  const [, words = ""] = /^# webServerConfig\((.*)\)\n/.exec(text) ?? [];
-  const [target, options = {}] = JSON.parse(`[${words}]`);
-  return [target, options];
+  const [line = ""] = text.split("\n");
+  const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
+  assertEquals(words.slice(0, 3), ["#", "webfcgi", "config"]);
+  const lists: Record<string, string[]> = {};
+  for (let at = 4; at < words.length; at++) {
+    const name = words[at]!.slice(2);
+    (lists[name] ??= []).push(name === "stream" ? "" : words[++at]!);
+  }
+  const { listen, "trust-proxy": trustProxy, timeout, workers, stream } = lists;
+  const one = (name: string, key: string = name): WebServerConfigOptions =>
+    lists[name] === undefined ? {} : { [key]: lists[name][0] };
+  return [words[3] as ConfigTarget, {
+    ...listen === undefined ? {} : { listen },
+    ...trustProxy === undefined ? {} : { trustProxy },
+    static: (lists.static ?? []).map((text) => ({ url: text.split("=")[0]!, folder: text.split("=")[1]! })),
+    ...one("mount"),
+    ...one("host"),
+    ...one("upload"),
+    ...one("header"),
+    ...one("command"),
+    ...one("auth"),
+    ...stream === undefined ? {} : { stream: true },
+    ...workers === undefined ? {} : { workers: Number(workers[0]) },
+    ...timeout === undefined ? {} : { timeoutSeconds: Number(timeout[0]) },
+  }];
 }
 
 for (const target of configTargets) {
-  Deno.test(`webServerConfig begins with the call that makes the same text for ${target}`, () => {
+  Deno.test(`webServerConfig begins with the command that makes the same text for ${target}`, () => {
     for (const options of [{}, everything]) {
       const { text } = webServerConfig(target, optionsFor(target, options));
       assertEquals(webServerConfig(...optionsOf(text)).text, text);
@@ -63,7 +85,7 @@ Deno.test("webServerConfig writes for nginx what a person would", () => {
   });
   assertEquals(
     text,
-    `# webServerConfig("nginx", {"listen":"unix:/run/app.sock","mount":"/app","static":[{"url":"/static/","folder":"/srv/app/static/"}],"upload":"20M"})
+    `# webfcgi config nginx --listen unix:/run/app.sock --mount /app --static /static/=/srv/app/static/ --upload 20M
 upstream app {
     server unix:/run/app.sock;
     keepalive 8;
