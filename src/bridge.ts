@@ -28,8 +28,9 @@ export type { BridgeInfo } from "./bridge/bridge_info.ts";
  * front controller.
  *
  * No link is followed out of the folder (unless `followLinks` is set), nothing with a dot before its name is served
- * (except `/.well-known/`), and no script's source. A path that names a folder gets its index: a script, or `index.html`. Pass on what the HTTP server gives the
- * handler besides the request: the client's address, whether it uses TLS, and Bun's time-out come from there.
+ * (except `/.well-known/`), and no script's source. A path that names a folder gets its index: a script, or
+ * `index.html`. Pass on what the HTTP server gives the handler besides the request: the client's address, whether it
+ * uses TLS, and Bun's time-out come from there.
  *
  * @param client Asks the application.
  * @throws {TypeError} If an option is invalid.

@@ -115,7 +115,7 @@ Deno.test("Transport keeps the process alive when the listener is closed", () =>
   }));
 
 Deno.test("Runtime.listen says what is missing when Deno may not use the network", () =>
-  onEach("barred", async (command, name) => {
+  onEach("barred", async (command) => {
     const [executable, ...args] = command;
     const { code, stderr } = await new Deno.Command(executable, { args: [...args, "listener"], stdin: "null" })
       .output();
