@@ -87,6 +87,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/client.ts",
     "src/bridge.ts",
     "src/codec.ts",
+    "src/config.ts",
     "src/server/",
     "src/client/",
     "src/connection/",

@@ -1,7 +1,7 @@
 /**
  * An access log: a line for each request, refused and aborted ones too.
  *
- * ```ts
+ * ```ts ignore
  * serve({ onFinish: (finished) => console.log(jsonLine(finished, new Date())) }, handler);
  * ```
  */

@@ -2,7 +2,7 @@
  * OpenTelemetry: a span for each request, a child of the one that `traceparent` names, and the metric
  * `http.server.request.duration`; of refused requests too.
  *
- * ```ts
+ * ```ts ignore
  * serve({ onFinish: finishSpan }, withSpan(handler));
  * ```
  *

@@ -1,7 +1,7 @@
 /**
  * Metrics in Prometheus's text format.
  *
- * ```ts
+ * ```ts ignore
  * const metrics = prometheus(() => server.stats());
  * const server = serve({ onFinish: metrics.onFinish }, handler);
  * Deno.serve({ hostname: "127.0.0.1", port: 9464 }, () => new Response(metrics.text()));

@@ -1,7 +1,7 @@
 /**
  * A slow log: requests that have taken too long, as soon as they have, and again when they end.
  *
- * ```ts
+ * ```ts ignore
  * const slow = slowLog(2000, console.warn);
  * serve({ onFinish: slow.onFinish }, slow.watch(handler));
  * ```

@@ -181,5 +181,52 @@ export const STATUS = {
   examples: ["webfcgi status unix:/run/app.sock"],
 } as const;
 
+/** `webfcgi config` */
+export const CONFIG = {
+  name: "config",
+  operands: "TARGET",
+  summary: `Prints the configuration of a web server for an application: nginx, apache, fcgid, lighttpd, caddy, haproxy
+or h2o; or of what starts the application: htaccess, systemd or container. It changes no file.`,
+  options: {
+    "listen": {
+      kind: "texts",
+      short: "l",
+      value: "ADDR",
+      also: ["address", "port", "socket", "upstream"],
+      help: `Where the application listens, as serve takes it (default: 127.0.0.1:9000); several are
+balanced; %n stands for 1 to N of --workers`,
+    },
+    "mount": { kind: "text", value: "PATH", also: ["base", "prefix"], help: "The path it is served under, as in /app" },
+    "static": { kind: "pairs", value: "/URL/=DIR", help: "A folder that the web server serves; may be repeated" },
+    "host": {
+      kind: "text",
+      value: "NAME",
+      also: ["server-name", "hostname"],
+      help: "The site's name, and its port if that is not 80, as in example.com:8080",
+    },
+    "upload": { kind: "text", value: "SIZE", also: ["max-body"], help: "The largest upload, as in 20M" },
+    "header": { kind: "text", value: "SIZE", help: "The longest header in either direction, from 8k to 63k" },
+    "stream": { kind: "flag", help: "Every response leaves as it is written; events do in any case" },
+    "trust-proxy": {
+      kind: "texts",
+      value: "ADDR",
+      help: "A proxy in front that is believed to know the client, as in 10.0.0.0/8; may be repeated",
+    },
+    "workers": { kind: "text", value: "N", help: "How many processes serve" },
+    "command": {
+      kind: "text",
+      value: "COMMAND",
+      help: "What starts the application (fcgid, htaccess, systemd, container)",
+    },
+    "timeout": { kind: "text", value: "SECONDS", help: "How long the application may be silent" },
+    "auth": {
+      kind: "text",
+      value: "PATH",
+      help: "A path of the application that is asked first, and lets through by a 2xx",
+    },
+  },
+  examples: ["webfcgi config nginx --listen unix:/run/app.sock --mount /app --static /static/=/srv/app/static"],
+} as const;
+
 /** The commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [SERVE, FETCH, BRIDGE, STATUS];
+export const COMMANDS: readonly Command[] = [SERVE, CONFIG, FETCH, BRIDGE, STATUS];

@@ -110,7 +110,8 @@ Deno.test("the documentation's command lines are understood", () => {
   ) => text.trim().split("\n"));
   assert(lines.length > 5);
   for (const line of lines) {
-    const [webfcgi, name, ...args] = line.replace(/^npx /, "").split(" ");
+    const words = line.replace(/^npx /, "").match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
+    const [webfcgi, name, ...args] = words;
     assertEquals(webfcgi, "webfcgi");
     assert(parseArguments(COMMANDS.find((command) => command.name === name)!, args) !== undefined, line);
   }
