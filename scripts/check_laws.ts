@@ -50,7 +50,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/errors.ts",
   ],
   "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
-  "src/config/": ["src/runtime/address.ts"],
+  "src/config/": ["src/options.ts", "src/runtime/address.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",

@@ -33,7 +33,7 @@ Deno.serve({
     console.log(`
   Open      http://localhost:${door.port}/
   It is     a FastCGI application on ${hostname}:${port}, behind Deno.serve and a FastCGI client
-  Next      put nginx or Apache in their place: the README has both, ready to copy
+  Next      put a web server in their place: README.md has nginx, docs/web-servers.md the others
   Stop      Ctrl-C
 `),
 }, bridge(client));

@@ -7,6 +7,7 @@
 import { isForbiddenMethod, printable } from "../cgi/field.ts";
 import type { Client } from "../client/fast_cgi_client.ts";
 import type { FastCgiRequestInit } from "../client/outgoing_request.ts";
+import { show } from "../options.ts";
 import type { Files } from "../runtime/files.ts";
 import { allowSilence, type BridgeInfo, clientAddress } from "./bridge_info.ts";
 import { type BridgeOptions, type BridgeSettings, resolveBridge } from "./bridge_options.ts";
@@ -27,8 +28,13 @@ export class Bridge {
   #folder: Promise<SiteFolder> | undefined;
   #hasWarned = false;
 
-  /** @throws {TypeError} If an option is invalid. */
+  /** @throws {TypeError} If the client is none, or an option is invalid. */
   constructor(client: Pick<Client, "fetch">, options: BridgeOptions, loadFiles: () => Promise<Files>) {
+    if (typeof (client as Partial<Client> | undefined)?.fetch !== "function") {
+      throw new TypeError(
+        `Cannot make bridge: the client is ${show(client)}; write bridge(createClient(address), options)`,
+      );
+    }
     this.#settings = resolveBridge(options);
     this.#client = client;
     this.#loadFiles = loadFiles;
@@ -125,7 +131,9 @@ function scriptParams(documentRoot: string, scriptName: string, pathInfo: string
 function logError(error: unknown, { method, url }: Request): void {
   const text = String(error);
   const cause = error instanceof Error ? error.cause : undefined;
-  // Some messages end with their cause's.
-  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message);
+  // Some messages end with their cause's, or with its code in place of it.
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  const isTold = cause === undefined || cause instanceof Error && text.endsWith(cause.message) ||
+    code !== undefined && text.endsWith(`(${code})`);
   console.error(printable(`webfcgi: ${method} ${url}: ${text}${isTold ? "" : ` (${cause})`}`));
 }

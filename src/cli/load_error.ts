@@ -2,8 +2,8 @@
 
 import { runtimeText } from "./console.ts";
 
-/** The module that does the import. */
-const OURS = /\/cli\/entry\.\w+:/;
+/** Where this package's modules are, in which no application's mistake is: a folder, or the one file of a bundle. */
+const OURS = decoded(new URL(/\/cli\/load_error\.\w+$/.test(import.meta.url) ? ".." : "", import.meta.url).pathname);
 
 interface ImportError {
   readonly name?: string;
@@ -51,7 +51,7 @@ function placeOf({ position, stack = "", message = "" }: ImportError): string | 
   if (position?.file) return `${position.file}:${position.line}:${position.column}`;
   for (const line of plain(`${message}\n${stack}`).split("\n")) {
     const [, place] = /(?:^|[\s(])(?:file:\/\/)?(\/[^\s()]*:\d+(?::\d+)?)\)?$/.exec(line) ?? [];
-    if (place !== undefined && !OURS.test(place)) return decoded(place);
+    if (place !== undefined && !decoded(place).startsWith(OURS)) return decoded(place);
     if (/^\s*at .*\(?node:internal/.test(line)) return undefined;
   }
   return undefined;

@@ -61,8 +61,10 @@ export function poolSettings(values: ServeValues): PoolSettings | undefined {
     return undefined;
   }
   const count = (text: string): number => {
-    const value = text === "auto" ? availableParallelism() : readCount(text);
-    if (value < 1 || value > MAX_WORKERS) throw new Error(`write auto, or 1 to ${MAX_WORKERS}`);
+    const value = text === "auto" ? availableParallelism() : Number(text);
+    if (!/^(?:auto|\d+)$/.test(text) || value < 1 || value > MAX_WORKERS) {
+      throw new Error(`write auto, or a number from 1 to ${MAX_WORKERS}`);
+    }
     return value;
   };
   return {

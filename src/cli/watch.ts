@@ -22,14 +22,18 @@ const MAX_FOLDERS = 2000;
 export function watchCode(entry: string, changed: () => void): () => void {
   const watchers = new Map<string, FSWatcher>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether code has changed since the last call; what changes after it, such as a temporary file, does not undo that. */
+  let isChanged = false;
   let isTold = false;
   const onChange = (name: string | null): void => {
     // A folder has no extension as a rule; what was made in it is found by looking.
     if (name !== null && name.includes(".") && !CODE.test(name)) return;
+    isChanged ||= name === null || CODE.test(name);
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const found = update();
-      if (found || name === null || CODE.test(name)) changed();
+      if (!update() && !isChanged) return;
+      isChanged = false;
+      changed();
     }, QUIET_MS);
   };
   /** Watches what is new, and forgets what is gone; says whether anything is new. */

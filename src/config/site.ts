@@ -5,6 +5,7 @@
  * quoted further on and no value can end a line or a block.
  */
 
+import { checkNames } from "../options.ts";
 import { type Address, formatAddress, parseAddress } from "../runtime/address.ts";
 
 /** A folder that the web server itself serves. */
@@ -81,8 +82,24 @@ const HOST =
   /^(?=.{1,253}$)((?:[\dA-Za-z](?:[\dA-Za-z-]{0,61}[\dA-Za-z])?\.)*[\dA-Za-z](?:[\dA-Za-z-]{0,61}[\dA-Za-z])?)(?::(\d{1,5}))?$/;
 const WORD = /^[\w./:=@,+%~-]+$/;
 
+const OPTIONS: Readonly<Record<keyof WebServerConfigOptions, true>> = {
+  listen: true,
+  mount: true,
+  static: true,
+  host: true,
+  upload: true,
+  header: true,
+  stream: true,
+  trustProxy: true,
+  workers: true,
+  command: true,
+  timeoutSeconds: true,
+  auth: true,
+};
+
 /** Reads the options. */
 export function readSite(options: WebServerConfigOptions): Site {
+  checkNames("Cannot write configuration", options, Object.keys(OPTIONS));
   const mount = urlPath("mount", options.mount ?? "");
   const [host, port] = readHost(options.host);
   const words = [host ?? "", mount].join("").split(/\W+/).filter((word) => word !== "");

@@ -33,7 +33,7 @@ export function parseAddress(text: string): Address {
   const [, ipv6, name, port] = /^(?:(?:\[([^\]]*)\]|([^:]+)):)?(\d{1,9})$/.exec(text) ?? [];
   const hostname = ipv6 ?? name ?? "127.0.0.1";
   if (port === undefined || !(ipv6 === undefined ? HOSTNAME : IPV6).test(hostname)) {
-    throw new TypeError(`Cannot read address: ${JSON.stringify(text)} is none; write ${FORMS}`);
+    throw new TypeError(`Cannot read address: ${JSON.stringify(text)} is not an address; write ${FORMS}`);
   }
   if (Number(port) > 65_535) throw new RangeError(`Cannot read address: port is ${port}, not 0 to 65535`);
   return { hostname, port: Number(port) };

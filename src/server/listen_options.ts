@@ -102,6 +102,9 @@ function checkKind(options: ServeOptions, address: Address): void {
 }
 
 function checkMode(mode: number): void {
+  if (typeof mode === "string" && /^(?:0o?)?[0-7]{3}$/.test(mode)) {
+    throw new TypeError(`${WHAT}: mode is ${show(mode)}; write 0o${(mode as string).slice(-3)}, a number`);
+  }
   checkInteger(WHAT, "mode", mode, 0, MAX_INT);
   if (mode <= 0o777) return;
   // 660 is 0o1224.

@@ -24,11 +24,19 @@ export function handlersByRole({ fetch, authorizer, filter }: Partial<Handlers>)
   const handlers = new Map<number, Handler>();
   for (const [role, play] of [[FCGI_RESPONDER, fetch], [FCGI_AUTHORIZER, authorizer], [FCGI_FILTER, filter]] as const) {
     if (play === undefined) continue;
-    if (typeof play !== "function") throw new TypeError(`Cannot serve: a handler is ${show(play)}; write a function`);
+    if (typeof play !== "function") throw notFunction(role, play);
     handlers.set(role, play);
   }
   if (handlers.size === 0) throw new TypeError("Cannot serve: there is no handler; write serve(options, handler)");
   return handlers;
+}
+
+function notFunction(role: number, play: unknown): TypeError {
+  const name = role === FCGI_RESPONDER ? "the handler" : role === FCGI_AUTHORIZER ? "authorizer" : "filter";
+  // An application of Hono, for example, where its handler belongs.
+  const isApplication = typeof (play as Partial<Handlers> | null)?.fetch === "function";
+  const remedy = isApplication ? "write its function fetch" : "write a function";
+  return new TypeError(`Cannot serve: ${name} is ${show(play)}; ${remedy}`);
 }
 
 /**

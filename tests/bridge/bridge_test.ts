@@ -745,6 +745,18 @@ for (
   });
 }
 
+Deno.test("bridge refuses what is no client, at once", () => {
+  for (
+    const [client, shown] of [["unix:/run/app.sock", '"unix:/run/app.sock"'], [undefined, "undefined"], [
+      {},
+      "an object",
+    ]]
+  ) {
+    const text = `Cannot make bridge: the client is ${shown}; write bridge(createClient(address), options)`;
+    assertThrows(() => bridge(client as never, {}), TypeError, text);
+  }
+});
+
 Deno.test("bridge takes options that are undefined as not given", () => {
   const client = { fetch: () => Promise.reject() };
   const options = { root: undefined, index: undefined, frontController: undefined, https: undefined };

@@ -319,5 +319,16 @@ Deno.test("bridge answers 502 when there is no application", async () => {
   const response = await handler(new Request("http://localhost/"));
   assertEquals([response.status, await response.text()], [502, "502 Bad Gateway\n"]);
   assertMatch(String(errors[0]), /Cannot connect to 127\.0\.0\.1:1/);
+
+  const { error } = console;
+  const lines: unknown[] = [];
+  console.error = (line) => void lines.push(line);
+  try {
+    await bridge(client)(new Request("http://localhost/"));
+  } finally {
+    console.error = error;
+  }
+  assertMatch(lines.join("\n"), /^webfcgi: GET http:\/\/localhost\/: Error: Cannot connect to .* \(ECONNREFUSED\)$/);
+  assertEquals(String(lines).match(/ECONNREFUSED/g)?.length, 1, "the cause is told once");
   await client.close();
 });

@@ -266,6 +266,8 @@ Deno.test("webfcgi serve --watch waits for code that starts, and loads it when i
     await answer("two");
     for (const text of ["three", "four"]) {
       save("lib/deep/text.mjs", `export const text = '${text}';`);
+      // What is no code and comes right after code does not hide it.
+      scene.file("lib/deep/sedAbCdEf", text);
       await answer(text);
     }
     running.kill("SIGTERM");

@@ -25,9 +25,9 @@ for (
     [
       { address: "fcgi://127.0.0.1:9000" },
       TypeError,
-      'Cannot read address: "fcgi://127.0.0.1:9000" is none; write "9000"',
+      'Cannot read address: "fcgi://127.0.0.1:9000" is not an address; write "9000"',
     ],
-    [{ address: "localhost" }, TypeError, 'Cannot read address: "localhost" is none'],
+    [{ address: "localhost" }, TypeError, 'Cannot read address: "localhost" is not an address'],
     [{ address: "fd:3" }, TypeError, 'address is "fd:3"; a client connects to a port or a path'],
     [{ address: "0" }, RangeError, "port is 0; write a whole number, 1 to 65535"],
     [{ address: "9000", port: 1 }, TypeError, "give one of address and hostname and port, not both"],

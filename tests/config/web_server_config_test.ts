@@ -229,6 +229,12 @@ const refused: [what: string, target: ConfigTarget, options: WebServerConfigOpti
   ["everybody is a trusted proxy", "nginx", { trustProxy: "0.0.0.0/0" }, "10.0.0.0/8"],
   ["the check is outside", "nginx", { mount: "/app", auth: "/auth" }, "below /app/"],
   ["a size is none", "nginx", { upload: "20 MB" }, "such as 20M"],
+  [
+    "an option is misspelt",
+    "nginx",
+    { lisen: "9000" } as WebServerConfigOptions,
+    'no option "lisen"; did you mean listen?',
+  ],
 ];
 
 for (const [what, target, options, message] of refused) {

@@ -57,6 +57,6 @@ export function abilityTable(findings: Findings): string {
     const needs = Object.keys(rows).filter((name) => name !== "gone" && name !== "broken") as Need[];
     return needs.flatMap((need) => mendingLines(server, need, { header: "32k" }).cannot ?? []);
   }));
-  const legend = "`config`: with the lines, or the option of `serve`, that `webfcgi config` writes.";
+  const legend = "`config`: with the lines, or the option of `serve`, that `webServerConfig` writes.";
   return [legend, "", ...table, "", ...[...reasons].map((reason) => `- ${reason}.`), ""].join("\n");
 }

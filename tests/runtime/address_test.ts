@@ -64,7 +64,11 @@ for (
   ]
 ) {
   Deno.test(`parseAddress refuses ${JSON.stringify(text)}`, () => {
-    assertThrows(() => parseAddress(text), TypeError, `Cannot read address: ${JSON.stringify(text)} is none; write `);
+    assertThrows(
+      () => parseAddress(text),
+      TypeError,
+      `Cannot read address: ${JSON.stringify(text)} is not an address; write `,
+    );
   });
 }
 

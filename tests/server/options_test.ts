@@ -24,9 +24,10 @@ const wrong: readonly Wrong[] = [
   ],
   [["127.0.0.1:9000"], TypeError, 'write serve({ address: "127.0.0.1:9000" }, handler)'],
   [[hello, { port: 0 }], TypeError, "the handler comes last; write serve(options, handler)"],
-  [[{ port: 0 }, "x"], TypeError, 'a handler is "x"; write a function'],
-  [[{ port: 0, fetch: 5 }], TypeError, "a handler is 5; write a function"],
-  [[{ port: 0, authorizer: {} }, hello], TypeError, "a handler is an object; write a function"],
+  [[{ port: 0 }, "x"], TypeError, 'the handler is "x"; write a function'],
+  [[{ port: 0, fetch: 5 }], TypeError, "the handler is 5; write a function"],
+  [[{ port: 0 }, { fetch: hello }], TypeError, "the handler is an object; write its function fetch"],
+  [[{ port: 0, authorizer: {} }, hello], TypeError, "authorizer is an object; write a function"],
   [[{ port: 0, fetch: hello }, hello], TypeError, "the handler is given twice, as fetch and as an argument"],
   [
     [
@@ -58,7 +59,7 @@ const wrong: readonly Wrong[] = [
   ],
   [[{ path: "/x", fd: 0 }, hello], TypeError, "several addresses are given, by path and by fd; give one"],
   [[{ address: "9000", port: 9000 }, hello], TypeError, "by address and by hostname and port; give one"],
-  [[{ address: "localhost" }, hello], TypeError, 'Cannot read address: "localhost" is none; write "9000", '],
+  [[{ address: "localhost" }, hello], TypeError, 'Cannot read address: "localhost" is not an address; write "9000", '],
   [[{ address: 9000 }, hello], TypeError, "Cannot read address: it is no string; write "],
   [[{ port: "9000" }, hello], TypeError, 'port is "9000"; write a whole number, 0 to 65535'],
   [[{ port: -1 }, hello], RangeError, "port is -1; write a whole number, 0 to 65535"],
@@ -83,7 +84,9 @@ const wrong: readonly Wrong[] = [
   // What goes with them.
   [[{ path: "/x", mode: 660 }, hello], RangeError, "mode is 660, which is 0o1224; write 0o660"],
   [[{ path: "/x", mode: 5000 }, hello], RangeError, "mode is 5000, which is 0o11610; write a mode of 0o777 at most"],
-  [[{ path: "/x", mode: "660" }, hello], TypeError, 'mode is "660"; write a whole number'],
+  [[{ path: "/x", mode: "0660" }, hello], TypeError, 'mode is "0660"; write 0o660, a number'],
+  [[{ path: "/x", mode: "rw" }, hello], TypeError, 'mode is "rw"; write a whole number'],
+  [[{ path: "/x", mode: "660" }, hello], TypeError, 'mode is "660"; write 0o660, a number'],
   [[{ path: "/x", mode: -1 }, hello], RangeError, "mode is -1; "],
   [[{ path: "/x", group: "" }, hello], TypeError, 'group is ""; write the name or the number of a group'],
   [[{ path: "/x", group: -1 }, hello], RangeError, "group is -1; "],
