@@ -27,9 +27,10 @@ export type { BridgeInfo } from "./bridge/bridge_info.ts";
  * folder, with types, ranges and conditional requests, runs its scripts over FastCGI, and passes the rest to the
  * front controller.
  *
- * Nothing outside the folder is served, nothing with a dot before its name (except `/.well-known/`), and no script's
- * source. A path that names a folder gets its index: a script, or `index.html`. Pass on what the HTTP server gives the
- * handler besides the request: the client's address, whether it uses TLS, and Bun's time-out come from there.
+ * No link is followed out of the folder (unless `followLinks` is set), nothing with a dot before its name is served
+ * (except `/.well-known/`), and no script's source. A path that names a folder gets its index: a script, or
+ * `index.html`. Pass on what the HTTP server gives the handler besides the request: the client's address, whether it
+ * uses TLS, and Bun's time-out come from there.
  *
  * @param client Asks the application.
  * @throws {TypeError} If an option is invalid.

@@ -1,8 +1,8 @@
 /**
  * What a URL's path names in a site's folder: a script, a file, or a folder that has an index.
  *
- * Nothing is found outside the folder, nothing hidden, and no script's source, whether by the name in the URL or behind
- * a link. A file is judged again once it is open, by where it really lies.
+ * No link leads out of the folder unless `followLinks` is set, and nothing hidden is found and no script's source,
+ * whether by the name in the URL or behind a link. A file is judged again once it is open, by where it really lies.
  */
 
 import type { Files, FoundFile, OpenFile } from "../runtime/files.ts";

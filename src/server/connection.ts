@@ -32,7 +32,7 @@ export interface ConnectionHost extends ExchangeServer {
   readonly memory: RecordMemory;
   /** The handler of each role that is played. */
   readonly handlers: ReadonlyMap<number, Handler>;
-  /** The server's clock, which ticks about once a second, in milliseconds. */
+  /** The server's clock, which ticks at least twice a second, in milliseconds. */
   readonly nowMs: number;
   /** Counts a request; whether the server has room for it. */
   tryBeginRequest(): boolean;
@@ -144,7 +144,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     this.flow.unref();
   }
 
-  /** Ends what has waited for too long; called about once a second. */
+  /** Ends what has waited for too long; called at each tick of the clock. */
   tick(): void {
     const verdict = this.#timeouts.check(this);
     if (verdict === undefined) return;
@@ -264,8 +264,8 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
     return this.#phase !== "open" && this.#phase !== "draining";
   }
 
-  #refuseProtocol({ message, answer }: WrongProtocol): void {
-    this.#host.reportMistake("wrong protocol", message);
+  #refuseProtocol({ mistake, message, answer }: WrongProtocol): void {
+    this.#host.reportMistake(mistake, message);
     if (answer !== undefined) this.flow.write([answer]);
     this.#shutdown();
   }

@@ -5,7 +5,7 @@ import { errorText, printableLines } from "./error_text.ts";
 const PREFIX = "webfcgi: ";
 
 /** Mistakes in a configuration that are reported once a server, not with every request that suffers from them. */
-export type Mistake = "no mount" | "no REQUEST_METHOD" | "wrong protocol";
+export type Mistake = "no mount" | "no REQUEST_METHOD" | "HTTP" | "TLS";
 
 /** Writes an error, with the request that it belongs to. */
 export function writeError(error: unknown, request?: Request, what = ""): void {

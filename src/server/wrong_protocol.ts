@@ -3,11 +3,13 @@
 import { statusPage } from "../cgi/status_page.ts";
 import { decodeLatin1 } from "../protocol/latin1.ts";
 
-const httpStart = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI|PROPFIND) /;
+const httpStart = /^[A-Z][A-Z-]+ /;
 const ADVICE = "this port speaks FastCGI, not HTTP: use fastcgi_pass, not proxy_pass";
 
 /** How to react to a peer that does not speak FastCGI. */
 export interface WrongProtocol {
+  /** What the peer speaks instead. */
+  readonly mistake: "HTTP" | "TLS";
   /** A line for the server's operator. */
   readonly message: string;
   /** An answer that the peer understands; undefined if there is none. */
@@ -19,9 +21,9 @@ export function recognise(start: Uint8Array): WrongProtocol | undefined {
   // TLS: a handshake record (22) of version 3.x.
   if (start[0] === 0x16 && start[1] === 0x03) {
     const message = "Cannot serve a connection that begins with TLS: this port speaks FastCGI, without TLS";
-    return { message, answer: undefined };
+    return { mistake: "TLS", message, answer: undefined };
   }
-  const line = decodeLatin1(start.subarray(0, 16));
+  const line = decodeLatin1(start.subarray(0, 32));
   if (!httpStart.test(line)) return undefined;
   // HTTP/2 with prior knowledge reads no answer of HTTP/1.1, but people see it in a trace.
   const page = statusPage(line.startsWith("PRI ") ? 505 : 400);
@@ -30,6 +32,7 @@ export function recognise(start: Uint8Array): WrongProtocol | undefined {
     `HTTP/1.1 ${page.status} ${page.statusText}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}`;
   const answer = new TextEncoder().encode(`${head}\r\nConnection: close\r\n\r\n${body}`);
   return {
+    mistake: "HTTP",
     message: `Cannot serve a connection that begins with ${JSON.stringify(line.split(" ")[0])}: ${ADVICE}`,
     answer,
   };

@@ -642,6 +642,44 @@ for (
   });
 }
 
+Deno.test("bridge judges a file by where it lies once it is open, and closes what it does not serve", async () => {
+  // As if exchanged between the look and the opening, which file_race_test.ts hits by chance only.
+  for (
+    const [path, followLinks, expected] of [
+      ["/www/a.txt", false, "INSIDE"],
+      ["/www/sub/b.txt", false, "INSIDE"],
+      ["/outside/a.txt", false, "APP"],
+      ["/outside/a.txt", true, "INSIDE"],
+      ["/www2/a.txt", false, "APP"],
+      ["/www/.env", true, "APP"],
+      ["/www/x.php", true, "APP"],
+    ] as const
+  ) {
+    let closed = 0;
+    const bytes = new TextEncoder().encode("INSIDE");
+    const files: Files = {
+      find: (path) => Promise.resolve({ path: String(path), kind: path === "/www" ? "folder" : "file" }),
+      open: () =>
+        Promise.resolve({
+          path,
+          size: bytes.length,
+          modifiedMs: 0,
+          changedMs: 0,
+          read(memory, position) {
+            const part = bytes.subarray(position);
+            memory.set(part);
+            return Promise.resolve(part.length);
+          },
+          close: () => Promise.resolve(void closed++),
+        }),
+    };
+    const client = { fetch: () => Promise.resolve(new Response("APP")) };
+    const site = new Bridge(client, { root: "/www", followLinks }, () => Promise.resolve(files));
+    const response = await site.answer(new Request("http://localhost/a.txt"), {});
+    assertEquals([await response.text(), closed], [expected, 1], path);
+  }
+});
+
 Deno.test("bridge looks at few paths when every segment is called like a script", async () => {
   let looks = 0;
   const folders = new Set(["/www", "/www/a.php", "/www/a.php/a.php"]);

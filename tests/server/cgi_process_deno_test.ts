@@ -9,16 +9,23 @@ type Env = Readonly<Record<string, string>>;
 
 const get = { GATEWAY_INTERFACE: "CGI/1.1", REQUEST_METHOD: "GET", SERVER_NAME: "example.com", SCRIPT_NAME: "/app" };
 
-/** Runs `body` with the child for each runtime, and for Deno without permissions. */
-async function onEach(body: (command: readonly string[], name: string) => Promise<void>): Promise<void> {
+/** Runs `body` with the path of a child that serves. */
+async function withChild(body: (child: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "cgi-" });
   try {
     const child = `${folder}/child.mjs`;
     await bundle(new URL("cgi_child.ts", import.meta.url), child);
-    for (const { name, command } of await findRuntimes()) await body([...command, child], name);
+    await body(child);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Runs `body` with the child for each runtime. */
+function onEach(body: (command: readonly string[], name: string) => Promise<void>): Promise<void> {
+  return withChild(async (child) => {
+    for (const { name, command } of await findRuntimes()) await body([...command, child], name);
+  });
 }
 
 function start([command, ...args]: readonly string[], env: Env): Deno.ChildProcess {
@@ -91,15 +98,14 @@ Deno.test("serve listens when it has an address, whatever the variables say", ()
   }));
 
 Deno.test("serve says which permission is missing when Deno may not read the variables", () =>
-  onEach(async ([deno, ...args], name) => {
-    if (name !== "deno") return;
-    const script = args.at(-1)!;
-    const [, none] = await run([deno!, "run", "--no-prompt", script, "echo"], get);
+  withChild(async (script) => {
+    const deno = Deno.execPath();
+    const [, none] = await run([deno, "run", "--no-prompt", script, "echo"], get);
     assertStringIncludes(none, "if a web server starts this as CGI, with --allow-env\n");
     const some = "--allow-env=GATEWAY_INTERFACE,REQUEST_METHOD";
-    const [, few, code] = await run([deno!, "run", "--no-prompt", some, script, "echo"], get);
+    const [, few, code] = await run([deno, "run", "--no-prompt", some, script, "echo"], get);
     assertStringIncludes(few, "Cannot serve as CGI: Deno may read only some variables; run it with --allow-env");
     assertEquals(code, 1);
-    const [stdout, , ended] = await run([deno!, "run", "--no-prompt", "--allow-env", script, "echo"], get);
+    const [stdout, , ended] = await run([deno, "run", "--no-prompt", "--allow-env", script, "echo"], get);
     assertEquals([stdout.split("\r\n\r\n")[1], ended], ["GET   unix", 0]);
   }));

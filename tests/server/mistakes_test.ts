@@ -73,7 +73,8 @@ for (
   const [what, status, bytes] of [
     ["GET", 400, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"],
     ["POST", 400, "POST /a HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc"],
-    ["PROPFIND", 400, "PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ["PURGE", 400, "PURGE / HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ["VERSION-CONTROL", 400, "VERSION-CONTROL / HTTP/1.1\r\nHost: x\r\n\r\n"],
     ["PRI", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   ] as const
 ) {
@@ -113,6 +114,19 @@ consoleTest("serve says once that it was sent TLS", { fetch: hello }, async ({ c
     "webfcgi: Cannot serve a connection that begins with TLS: this port speaks FastCGI, without TLS",
   ]);
   assertEquals((await ask()).text, "hello");
+});
+
+consoleTest("serve says that it was sent HTTP when it was sent TLS before", { fetch: hello }, async (
+  { connect },
+  lines,
+) => {
+  for (const bytes of [new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]), utf8Bytes("GET / HTTP/1.1\r\n\r\n")]) {
+    const web = await connect({ raw: true });
+    await web.send(bytes);
+    await web.untilEnded();
+    await web.close();
+  }
+  assertEquals(lines.map((line) => /with (\S+)/.exec(line)?.[1]), ["TLS:", '"GET":']);
 });
 
 consoleTest("serve takes HTTP for nothing else when it comes after a record", { fetch: hello }, async (
