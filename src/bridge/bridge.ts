@@ -90,7 +90,7 @@ export class Bridge {
     try {
       return await this.#client.fetch(request, params);
     } catch (error) {
-      return await this.#fail(error, fetchFailureStatus(error), request);
+      return await this.#fail(error, fetchFailureStatus(error, request), request);
     }
   }
 

@@ -13,11 +13,14 @@ const FILE_ERRORS: Readonly<Record<string, number>> = {
   ENOMEM: 503,
 };
 
-/** The status for an error of a client's `fetch`. */
-export function fetchFailureStatus(error: unknown): number {
+/** The status for an error of a client's `fetch(request)`. */
+export function fetchFailureStatus(error: unknown, request: Request): number {
   if (error instanceof FastCgiError) return failureStatus(error);
   // A TypeError says that the client was misused, in this process: closed, or given a body that has been read.
-  return error instanceof TypeError ? 500 : 502;
+  if (error instanceof TypeError) return 500;
+  // A connection that fails has the system's code; Deno's error of a malformed body, or of one that breaks off, has none.
+  const isOfBody = request.bodyUsed && (error as { readonly code?: unknown } | null)?.code === undefined;
+  return isOfBody ? 400 : 502;
 }
 
 /** The status for an error of the file system. */

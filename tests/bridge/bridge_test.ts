@@ -763,3 +763,21 @@ Deno.test("bridge takes options that are undefined as not given", () => {
   assert(bridge(client, options as unknown as BridgeOptions));
   assert(bridge(client, { frontController: null }));
 });
+
+Deno.test("bridge answers 400 when the body of a request fails, and 502 when the connection does", async () => {
+  // Deno gives a malformed body an error without a code; a failed connect has the system's.
+  const ofBody = new Error("Cannot read request body");
+  const ofConnect = Object.assign(new Error("connection refused"), { code: "ECONNREFUSED" });
+  for (const [error, status] of [[ofBody, 400], [ofConnect, 502]] as const) {
+    const client = {
+      async fetch(input: string | URL | Request): Promise<Response> {
+        await (input as Request).text();
+        throw error;
+      },
+    };
+    const handler = bridge(client, { onError() {} });
+    const request = (init: RequestInit): Request => new Request("http://localhost/x", init);
+    assertEquals((await handler(request({ method: "POST", body: "text" }))).status, status);
+    assertEquals((await handler(request({}))).status, 502);
+  }
+});
