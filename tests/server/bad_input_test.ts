@@ -28,7 +28,7 @@ const broken: readonly (readonly [what: string, code: string, message: RegExp, .
     begin(),
     utf8Bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
   ],
-  ["a method that nobody knows", "BAD_VERSION", /version is 71, not 1/, utf8Bytes("GOT / HTTP/1.1\r\nHost: x\r\n\r\n")],
+  ["text that is not HTTP", "BAD_VERSION", /version is 71, not 1/, utf8Bytes("Good morning")],
   ["zeros", "BAD_VERSION", /version is 0/, new Uint8Array(64)],
   ["a record of version 2", "BAD_VERSION", /version is 2/, wrongVersion],
   ["a record of version 0 amid a request", "BAD_VERSION", /version is 0/, begin(), params, new Uint8Array(8)],
