@@ -1,15 +1,20 @@
-/** Runs every test: on this Deno, on Bun and Node beside it, and those of the npm package. */
+/** Runs every test: on this Deno, on Bun and Node beside it, behind real web servers, and those of the npm package. */
 
 import { findRuntimes } from "../tests/runtimes.ts";
-import { finish, step } from "./steps.ts";
+import { type Counts, finish, step } from "./steps.ts";
 
 const deno = Deno.execPath();
+
+function task(title: string, name: string, isBesideOthers = false): Promise<Counts> {
+  return step(title, [deno, "task", name], { isBesideOthers });
+}
+
 // What is to be fetched is fetched here, and not by both.
 await findRuntimes();
-const others = step("other runtimes", [deno, "task", "test:runtimes"], { isBesideOthers: true });
-finish([
-  await step(`Deno ${Deno.version.deno}`, [deno, "task", "test:deno"]),
-  await step("real web servers, PHP and peers", [deno, "task", "test:interop"]),
-  await others,
-  await step("npm package", [deno, "task", "test:package"]),
-]);
+// Two at a time: the tests wait more than they compute.
+const others = task("other runtimes", "test:runtimes", true);
+const onDeno = await task(`Deno ${Deno.version.deno}`, "test:deno");
+const onOthers = await others;
+const ofPackage = task("npm package", "test:package", true);
+const behindServers = await task("real web servers, PHP and peers", "test:interop");
+finish([onDeno, onOthers, behindServers, await ofPackage]);
