@@ -58,21 +58,20 @@ function asServerReads(path: string, params: Params): string {
 function mountOf(path: string, params: Params): string {
   const scriptName = params.get("SCRIPT_NAME") ?? "";
   const pathInfo = params.get("PATH_INFO");
-  if (scriptName === "") {
-    if (!pathInfo?.startsWith("/")) return "";
-    // Caddy's `handle_path /fcgi/*`: what PATH_INFO does not have is the mount.
-    const [whole, rest] = [looselyRead(path), looselyRead(pathInfo)];
-    return whole.endsWith(rest) ? asMount(whole.slice(0, -rest.length)) : "";
-  }
   // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path.
   if (pathInfo === undefined && looselyRead(scriptName) === looselyRead(path)) return "";
-  return asMount(scriptName);
+  const reported = asMount(scriptName);
+  const isInPath = reported !== "" && endOfMount(path, reported, (segment) => segment) >= 0;
+  if (isInPath || !pathInfo?.startsWith("/")) return reported;
+  // Caddy's `handle_path /fcgi/*`, a script that .htaccess rewrites to: what PATH_INFO does not have is the mount.
+  const [whole, rest] = [looselyRead(path), looselyRead(pathInfo)];
+  return whole.endsWith(rest) ? asMount(whole.slice(0, -rest.length)) : reported;
 }
 
 /**
  * Finds the mount and the rest of a request's path.
  *
- * `mount` is the mount's path as text, decoded, where the web server reports a wrong one (mod_fcgid, Apache's
+ * `mount` is the mount's path as text, decoded, where the web server reports a wrong one (Apache's
  * SetHandler). A request outside of its mount is at the root, as one of nginx's `try_files` to a script is.
  */
 export function findMount(params: Params, mount?: string): Mount {

@@ -34,6 +34,10 @@ Deno.test("findMount finds the mount when the web server reports it", () => {
     ["Caddy, split /fcgi", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^(/fcgi)", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^()", file, ["PATH_INFO", file], "", file],
+    [".htaccess in a folder", under, ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", file], "/fcgi", file],
+    ["the same for the folder", "/fcgi/", ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", "/"], "/fcgi", "/"],
+    [".htaccess at the root", file, ["SCRIPT_NAME", "/dispatch.fcgi", "PATH_INFO", file], "", file],
+    ["the script itself", "/fcgi/x.fcgi/a", ["SCRIPT_NAME", "/fcgi/x.fcgi", "PATH_INFO", "/a"], "/fcgi/x.fcgi", "/a"],
     ["a mount of two segments", "/a/b/c", ["SCRIPT_NAME", "/a/b/", "PATH_INFO", "/c"], "/a/b", "/c"],
     ["no REQUEST_URI", undefined, ["SCRIPT_NAME", "/f i", "PATH_INFO", "/a?b"], "/f i", "/a?b"],
   ]);
@@ -49,6 +53,7 @@ Deno.test("findMount is the root when the web server reports no mount or none th
     ["h2o under a path", under, ["SCRIPT_NAME", "", "PATH_INFO", under], "", under],
     ["h2o, OPTIONS *", "*", ["SCRIPT_NAME", "", "PATH_INFO", "/*"], "", "/"],
     ["PATH_INFO of another path", file, ["SCRIPT_NAME", "", "PATH_INFO", "/x"], "", file],
+    ["a script, and PATH_INFO of another path", file, ["SCRIPT_NAME", "/x.fcgi", "PATH_INFO", "/x"], "", file],
     ["PATH_INFO that cuts a segment", "/xa", ["PATH_INFO", "a"], "", "/xa"],
     ["nothing but the URL", file, [], "", file],
     ["empty PATH_INFO", file, ["SCRIPT_NAME", "", "PATH_INFO", ""], "", file],
