@@ -109,3 +109,19 @@ export function stripMount(url: string, scriptName: string): string | undefined 
   if (position < 0 || path.startsWith("//", position)) return undefined;
   return url.slice(0, start) + (position === path.length ? "/" : "") + url.slice(start + position);
 }
+
+/**
+ * Puts a mount that has been cut off the URL before a Location that leads into the application: a path, or a URL of its
+ * own origin. One that has the mount already, or leads elsewhere, stays as it is (RFC 9110 §10.2.2).
+ *
+ * @param url the request's, without the mount
+ */
+export function mountLocation(location: string, scriptName: string, url: string): string {
+  const origin = url.slice(0, url.indexOf("/", url.indexOf("://") + 3));
+  const path = location.startsWith(`${origin}/`) ? location.slice(origin.length) : location;
+  // Two slashes begin a host, and browsers take `\` for one.
+  if (!/^\/(?![/\\])/.test(path)) return location;
+  const mount = scriptName.split("/").map(encodeURIComponent).join("/");
+  const hasMount = path.startsWith(mount) && /^(?:[/?#]|$)/.test(path.slice(mount.length));
+  return hasMount ? location : location.slice(0, location.length - path.length) + mount + path;
+}

@@ -1,5 +1,5 @@
 import { assertEquals } from "../std/assert.ts";
-import { findMount, stripMount } from "../../src/cgi/mount.ts";
+import { findMount, mountLocation, stripMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
 
 type Row = [about: string, uri: string | undefined, params: string[], scriptName: string, pathInfo: string];
@@ -163,4 +163,26 @@ Deno.test("stripMount refuses a URL in which the mount does not end at a slash, 
   }
   assertEquals(stripMount("http://h/a/b", "/a/b/c"), undefined);
   assertEquals(stripMount("http://h/a%2Fb/c", "/a/b"), undefined);
+});
+
+Deno.test("mountLocation puts the mount before what leads into the application, and before nothing else", () => {
+  const mounted = (location: string, mount = "/app"): string => mountLocation(location, mount, "http://h:1/a?b");
+  for (
+    const [location, expected] of [
+      ["/", "/app/"],
+      ["/u/1?a=/b#c", "/app/u/1?a=/b#c"],
+      ["/application", "/app/application"],
+      ["http://h:1/u", "http://h:1/app/u"],
+      ["http://h:1/", "http://h:1/app/"],
+    ]
+  ) assertEquals(mounted(location!), expected, location);
+  for (
+    const location of [
+      ...["/app", "/app/", "/app/u", "/app?a", "/app#a", "http://h:1/app/u", "http://h:1/app"],
+      ...["", "u", "./u", "../u", "?a", "#a", "//other/u", "/\\other/u", "\\/other", "http://h:1"],
+      ...["http://other/u", "http://h:12/u", "https://h:1/u", "http://h:1//other", "mailto:a@b"],
+    ]
+  ) assertEquals(mounted(location), location);
+  assertEquals(mounted("/u", "/caf\u00e9 ?/b"), "/caf%C3%A9%20%3F/b/u");
+  assertEquals(mounted("/caf%C3%A9/u", "/caf\u00e9"), "/caf%C3%A9/u");
 });
