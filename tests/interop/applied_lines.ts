@@ -1,0 +1,71 @@
+/** Puts lines where doctor says that they belong, as a person does who knows the web server but not FastCGI. */
+
+import type { ConfigLines, WebServerName } from "../../src/config.ts";
+
+/** A configuration with lines put in; what it has already is left alone. */
+export function applied(server: WebServerName, text: string, lines: readonly ConfigLines[], mount: string): string {
+  return lines.reduce(
+    (text, { place, text: line }) => text.includes(line) ? text : put(server, text, place, line, mount),
+    text,
+  );
+}
+
+/** Puts a line behind the first place that a pattern matches. */
+function after(text: string, pattern: RegExp, line: string): string {
+  if (!pattern.test(text)) throw new Error(`Cannot put ${line}: nothing matches ${pattern} in\n${text}`);
+  return text.replace(pattern, (found) => `${found}${line}\n`);
+}
+
+function indented(line: string, spaces: number): string {
+  return line.split("\n").map((part) => " ".repeat(spaces) + part).join("\n");
+}
+
+function put(server: WebServerName, text: string, place: string, line: string, mount: string): string {
+  switch (`${server} ${place}`) {
+    case "nginx http":
+      return `${line}\n${text}`;
+    case "nginx server":
+      return after(text, /^ *server_name .*\n/m, line);
+    case "nginx location":
+      return after(
+        line.startsWith("fastcgi_pass ") ? text.replace(/^ *fastcgi_pass .*\n/m, "") : text,
+        /^ *include .*\n/m,
+        line,
+      );
+    case "apache VirtualHost":
+    case "fcgid VirtualHost":
+      return after(text, /^ *ServerName .*\n/m, line);
+    case "apache Location":
+      return /<Location /.test(text)
+        ? after(text, /^ *<Location .*\n/m, line)
+        : after(text, /^ *ServerName .*\n/m, `<Location ${mount || "/"}>\n${line}\n</Location>`);
+    case "apache ProxyPass":
+      return text.replace(/^( *ProxyPass .*fcgi:.*)$/m, `$1 ${line}`);
+    case "fcgid Files":
+      return after(text, /^ *<Files .*\n/m, line);
+    case "lighttpd lighttpd.conf":
+    case "lighttpd site":
+      return after(text.replace(/^ *server\.max-request-size.*\n/m, ""), /^ *server\.modules .*\n/m, line);
+    case "lighttpd fastcgi.server":
+      return text.replace(/("check-local" => "disable")/, `$1,\n${line}`);
+    case "caddy site":
+      return after(text, /^\S+ \{\n/m, line);
+    case "caddy handle":
+      return after(text, /^\s*handle.*\{\n/m, line);
+    case "caddy reverse_proxy":
+      return after(text, /^\s*reverse_proxy.*\{\n/m, line);
+    case "caddy transport fastcgi":
+      return /transport fastcgi \{/.test(text)
+        ? after(text, /^\s*transport fastcgi \{\n/m, line)
+        : text.replace("transport fastcgi", `transport fastcgi {\n${line}\n}`);
+    case "h2o h2o.conf":
+      return `${line}\n${text}`;
+    case "h2o paths":
+      return after(text, /^ *paths:\n/m, indented(line, 6));
+    case "h2o the path":
+      return after(text, new RegExp(`^ *"${mount || "/"}":\\n`, "m"), indented(line, 8));
+    default:
+      if (server === "haproxy") return after(text, new RegExp(`^${place}.*\\n`, "m"), `    ${line}`);
+      throw new Error(`nobody knows where ${place} of ${server} is`);
+  }
+}
