@@ -112,7 +112,9 @@ function warnOfSystemd(addr: Addr): void {
 function warnOfStrangers(addr: Addr): void {
   if (addr.transport !== "tcp" || isLoopback(addr.hostname)) return;
   const danger = "other machines may connect, and are believed any client address and user";
-  console.warn(`webfcgi: on ${formatAddress(addr)} ${danger}; name the web server in allowedPeers`);
+  console.warn(
+    `webfcgi: on ${formatAddress(addr)} ${danger}; name the web server in allowedPeers (webfcgi serve: --allow-peers)`,
+  );
 }
 
 function textOf({ addr, access }: Listener): string {

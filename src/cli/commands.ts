@@ -2,6 +2,21 @@
 
 import type { Command } from "./arguments.ts";
 
+const ACCESS_LOG = {
+  kind: "choice",
+  choices: ["text", "json"],
+  value: "text|json",
+  also: ["log"],
+  help: "Write a line for each request to standard output",
+} as const;
+
+const QUIET = {
+  kind: "flag",
+  short: "q",
+  also: ["silent"],
+  help: "Say nothing of starting, nor of requests on a terminal",
+} as const;
+
 /** `webfcgi serve` */
 export const SERVE = {
   name: "serve",
@@ -39,13 +54,7 @@ that the process is started with (descriptor 0, systemd), else 127.0.0.1:9000`,
       also: ["timeout"],
       help: `A limit of serve, such as maxBodyBytes=20M or requestTimeoutMs=30s; may be repeated`,
     },
-    "access-log": {
-      kind: "choice",
-      choices: ["text", "json"],
-      value: "text|json",
-      also: ["log"],
-      help: "Write a line for each request to standard output",
-    },
+    "access-log": ACCESS_LOG as typeof ACCESS_LOG,
     "workers": {
       kind: "text",
       value: "N|auto",
@@ -62,6 +71,7 @@ without losing a request`,
       also: ["reload"],
       help: "Load new code when code below the entry's folder changes",
     },
+    "doctor": { kind: "flag", help: "Answer webfcgi doctor beside the application, for ten minutes" },
     "user": { kind: "text", value: "NAME", help: "Listen as root, then become this user" },
     "pid": {
       kind: "text",
@@ -69,12 +79,7 @@ without losing a request`,
       also: ["pidfile", "pid-file"],
       help: "Keep the process's number in a file while it runs",
     },
-    "quiet": {
-      kind: "flag",
-      short: "q",
-      also: ["silent"],
-      help: "Say nothing of starting, nor of requests on a terminal",
-    },
+    "quiet": QUIET as typeof QUIET,
   },
   examples: ["webfcgi serve -l unix:/run/app.sock --group www-data server.ts"],
 } as const;
@@ -150,19 +155,8 @@ export const BRIDGE = {
 app: the application answers without a script; none: 404`,
     },
     "https-proxy": { kind: "flag", also: ["https", "tls"], help: "Clients come by TLS, which a proxy in front ends" },
-    "access-log": {
-      kind: "choice",
-      choices: ["text", "json"],
-      value: "text|json",
-      also: ["log"],
-      help: "Write a line for each request to standard output",
-    },
-    "quiet": {
-      kind: "flag",
-      short: "q",
-      also: ["silent"],
-      help: "Say nothing of starting, nor of requests on a terminal",
-    },
+    "access-log": ACCESS_LOG as typeof ACCESS_LOG,
+    "quiet": QUIET as typeof QUIET,
   },
   examples: ["webfcgi bridge unix:/run/php/php8.2-fpm.sock --root /srv/www"],
 } as const;

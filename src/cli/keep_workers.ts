@@ -1,12 +1,10 @@
 /** `webfcgi serve --workers`, the parent's side: what it owns while workers serve. */
 
-import { lchownSync, lstatSync } from "node:fs";
 import process from "node:process";
 import { warnOf } from "../listen.ts";
 import { inheritedFd } from "../runtime/inherited_fd.ts";
 import { openSharedSocket, type SharedSocket } from "../runtime/shared_socket.ts";
 import type { ListenOptions } from "../runtime/transport.ts";
-import type { User } from "../runtime/user_names.ts";
 import { resolvePlace } from "../server/listen_options.ts";
 import { resolveSettings, type ServeOptions } from "../server/server_options.ts";
 import { announce } from "./banner.ts";
@@ -14,19 +12,18 @@ import { hasAllPermissions, serveCommandLine } from "./child_command.ts";
 import { surviveClosedOutput } from "./console.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
-import { listenFailure, optionsOfPlace, type ServeValues } from "./serve_options.ts";
+import { notifyReady } from "./notify.ts";
+import { listenFailure, optionsOfPlace, type ServeOrder } from "./serve_options.ts";
+import { announceDoctor } from "./served_application.ts";
 import { supervise } from "./supervisor.ts";
+import { giveFiles } from "./user.ts";
 import { watchCode } from "./watch.ts";
 import type { PoolSettings } from "./worker_pool.ts";
 
 /** Has workers serve an entry until a signal ends them; resolves with the exit code. */
 export async function keepWorkers(
-  entry: string,
-  args: readonly string[],
-  options: readonly ServeOptions[],
-  values: ServeValues,
+  { entry, args, values, options, user }: ServeOrder,
   pool: PoolSettings,
-  user: User | undefined,
 ): Promise<number> {
   if (!hasAllPermissions()) {
     throw new Failure(EXIT.failed, "Cannot start workers: Deno needs --allow-all; or serve without workers");
@@ -43,7 +40,11 @@ export async function keepWorkers(
     sockets,
     files,
     pool,
-    onStarted: () => values.quiet || announce(entry, addrs, pool.workers),
+    onStarted() {
+      if (!values.quiet) announce(entry, addrs, pool.workers);
+      announceDoctor({ values });
+      notifyReady();
+    },
     ...(values.watch ? { watch: (reload) => watchCode(entry, reload) } : {}),
   });
 }
@@ -77,9 +78,4 @@ async function openSocket(options: ServeOptions, files: OwnFile[]): Promise<Shar
   } catch (error) {
     throw listenFailure(error);
   }
-}
-
-/** The sockets become the user's, as if it had made them. */
-function giveFiles(files: readonly OwnFile[], user: User, hasGroup: boolean): void {
-  for (const { path } of files) lchownSync(path, user.uid, hasGroup ? lstatSync(path).gid : user.gid);
 }

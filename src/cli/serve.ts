@@ -1,9 +1,8 @@
 /** `webfcgi serve`: serves the application that a module exports. */
 
-import { chownSync, lstatSync } from "node:fs";
 import process from "node:process";
 import { serveCommanded } from "../serve.ts";
-import type { Handler, HandlerInfo } from "../server/handler.ts";
+import type { Handler } from "../server/handler.ts";
 import type { Handlers } from "../server/roles.ts";
 import type { Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/server_options.ts";
@@ -14,16 +13,17 @@ import { announce } from "./banner.ts";
 import { childCommand } from "./child_command.ts";
 import type { SERVE } from "./commands.ts";
 import { surviveClosedOutput } from "./console.ts";
-import { findEntry, loadApplication } from "./entry.ts";
+import { findEntry } from "./entry.ts";
 import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
-import { logFormat, observe, requestLogger } from "./request_log.ts";
-import { listenFailure, poolSettings, serveOptions, type ServeValues } from "./serve_options.ts";
+import { notifyReady } from "./notify.ts";
+import { announceDoctor, loadServed, prepareDoctor } from "./served_application.ts";
+import { listenFailure, poolSettings, serveOptions, type ServeOrder } from "./serve_options.ts";
 import { statusOf } from "./served_status.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
 import { keepWorkers } from "./keep_workers.ts";
-import { becomeUser, userToBecome } from "./user.ts";
+import { becomeUser, giveFiles, userToBecome } from "./user.ts";
 import { serveAsWorker } from "./worker.ts";
 import type { PoolSettings } from "./worker_pool.ts";
 
@@ -37,51 +37,42 @@ export async function serveCommand(
   const options = serveOptions(values);
   const user = userToBecome(values.user);
   const entry = findEntry(operands[0]);
+  const order: ServeOrder = { entry, args, values, options, user };
+  await prepareDoctor(order);
   const pool = poolSettings(values);
-  if (pool !== undefined) return await serveByWorkers(entry, args, options, values, pool, user);
+  if (pool !== undefined) return await serveByWorkers(order, pool);
   const parent = findParent();
   const child = parent === undefined ? childCommand(entry, args, values.listen, user !== undefined) : undefined;
   if (child !== undefined) return await runChild(child.command, child.fds);
-  return await serveHere(entry, options, values, user, parent);
+  return await serveHere(order, parent);
 }
 
 /** Serves by workers, of which this process may be one. */
-async function serveByWorkers(
-  entry: string,
-  args: readonly string[],
-  options: readonly ServeOptions[],
-  values: ServeValues,
-  pool: PoolSettings,
-  user: User | undefined,
-): Promise<number> {
+async function serveByWorkers(order: ServeOrder, pool: PoolSettings): Promise<number> {
   const parent = findWorkersParent();
-  if (parent === undefined) return await keepWorkers(entry, args, options, values, pool, user);
+  if (parent === undefined) return await keepWorkers(order, pool);
+  const { options, user } = order;
   return await serveAsWorker(parent, options, async () => {
     if (user !== undefined) becomeUser(user);
-    return logged(await loadApplication(entry), values);
+    return await loadServed(order);
   });
 }
 
 /** Serves in this process. */
-async function serveHere(
-  entry: string,
-  options: readonly ServeOptions[],
-  values: ServeValues,
-  user: User | undefined,
-  parent: Parent | undefined,
-): Promise<number> {
+async function serveHere(order: ServeOrder, parent: Parent | undefined): Promise<number> {
+  const { entry, values, options, user } = order;
   surviveClosedOutput();
   const stop = parent?.stop ?? makeStop(onSignals);
   const files: OwnFile[] = [];
   // However the process ends, by an error or by the application's own doing.
   process.on("exit", () => removeFiles(files));
-  const load = (): Promise<Partial<Handlers>> => Promise.race([loadApplication(entry), drained(stop).then(() => ({}))]);
+  const load = (): Promise<Partial<Handlers>> => Promise.race([loadServed(order), drained(stop).then(() => ({}))]);
   // As root nothing of the application is run: requests that come meanwhile wait for it.
   const application = user === undefined ? await load() : undefined;
   if (stop.drain.aborted) return EXIT.ok;
   let open!: (application: Partial<Handlers>) => void;
   const later = new Promise<Partial<Handlers>>((resolve) => open = resolve);
-  const servers = await listen(options, logged(application ?? waiting(later), values), stop);
+  const servers = await listen(options, application ?? waiting(later), stop);
   const close = (): Promise<unknown> => Promise.all(servers.map((server) => server.close()));
   try {
     files.push(...socketFiles(servers));
@@ -92,6 +83,8 @@ async function serveHere(
       open(await load());
     }
     if (!values.quiet) announce(entry, servers.map(({ addr }) => addr));
+    announceDoctor(order);
+    notifyReady();
   } catch (error) {
     await close();
     throw error;
@@ -136,15 +129,6 @@ function waiting(later: Promise<Partial<Handlers>>): Handlers {
   return { fetch: handler("fetch"), authorizer: handler("authorizer"), filter: handler("filter") };
 }
 
-/** The handlers, with a line for each request where one is wanted. */
-function logged(handlers: Partial<Handlers>, values: ServeValues): Partial<Handlers> {
-  const log = requestLogger(logFormat(values));
-  if (log === undefined) return handlers;
-  return Object.fromEntries(
-    Object.entries(handlers).map(([role, handler]) => [role, observe<HandlerInfo>(handler, log)]),
-  );
-}
-
 function socketFiles(servers: readonly Server[]): OwnFile[] {
   return servers.flatMap(({ addr }) =>
     addr.transport === "unix" && addr.path.startsWith("/") ? [ownFile(addr.path)] : []
@@ -154,7 +138,7 @@ function socketFiles(servers: readonly Server[]): OwnFile[] {
 /** The sockets become the user's, as if it had made them; what it may not remove any more, the parent does. */
 function leaveRoot(user: User, servers: readonly Server[], hasGroup: boolean): void {
   try {
-    for (const { path } of socketFiles(servers)) chownSync(path, user.uid, hasGroup ? lstatSync(path).gid : user.gid);
+    giveFiles(socketFiles(servers), user, hasGroup);
     becomeUser(user);
   } catch (error) {
     throw new Failure(EXIT.failed, `Cannot become user ${user.name}: ${messageOf(error)}`);

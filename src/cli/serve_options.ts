@@ -7,10 +7,25 @@ import { type Address, parseAddress } from "../runtime/address.ts";
 import { readCount, readSize, readTime, type Values } from "./arguments.ts";
 import type { SERVE } from "./commands.ts";
 import { EXIT, Failure, messageOf } from "./failure.ts";
+import { logFormat, loggedRequest, requestLogger } from "./request_log.ts";
+import type { User } from "../runtime/user_names.ts";
 import type { PoolSettings } from "./worker_pool.ts";
 
 /** The values of a command line of `serve`. */
 export type ServeValues = Values<typeof SERVE.options>;
+
+/** What a command line of `serve` asks for. */
+export interface ServeOrder {
+  /** The path of the application's module. */
+  readonly entry: string;
+  /** As they were written. */
+  readonly args: readonly string[];
+  readonly values: ServeValues;
+  /** What they mean to `serve`, for each address. */
+  readonly options: readonly ServeOptions[];
+  /** Who the process is to become, if anybody else. */
+  readonly user: User | undefined;
+}
 
 /** In an address: the number of the worker, from 1. */
 const PLACE = "%n";
@@ -38,6 +53,7 @@ export function serveOptions(values: ServeValues): ServeOptions[] {
     stripMount: values["strip-mount"],
     ...(mount === undefined ? {} : { mount }),
     ...readPeers(values["allow-peers"]),
+    ...readLog(values),
     ...readLimits(values.limit),
   };
   const forPaths = { ...(mode === undefined ? {} : { mode }), ...(group === undefined ? {} : { group }) };
@@ -102,6 +118,12 @@ function readAddress(text: string): Address {
 
 function readPeers(list: string | undefined): Pick<ServeOptions, "allowedPeers"> {
   return list === undefined ? {} : { allowedPeers: list.split(",").map((peer) => peer.trim()) };
+}
+
+/** Lines are written of what has been served, and of what has been refused. */
+function readLog(values: ServeValues): Pick<ServeOptions, "onFinish"> {
+  const log = requestLogger(logFormat(values));
+  return log === undefined ? {} : { onFinish: (finished) => log(loggedRequest(finished)) };
 }
 
 function readLimits(pairs: ServeValues["limit"]): Partial<Record<keyof typeof LIMITS, number>> {

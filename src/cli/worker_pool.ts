@@ -79,9 +79,8 @@ export class WorkerPool {
   #generation = 0;
   /** Code that could not start: it is not tried again beside workers that serve. */
   #failedGeneration = -1;
-  /** Starts that failed, one after another. */
-  #failures = 0;
-  #nextStartMs = 0;
+  /** Starts that failed, one after another, and when the next one may be. */
+  readonly #backOff = { failures: 0, untilMs: 0 };
   /** Whether a worker has ever been ready. */
   #proven = false;
   #state: "starting" | "serving" | "reloading" | "ending" = "starting";
@@ -148,8 +147,8 @@ export class WorkerPool {
   reload(): void {
     if (this.#state === "ending") return;
     this.#generation++;
-    this.#failures = 0;
-    this.#nextStartMs = 0;
+    this.#backOff.failures = 0;
+    this.#backOff.untilMs = 0;
     if (this.#state === "serving") this.#state = "reloading";
     this.#decide();
   }
@@ -176,7 +175,7 @@ export class WorkerPool {
       if (this.#workers.size === 0) this.#actions.finished(this.#exitCode);
       return;
     }
-    if (this.#nowMs < this.#nextStartMs) return;
+    if (this.#nowMs < this.#backOff.untilMs) return;
     for (let place = 0; place < this.#settings.workers; place++) {
       const isUnproven = !this.#proven && this.#in("starting").length > 0;
       const isHopeless = this.#settings.waitsForCode && this.#failedGeneration === this.#generation;
@@ -228,20 +227,20 @@ export class WorkerPool {
       return this.#actions.say(`did not start (${how}); ${rest}`, id);
     }
     this.#delay();
-    const seconds = (this.#nextStartMs - this.#nowMs) / 1000;
+    const seconds = (this.#backOff.untilMs - this.#nowMs) / 1000;
     this.#actions.say(`did not start (${how}); the next start is in ${seconds} s`, id);
   }
 
   #died(id: number, { sinceMs }: Worker, how: string): void {
     const hasServed = this.#nowMs - sinceMs >= SETTLED_MS;
-    if (hasServed) this.#failures = 0;
+    if (hasServed) this.#backOff.failures = 0;
     else this.#delay();
     this.#actions.say(`ended (${how}); another one is started`, id);
   }
 
   #delay(): void {
-    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures++);
-    this.#nextStartMs = this.#nowMs + delayMs;
+    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#backOff.failures++);
+    this.#backOff.untilMs = this.#nowMs + delayMs;
     this.#actions.wake(delayMs);
   }
 

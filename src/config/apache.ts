@@ -31,9 +31,9 @@ function files(site: Site, places: Places): ConfigFile[] {
   const words = places("ProxyPass");
   const [address, ...more] = addresses;
   const location = places("Location");
-  // By default, an address that has failed gets no requests for a minute.
+  // By default, a machine that does not answer is waited for a minute, and gets no requests for the next one.
   const members = addresses.map((address, index) =>
-    ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words, "retry=1"].join(" ")
+    ["BalancerMember", url(address, "", `${name}-${index + 1}`), ...words, "connectiontimeout=2", "retry=1"].join(" ")
   );
   const pass = address === undefined || more.length > 0
     ? [
@@ -69,7 +69,8 @@ export const apache: Dialect = {
     "chunked-upload": [],
     events: [at("ProxyPass", "flushpackets=on")],
     stream: [at("ProxyPass", "flushpackets=on")],
-    kept: [at("ProxyPass", "enablereuse=on")],
+    // A POST on a kept connection that a restart is just closing goes to the next address, but without its body.
+    kept: ({ addresses }) => addresses.length > 1 ? [] : [at("ProxyPass", "enablereuse=on")],
     subrequest: "mod_proxy_fcgi makes no sub-requests",
     slow: ({ timeoutSeconds }) => [at("ProxyPass", `timeout=${timeoutSeconds}`)],
   },

@@ -35,7 +35,13 @@ function use({ name, host }: Site, path: string): string {
 function frame(site: Site, places: Places): string {
   const { name, port, mount, addresses } = site;
   const [balance, check] = addresses.length > 1
-    ? [["balance leastconn", "option redispatch"], " check inter 1s fall 1 rise 1"]
+    ? [[
+      "balance leastconn",
+      "option redispatch",
+      "# A request that a server has lost goes to another one, unless it may have changed something.",
+      "retry-on conn-failure empty-response",
+      "http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
+    ], " check inter 1s fall 1 rise 1"]
     : [[], ""];
   const path = mount === "" ? "" : `{ path_beg ${mount} }`;
   const uses = places("frontend").length > 0 ? places("frontend") : [use(site, path)];

@@ -14,7 +14,12 @@ function address({ name, addresses }: Site): ConfigLines[] {
     ...addresses.map((address) => `server ${hostPort(address)}${several ? " fail_timeout=1s" : ""};`),
     "keepalive 8;",
   ];
-  return [at("http", braces(`upstream ${name}`, lines)), at("location", `fastcgi_pass ${name};`)];
+  return [
+    at("http", braces(`upstream ${name}`, lines)),
+    at("location", `fastcgi_pass ${name};`),
+    // By default, a machine that does not answer is waited for a minute.
+    ...several ? [at("location", "fastcgi_connect_timeout 2s;")] : [],
+  ];
 }
 
 /** Only a trusted proxy is believed. nginx has one set of variables for all sites, hence their names. */
@@ -24,7 +29,7 @@ function https({ name, proxies }: Site): ConfigLines[] {
   return [
     at("http", braces(`geo $realip_remote_addr $${name}_proxy`, ["default off;", ...trusted])),
     at("http", braces(`map $${name}_proxy:${header} $${name}_https`, ['default "";', "on:https on;"])),
-    // Else nginx makes an http: URL of a Location that is a path.
+    // Else nginx's own redirects, as from /app to /app/, lead to http:.
     at("server", "absolute_redirect off;"),
     at("location", `fastcgi_param HTTPS $${name}_https if_not_empty;`),
   ];

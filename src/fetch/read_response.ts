@@ -70,5 +70,6 @@ function asRead(headers: Headers): Headers {
 }
 
 function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   return typeof value === "object" && value !== null ? value.constructor?.name ?? "an object" : String(value);
 }

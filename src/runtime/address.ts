@@ -9,7 +9,7 @@ export type Address =
 /** `sun_path` is 108 bytes with its NUL; Node 20 and 22 cut a longer path in silence and listen elsewhere. */
 export const MAX_PATH_BYTES = 107;
 
-const FORMS = '"9000", "127.0.0.1:9000", "[::1]:9000", "unix:/run/app.sock" or "fd:0"';
+const FORMS = '"9000", "127.0.0.1:9000", "[::1]:9000" or "unix:/run/app.sock"';
 const HOSTNAME = /^[\w.-]+$/;
 const IPV6 = /^(?=.*:.*:)[\dA-Fa-f:.]+(?:%[\w.-]+)?$/;
 

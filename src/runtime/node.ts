@@ -73,24 +73,30 @@ export function nodeRuntime(host: NetHost = "other"): Runtime {
     return listener;
   }
 
-  function connect(addr: NetAddr | UnixAddr, open: Accept, signal?: AbortSignal): Promise<Transport> {
-    const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
-    const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error): void => reject(connectError(addr, error));
-      const abort = (): void => void socket.destroy(signal?.reason);
-      socket.once("error", failed);
-      signal?.addEventListener("abort", abort);
-      socket.once("connect", () => {
-        socket.off("error", failed);
-        signal?.removeEventListener("abort", abort);
-        socket.pause();
-        resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
-      });
-    });
-  }
-
+  const connect: Runtime["connect"] = (addr, open, signal) => connectSocket(addr, open, signal, readBuffer);
   return { listen, connect, inheritedFd };
+}
+
+function connectSocket(
+  addr: NetAddr | UnixAddr,
+  open: Accept,
+  signal: AbortSignal | undefined,
+  readBuffer: Uint8Array | undefined,
+): Promise<Transport> {
+  const where = addr.transport === "unix" ? { path: addr.path } : { host: addr.hostname, port: addr.port };
+  const socket = netConnect({ ...where, ...SOCKET_OPTIONS });
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error): void => reject(connectError(addr, error));
+    const abort = (): void => void socket.destroy(signal?.reason);
+    socket.once("error", failed);
+    signal?.addEventListener("abort", abort);
+    socket.once("connect", () => {
+      socket.off("error", failed);
+      signal?.removeEventListener("abort", abort);
+      socket.pause();
+      resolve(NodeTransport.open(socket, readBuffer, addr.transport === "unix" ? addr : undefined, open));
+    });
+  });
 }
 
 class NodeListener implements Listener {

@@ -57,11 +57,12 @@ function folderOf(path: string): string {
 
 /** Makes the error of a failed listen, with the system's `code` and the runtime's error as `cause`. */
 export function listenError(options: ListenOptions, cause: unknown): SocketError {
-  const { path, fd, hostname = "" } = options;
+  const { path, fd, group, hostname = "" } = options;
   const hints = path !== undefined ? pathHints(path) : fd !== undefined ? FD_HINTS : PORT_HINTS;
+  const groups = /\D/.test(String(group ?? "")) ? ",/etc/group" : "";
   const flags = path === undefined
     ? `--allow-net=${addressText(options)}`
-    : `--allow-net --allow-read=${folderOf(path)} --allow-write=${folderOf(path)}`;
+    : `--allow-net --allow-read=${folderOf(path)}${groups} --allow-write=${folderOf(path)}`;
   // Deno and Bun give no code to what they cannot look up.
   const otherwise = /^(?=.*[a-z])[^:]+$/i.test(hostname) ? "ENOTFOUND" : undefined;
   return socketError(`Cannot listen on ${addressText(options)}`, hints, flags, cause, otherwise);

@@ -1,22 +1,29 @@
 import { assertEquals, assertRejects } from "../std/assert.ts";
-import { type FinishedRequest, jsonLine, observe, textLine } from "../../src/cli/request_log.ts";
+import { jsonLine, type LoggedRequest, observe, textLine } from "../../src/cli/request_log.ts";
 
 const now = new Date("2026-01-31T14:03:22.123Z");
 
-function finished(url: string, more: Partial<FinishedRequest> = {}): FinishedRequest {
-  const given = { client: { hostname: "192.0.2.1", port: 4000 }, status: 200, bodySize: null, error: undefined };
-  return { request: new Request(url, { headers: { "user-agent": "test" } }), durationMs: 12.3456, ...given, ...more };
+function logged(url: string, more: Partial<LoggedRequest> = {}): LoggedRequest {
+  return {
+    ...{ method: "GET", url, userAgent: "test", client: { hostname: "192.0.2.1", port: 4000 }, status: 200 },
+    ...{ bodySize: undefined, reason: undefined, durationMs: 12.3456 },
+    ...more,
+  };
 }
 
 Deno.test("textLine is one line, whatever the client sends", () => {
   const start = "2026-01-31T14:03:22.123Z 192.0.2.1 GET https://example.org";
-  assertEquals(textLine(finished("https://example.org/a?b"), now), `${start}/a?b 200 12 ms`);
+  assertEquals(textLine(logged("https://example.org/a?b"), now), `${start}/a?b 200 12 ms`);
   assertEquals(
-    textLine(finished("https://example.org/", { error: new TypeError("x") }), now),
+    textLine(logged("https://example.org/", { reason: "TypeError" }), now),
     `${start}/ 200 12 ms TypeError`,
   );
+  assertEquals(
+    textLine(logged("*", { method: "-", status: 0, reason: "client left" }), now).slice(25),
+    "192.0.2.1 - * - 12 ms client left",
+  );
   const escape = { hostname: "\x1b[2J\n" };
-  assertEquals(textLine(finished("https://example.org/", { client: escape }), now).includes("\n"), false);
+  assertEquals(textLine(logged("https://example.org/", { client: escape }), now).includes("\n"), false);
 });
 
 Deno.test("jsonLine has OpenTelemetry's names, and leaves out what is not known", () => {
@@ -28,7 +35,7 @@ Deno.test("jsonLine has OpenTelemetry's names, and leaves out what is not known"
     "user_agent.original": "test",
     "http.server.request.duration": 0.012346,
   };
-  assertEquals(JSON.parse(jsonLine(finished("https://example.org:444/a?b=c", { bodySize: "5" }), now)), {
+  assertEquals(JSON.parse(jsonLine(logged("https://example.org:444/a?b=c", { bodySize: 5 }), now)), {
     ...common,
     "server.port": 444,
     "url.path": "/a",
@@ -38,18 +45,28 @@ Deno.test("jsonLine has OpenTelemetry's names, and leaves out what is not known"
     "http.response.status_code": 200,
     "http.response.body.size": 5,
   });
-  const failed = finished("https://example.org/", { status: 500, client: {} });
+  const failed = logged("https://example.org/", { status: 500, client: {} });
   assertEquals(JSON.parse(jsonLine(failed, now)), {
     ...common,
     "url.path": "/",
     "http.response.status_code": 500,
     "error.type": "500",
   });
+  const { "url.scheme": _, "server.address": __, "http.request.method": ___, ...known } = common;
+  const refused = logged("/%zz?q", { method: "POST", status: 413, client: {}, reason: "maxBodyBytes" });
+  assertEquals(JSON.parse(jsonLine(refused, now)), {
+    ...known,
+    "http.request.method": "POST",
+    "url.path": "/%zz",
+    "url.query": "q",
+    "http.response.status_code": 413,
+    "error.type": "maxBodyBytes",
+  });
 });
 
 Deno.test("observe tells of each request once, when its response has been sent, is broken, or never was", async () => {
   const seen: unknown[] = [];
-  const note = ({ status, error }: FinishedRequest): void => void seen.push([status, (error as Error)?.message]);
+  const note = ({ status, reason }: LoggedRequest): void => void seen.push([status, reason]);
   const request = new Request("https://example.org/");
   const handler = observe<{ completed?: Promise<unknown> }>(() => new Response("", { status: 201 }), note);
   let send!: () => void;
@@ -63,5 +80,5 @@ Deno.test("observe tells of each request once, when its response has been sent, 
   await assertRejects(async () => await throwing(request, {}), Error, "thrown");
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(seen.length, 4);
-  assertEquals(seen.map(String).sort(), ["201,", "201,", "201,gone", "500,thrown"]);
+  assertEquals(seen.map(String).sort(), ["201,", "201,", "201,Error", "500,Error"]);
 });

@@ -176,16 +176,19 @@ Deno.test("webfcgi serve goes by the entry's own deno.json and package.json", ()
     assertEquals((await running.ended).code, 0);
   }));
 
-Deno.test("webfcgi serve --access-log writes a line for each request", () =>
+Deno.test("webfcgi serve --access-log writes a line for each request, refused ones too", () =>
   onEach(async (scene) => {
-    const { running, ask } = await serveHello(scene, "--access-log=json");
+    const { running, ask } = await serveHello(scene, "--access-log=json", "--limit", "maxBodyBytes=3");
     await ask("/a?b=c", "-H", "User-Agent: test", "--param", "REMOTE_ADDR=192.0.2.1");
+    await ask("/upload", "-d", "more");
     running.kill("SIGTERM");
-    const { stdout } = await running.ended;
-    const { timestamp, "http.server.request.duration": duration, ...rest } = JSON.parse(stdout);
-    assertMatch(timestamp, /^\d{4}-.*Z$/);
-    assertEquals(typeof duration, "number");
-    assertEquals(rest, {
+    const lines = (await running.ended).stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    for (const { timestamp, "http.server.request.duration": duration } of lines) {
+      assertMatch(timestamp, /^\d{4}-.*Z$/);
+      assertEquals(typeof duration, "number");
+    }
+    const [answered, refused] = lines.map(({ timestamp: _, "http.server.request.duration": __, ...rest }) => rest);
+    assertEquals(answered, {
       "http.request.method": "GET",
       "url.scheme": "http",
       "server.address": "localhost",
@@ -194,7 +197,11 @@ Deno.test("webfcgi serve --access-log writes a line for each request", () =>
       "client.address": "192.0.2.1",
       "user_agent.original": "test",
       "http.response.status_code": 200,
+      "http.response.body.size": 8,
     });
+    assertEquals([refused["http.request.method"], refused["url.path"]], ["POST", "/upload"]);
+    assertEquals([refused["http.response.status_code"], refused["error.type"]], [413, "maxBodyBytes"]);
+    assertEquals(lines.length, 2);
   }));
 
 Deno.test({

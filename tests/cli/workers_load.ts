@@ -4,7 +4,7 @@ import { assert, assertEquals } from "../std/assert.ts";
 import { HttpConnection, text } from "../interop/http_client.ts";
 import { childrenOf } from "../interop/processes.ts";
 
-/** The application: notes each request as it comes in, and answers with the version of its code. */
+/** The application: notes each request once it has come whole, and answers with the version of its code. */
 export function appOfVersion(version: number): string {
   return `import { appendFileSync } from "node:fs";
 import process from "node:process";
@@ -12,6 +12,7 @@ const log = new URL("log", import.meta.url);
 export default {
   async fetch(request) {
     const url = new URL(request.url);
+    if (request.method === "POST") await request.arrayBuffer();
     appendFileSync(log, process.pid + " " + url.searchParams.get("id") + "\\n");
     if (url.pathname.endsWith("/slow")) await new Promise((resolve) => setTimeout(resolve, 400));
     return new Response("version ${version}");
@@ -29,11 +30,13 @@ location /${name}/new/ { include fastcgi_params; fastcgi_pass ${address}; }`,
   };
 }
 
-/** Requests without a pause, one after another in each of several clients. */
+/** Requests without a pause, one after another in each of several clients: GETs of a path, or `"POST /path"`. */
 export class Load {
   answered = 0;
   /** The ids of the requests that were not answered as they must be, and how. */
   readonly failed: Map<string, string> = new Map<string, string>();
+  /** The paths of the requests that wait for their answer, by their ids. */
+  readonly underWay: Map<string, string> = new Map<string, string>();
   /** The version that answered last, of each path. */
   readonly versions: Map<string, string> = new Map<string, string>();
   readonly #clients: Promise<void>[];
@@ -51,35 +54,45 @@ export class Load {
   }
 
   async #ask(port: number, path: string): Promise<void> {
+    const [method = "", target = ""] = path.startsWith("/") ? ["GET", path] : path.split(" ");
     let connection: HttpConnection | undefined;
     while (!this.#isOver) {
       const id = String(++this.#lastId);
+      this.underWay.set(id, path);
       try {
         if (!connection?.reusable) {
           connection?.close();
           connection = await HttpConnection.connect(port);
         }
-        const response = await connection.request("GET", `${path}?id=${id}`);
-        const body = text(response);
-        if (response.status !== 200 || !body.startsWith("version ")) throw new Error(`${response.status} ${body}`);
-        this.versions.set(path, body);
+        const body = method === "POST" ? { body: new Uint8Array(2000) } : {};
+        const response = await connection.request(method, `${target}?id=${id}`, body);
+        const answer = text(response);
+        if (response.status !== 200 || !answer.startsWith("version ")) throw new Error(`${response.status} ${answer}`);
+        this.versions.set(path, answer);
         this.answered++;
       } catch (error) {
-        this.failed.set(id, (error as Error).message.slice(0, 80));
+        this.failed.set(id, `${path}: ${(error as Error).message.slice(0, 80)}`);
         connection?.close();
       }
+      this.underWay.delete(id);
     }
     connection?.close();
   }
 }
 
-/** Asserts that each request that failed was inside a process that was killed, or had not been read by any. */
-export function assertOnlyInside(load: Load, log: string, killed: readonly number[], most: number): void {
+/** Which processes have taken each request in, by its id. */
+export function ownersOf(log: string): ReadonlyMap<string, readonly number[]> {
   const owners = new Map<string, number[]>();
-  for (const line of Deno.readTextFileSync(log).split("\n")) {
+  for (const line of Deno.readTextFileSync(log).trimEnd().split("\n")) {
     const [pid = "", id = ""] = line.split(" ");
     owners.set(id, [...owners.get(id) ?? [], Number(pid)]);
   }
+  return owners;
+}
+
+/** Asserts that each request that failed was inside a process that was killed, or had not been read by any. */
+export function assertOnlyInside(load: Load, log: string, killed: readonly number[], most: number): void {
+  const owners = ownersOf(log);
   for (const [id, how] of load.failed) {
     const pids = owners.get(id) ?? [];
     assert(pids.every((pid) => killed.includes(pid)), `request ${id} failed (${how}) in ${pids}; killed: ${killed}`);

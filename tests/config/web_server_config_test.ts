@@ -173,6 +173,16 @@ Deno.test("webServerConfig lets systemd make the socket, unless the application 
   assertEquals(more.files.map(({ path }) => path), ["/etc/systemd/system/app.service"]);
   assertStringIncludes(more.text, "\nRuntimeDirectory=workers\n");
   assertStringIncludes(more.text, "\nRestart=on-failure\n");
+  for (
+    const program of ["/srv/app/node_modules/.bin/webfcgi serve", "/usr/bin/deno run -A jsr:@webfcgi/webfcgi/cli serve"]
+  ) {
+    const { text } = webServerConfig("systemd", { command: `${program} --workers 2 server.js` });
+    for (const line of ["Type=notify", "NotifyAccess=all", "ExecReload=/bin/kill -HUP $MAINPID"]) {
+      assertStringIncludes(text, `\n${line}\n`);
+    }
+    assertEquals(webServerConfig("systemd", { command: program }).text.includes("ExecReload"), false);
+  }
+  assertEquals(one.text.includes("Type="), false);
   // A user's name begins with a letter and has at most 31 of them.
   const long = webServerConfig("systemd", { host: `192.0.2.1`, mount: `/${"a".repeat(40)}`, command });
   assertStringIncludes(long.text, `\nUser=app_192_0_2_1_${"a".repeat(17)}\n`);

@@ -16,6 +16,16 @@ function after(text: string, pattern: RegExp, line: string): string {
   return text.replace(pattern, (found) => `${found}${line}\n`);
 }
 
+/** The text without the directive, or the static location, that a line takes the place of. */
+function without(text: string, line: string): string {
+  if (line.startsWith("location ")) return text.replace(/^ *location \/static\/? \{[^}]*\}\n/m, "");
+  const [directive] = line.split(" ");
+  const isOnce = /^(?:fastcgi_pass|fastcgi_read_timeout|client_max_body_size|large_client_header_buffers)$/.test(
+    directive!,
+  );
+  return isOnce ? text.replace(new RegExp(`^ *${directive} .*\n`, "m"), "") : text;
+}
+
 function indented(line: string, spaces: number): string {
   return line.split("\n").map((part) => " ".repeat(spaces) + part).join("\n");
 }
@@ -51,7 +61,7 @@ function put(server: WebServerName, text: string, place: string, line: string, m
     case "caddy site":
       return after(text, /^\S+ \{\n/m, line);
     case "caddy handle":
-      return after(text, /^\s*handle.*\{\n/m, line);
+      return after(text.replace(/\s*request_body \{[^}]*\}/, ""), /^\s*handle.*\{\n/m, line);
     case "caddy reverse_proxy":
       return after(text, /^\s*reverse_proxy.*\{\n/m, line);
     case "caddy transport fastcgi":
@@ -59,7 +69,7 @@ function put(server: WebServerName, text: string, place: string, line: string, m
         ? after(text, /^\s*transport fastcgi \{\n/m, line)
         : text.replace("transport fastcgi", `transport fastcgi {\n${line}\n}`);
     case "h2o h2o.conf":
-      return `${line}\n${text}`;
+      return `${line}\n${text.replace(/^limit-request-body.*\n/m, "")}`;
     case "h2o paths":
       return after(text, /^ *paths:\n/m, indented(line, 6));
     case "h2o the path":

@@ -203,7 +203,7 @@ Deno.test({
           { listen: "/run/workers/app-%n.sock", workers: 2 },
         ]
       ) {
-        const command = `${program} 1 --listen=unix:/run/app-%n.sock`;
+        const command = `${program} webfcgi serve --workers 2 --listen=unix:/run/app-%n.sock`;
         const { files } = webServerConfig("systemd", { ...options, command });
         const paths = files.map(({ path }) => `${folder}/${path.replace(/.*\//, "")}`);
         for (const [index, { text }] of files.entries()) await Deno.writeTextFile(paths[index]!, text);

@@ -8,10 +8,10 @@ import { loadApplication } from "../../src/cli/entry.ts";
 import { EXIT } from "../../src/cli/failure.ts";
 import { type Handler, serve } from "../../mod.ts";
 import { createClient } from "../../src/client.ts";
-import { findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
+import { findProgram } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../std/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../std/assert.ts";
 import { writtenBlock } from "../docs/config_blocks.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
 import { header, request, text } from "./http_client.ts";
@@ -39,11 +39,15 @@ const runBy: Readonly<Record<string, string>> = {
   "docs/workers.md sh Workers": "this file parses them",
   "docs/workers.md sh Who gets a connection": "this file parses them",
   "docs/workers.md nginx Who gets a connection": "this file",
+  "docs/workers.md sh More than one machine": "this file parses them",
+  "docs/workers.md nginx More than one machine": "balancing_test",
+  "docs/workers.md haproxy More than one machine": "balancing_test",
+  "docs/workers.md apache More than one machine": "balancing_test",
   "docs/command.md js ignore `webfcgi serve [ENTRY]`": "this file",
   "docs/deployment.md ts ignore A unix socket for the web server": "this file",
-  "docs/deployment.md ini systemd": "this file",
-  "docs/deployment.md ini Socket activation": "this file",
-  "docs/deployment.md sh spawn-fcgi": "this file",
+  ...Object.fromEntries(
+    blocksOf("docs/services.md").map(({ info, heading }) => [`docs/services.md ${info} ${heading}`, "services_test"]),
+  ),
   "docs/php.md js ignore A site": "tests/bridge/documentation_deno_test",
   "docs/php.md js ignore Behind a proxy": "tests/bridge/documentation_deno_test",
   "docs/php.md js ignore A single request": "tests/bridge/documentation_deno_test",
@@ -309,29 +313,6 @@ function flagsFor(listens: string): string[] {
   return flags.split(" ");
 }
 
-Deno.test({
-  name: "the documentation's command for spawn-fcgi starts the application",
-  ignore: noNginx || isLeftOut("the documentation's command for spawn-fcgi", missingOf("spawn-fcgi")),
-  fn: () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/app.sock`;
-      const runtime = runtimes[0]!;
-      const program = `import { serve } from "${config.name}"; serve(() => new Response("Hello"));`;
-      await writeProgram(runtime, `${folder}/app.mjs`, program);
-      const command = block("docs/deployment.md", "spawn-fcgi", "sh").trim()
-        .replace("/run/app.sock", path).replace("www-data", group)
-        .replace("/usr/bin/node", [Deno.execPath(), "run", "--no-prompt", ...flagsFor("descriptor 0")].join(" "))
-        .replace("/srv/app/app.mjs", `${folder}/app.mjs`);
-      await withProcess(command.split(" "), /^/, async () => {
-        const site = nginxServer(`location / { include fastcgi_params; fastcgi_pass unix:${path}; }\n`);
-        await until(() => existsSync(path), "the socket");
-        await using web = await startWebServer("nginx", site, fastcgiParams);
-        assertEquals(text(await request(web.port, "GET", "/")), "Hello");
-        assertEquals(Deno.statSync(path).mode! & 0o777, 0o660);
-      });
-    }),
-});
-
 for (const listens of ["TCP", "systemd's socket"]) {
   const activate = findProgram("systemd-socket-activate");
   Deno.test({
@@ -357,30 +338,3 @@ for (const listens of ["TCP", "systemd's socket"]) {
       }),
   });
 }
-
-Deno.test({
-  name: "systemd takes the documentation's units",
-  ignore: findProgram("systemd-analyze") === undefined,
-  fn: () =>
-    withFolder(async (folder) => {
-      const units = blocksOf("docs/deployment.md").filter(({ info }) => info === "ini");
-      assertEquals(units.length, 3);
-      // The second app.service belongs to the socket; the first is for itself.
-      for (const set of [units.slice(0, 1), units.slice(1)]) {
-        const paths = await Promise.all(set.map(async ({ text }) => {
-          const name = /^# \/etc\/systemd\/system\/(\S+)\n/.exec(text)?.[1];
-          assertMatch(name ?? "", /^app\.(service|socket)$/);
-          const path = `${folder}/${name}`;
-          await Deno.writeTextFile(path, text.replace("/usr/bin/node", Deno.execPath()).replace("=app\n", "=root\n"));
-          return path;
-        }));
-        const { code, stderr } = await new Deno.Command("systemd-analyze", {
-          args: ["verify", ...paths],
-          env: { SYSTEMD_LOG_LEVEL: "warning" },
-          signal: AbortSignal.timeout(30_000),
-        }).output();
-        const complaints = new TextDecoder().decode(stderr).split("\n").filter((line) => line.includes("app."));
-        assertEquals([code, complaints], [0, []]);
-      }
-    }),
-});

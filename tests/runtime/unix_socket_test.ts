@@ -148,6 +148,18 @@ Deno.test("listenOnPath says what to do when the group is unknown or may not be 
   await listenOnPath({ path: "/run/a.sock", group: "33" }, noSink, unreadable, noConnect, bindIn(unreadable).bind);
 });
 
+Deno.test("listenOnPath names the permission for a group's name along with the others", async () => {
+  const files = new FakeFiles();
+  files.makeFolder = (): never => {
+    throw Object.assign(new Error("Requires write access"), { name: "NotCapable" });
+  };
+  for (const [group, flags] of [["www-data", "/run,/etc/group"], ["33", "/run"], [33, "/run"]] as const) {
+    const listen = (): Promise<Listener> =>
+      listenOnPath({ path: "/run/a.sock", group }, noSink, files, noConnect, bindIn(files).bind);
+    await assertRejects(listen, Error, `Deno needs --allow-net --allow-read=${flags} --allow-write=/run`);
+  }
+});
+
 Deno.test("listenOnPath says what to do when the folder is not as it must be", async () => {
   for (
     const [error, message] of [

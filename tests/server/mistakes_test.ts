@@ -116,6 +116,18 @@ consoleTest("serve says once that it was sent TLS", { fetch: hello }, async ({ c
   assertEquals((await ask()).text, "hello");
 });
 
+consoleTest("serve writes a line for a connection that fails, without a stack", {
+  fetch: hello,
+  onError: undefined as never,
+}, async ({ connect }, lines) => {
+  const web = await connect({ raw: true });
+  await web.send(new Uint8Array(16).fill(200));
+  await web.untilEnded();
+  await web.close();
+  assertEquals(lines.length, 1, lines.join("\n"));
+  assertMatch(lines[0]!, /^webfcgi: ProtocolError: \S.*$/);
+});
+
 consoleTest("serve says that it was sent HTTP when it was sent TLS before", { fetch: hello }, async (
   { connect },
   lines,

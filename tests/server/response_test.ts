@@ -248,7 +248,7 @@ function failTest(what: string, fetch: Handler, message: string | RegExp, status
 failTest("the response is Response.error()", () => Response.error(), "Cannot send response: its status is 0");
 failTest("the handler returns nothing", () => undefined as never, "the handler returned undefined, not a Response");
 failTest("the handler returns null", () => null as never, "the handler returned null");
-failTest("the handler returns a string", () => "hello" as never, "the handler returned hello");
+failTest("the handler returns a string", () => "hello" as never, 'the handler returned "hello", not a Response');
 failTest("the handler returns an object", () => ({ status: 200 }) as never, "the handler returned Object");
 failTest("the handler resolves to nothing", () => Promise.resolve() as never, "the handler returned undefined");
 failTest("the handler throws", () => {

@@ -304,7 +304,12 @@ Deno.test("serve warns when other machines may connect and allowedPeers says not
       await bounded(server.shutdown(), "shutdown");
     });
     assertEquals(lines.length, expected, JSON.stringify(options));
-    if (expected > 0) assertMatch(lines[0]!, /^webfcgi: on \S+ other machines may connect, .*allowedPeers$/);
+    if (expected > 0) {
+      assertMatch(
+        lines[0]!,
+        /^webfcgi: on \S+ other machines may connect, .*allowedPeers \(webfcgi serve: --allow-peers\)$/,
+      );
+    }
   }
 });
 
