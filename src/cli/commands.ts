@@ -226,7 +226,7 @@ balanced; %n stands for 1 to N of --workers`,
 export const DOCTOR = {
   name: "doctor",
   operands: "URL",
-  summary: `Asks a web server for the application's URL, sees what arrives, and names the lines that mend what is wrong.
+  summary: `Looks at a web server through the application's eyes: what arrives, and which lines mend what is wrong.
 It listens in the stead of the application, which must be stopped, or asks one that serve --doctor serves.
 Exit codes: 0 nothing is wrong, 1 something is, 3 it could not look.`,
   options: {

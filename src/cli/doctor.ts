@@ -130,10 +130,15 @@ async function listen(order: Order, { group, mode, mount }: DoctorValues): Promi
     await server.ready;
     return server;
   } catch (error) {
-    const remedy =
-      "stop the application for this moment, or start it with webfcgi serve --doctor and give doctor its --token";
-    throw new Failure(EXIT.listen, `Cannot look: ${messageOf(error)}; ${remedy}`, { cause: error });
+    throw new Failure(EXIT.listen, `Cannot look: ${listenFault(order.listen!, error)}`, { cause: error });
   }
+}
+
+function listenFault(listen: string, error: unknown): string {
+  const { code } = (error as { readonly cause?: { readonly code?: string } }).cause ?? {};
+  if (code !== "EADDRINUSE" && !/EADDRINUSE/.test(messageOf(error))) return messageOf(error);
+  return `the application listens on ${listen}; stop it for this moment, or start it with webfcgi serve --doctor and ` +
+    "give doctor the --token that it prints";
 }
 
 function readOrder(values: DoctorValues, text: string): Order {

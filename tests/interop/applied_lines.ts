@@ -33,15 +33,19 @@ function indented(line: string, spaces: number): string {
 function put(server: WebServerName, text: string, place: string, line: string, mount: string): string {
   switch (`${server} ${place}`) {
     case "nginx http":
-      return `${line}\n${text}`;
+      return `${line}\n${line.startsWith("upstream ") ? text.replace(/^upstream app \{[^}]*\}\n/m, "") : text}`;
     case "nginx server":
-      return after(text, /^ *server_name .*\n/m, line);
+      return after(without(text, line), /^ *server_name .*\n/m, line);
     case "nginx location":
-      return after(
-        line.startsWith("fastcgi_pass ") ? text.replace(/^ *fastcgi_pass .*\n/m, "") : text,
-        /^ *include .*\n/m,
-        line,
-      );
+      return after(without(text, line), /^ *include .*\n/m, line);
+    case "nginx opening":
+      return text.replace(/location \/app \{/, `${line} {`);
+    case "lighttpd opening":
+      return text.replace(/^ *\$HTTP\["url"\] =~ "\^\/app.*"/m, line);
+    case "caddy matcher":
+      return text.replace(/@app path .*/, line);
+    case "haproxy frontend":
+      return after(text.replace(/^ *use_backend app if \{ path_beg \/app \}\n/m, ""), /^frontend.*\n/m, `    ${line}`);
     case "apache VirtualHost":
     case "fcgid VirtualHost":
       return after(text, /^ *ServerName .*\n/m, line);

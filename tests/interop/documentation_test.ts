@@ -55,6 +55,9 @@ const runBy: Readonly<Record<string, string>> = {
   "docs/step-by-step.md js ignore Export a handler": "this file",
   "docs/web-servers.md sh A configuration made to measure": "this file parses them",
   "docs/step-by-step.md sh Start it": "this file parses them",
+  "docs/step-by-step.md sh Look whether all is right": "this file parses them",
+  "docs/troubleshooting.md sh Ask for help": "this file parses them",
+  "docs/doctor.md sh Run it": "this file parses them",
   "docs/step-by-step.md sh Keep it running": "this file parses them",
   "docs/shared-hosting.md sh The two files": "guides_test",
   "docs/shared-hosting.md js ignore The two files": "guides_test",
@@ -120,7 +123,14 @@ Deno.test("the documentation has every command, option and exit code", () => {
 });
 
 Deno.test("the documentation's command lines are understood", () => {
-  const lines = ["docs/command.md", "docs/workers.md", "docs/step-by-step.md", "docs/web-servers.md"].flatMap(blocksOf)
+  const lines = [
+    "docs/command.md",
+    "docs/workers.md",
+    "docs/step-by-step.md",
+    "docs/web-servers.md",
+    "docs/doctor.md",
+    "docs/troubleshooting.md",
+  ].flatMap(blocksOf)
     .filter(({ info }) => info === "sh").flatMap(({ text }) => text.trim().split("\n")).filter((line) =>
       line.includes("webfcgi ") && !line.startsWith("npm ")
     );

@@ -43,7 +43,7 @@ export function reportText(report: Report, verbose: boolean, isTerminal: boolean
     : "";
   return [
     `webfcgi ${VERSION} doctor on ${runtimeText()}: ${report.url}`,
-    `${software || "a web server that does not tell its name"}  →  FastCGI on ${listen ?? "a running application"}`,
+    `${software || "A web server that does not tell its name"}, in front of ${listen ?? "a running application"}`,
     "",
     ...told.flatMap((finding) => findingLines(finding, isTerminal)),
     ...listed,
