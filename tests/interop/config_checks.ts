@@ -222,6 +222,30 @@ async function checkBroken(visit: Visit): Promise<Fault> {
   }
 }
 
+/** Cookies, redirects, HEAD and 304, which every web server passes on by itself. */
+export async function checkMessages(visit: Visit): Promise<Fault> {
+  const faults: string[] = [];
+  const must = (what: string, seen: unknown, wanted: unknown): void => {
+    const [is, should] = [JSON.stringify(seen), JSON.stringify(wanted)];
+    if (is !== should) faults.push(`${what}: ${is}, not ${should}`);
+  };
+  const cookies = await ask(visit, "/cookies", { headers: [["Cookie", "c=3; d=4"]] });
+  must("cookies", text(cookies), "c=3; d=4");
+  must("set-cookie", cookies.headers.filter(([name]) => name === "set-cookie").map(([, value]) => value), [
+    "a=1; Path=/",
+    "b=2",
+  ]);
+  const redirect = await ask(visit, "/redirect");
+  const there = `http://localhost:${visit.port}${visit.mount}/there?a=b`;
+  must("redirect", [redirect.status, header(redirect, "location")], [303, there]);
+  const known = await ask(visit, "/unmodified", { headers: [["If-None-Match", '"1"']] });
+  must("304", [known.status, header(known, "etag"), text(known)], [304, '"1"', ""]);
+  const head = await ask(visit, "/unmodified", {}, "HEAD");
+  must("HEAD", [head.status, header(head, "etag"), text(head)], [200, '"1"', ""]);
+  must("GET", text(await ask(visit, "/unmodified")), "content");
+  return faults.length === 0 ? undefined : faults.join("; ");
+}
+
 /** What no line has a say in. */
 export type Nature = "gone" | "broken";
 

@@ -56,6 +56,17 @@ const routes: Readonly<
     }, { highWaterMark: 0 });
     return new Response(body, { headers: { "content-type": "text/plain" } });
   },
+  // Two cookies, and what cookies have come.
+  cookies: (request) => {
+    const headers = [["Set-Cookie", "a=1; Path=/"], ["Set-Cookie", "b=2"]] as [string, string][];
+    return new Response(request.headers.get("cookie"), { headers });
+  },
+  redirect: (request) =>
+    new Response(null, { status: 303, headers: { Location: new URL("there?a=b", request.url).href } }),
+  unmodified: (request) =>
+    request.headers.get("if-none-match") === '"1"'
+      ? new Response(null, { status: 304, headers: { ETag: '"1"' } })
+      : new Response("content", { headers: { ETag: '"1"' } }),
   auth: (request) => new Response(null, { status: request.headers.has("x-key") ? 204 : 401 }),
 };
 
