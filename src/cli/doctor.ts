@@ -157,6 +157,7 @@ function readOrder(values: DoctorValues, text: string): Order {
       port: url.port === "" ? isTls ? 443 : 80 : Number(url.port),
       tls: isTls,
       host: url.host,
+      insecure: values.insecure,
     },
     token: values.token ?? makeToken(),
     mount: url.pathname.replace(/\/+$/, ""),

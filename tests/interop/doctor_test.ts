@@ -16,7 +16,8 @@ import {
 import { readSite } from "../../src/config/site.ts";
 import { writeNeeds } from "../../src/config/web_servers.ts";
 import { bundle } from "../helpers/bundle.ts";
-import { findProgram } from "../helpers/programs.ts";
+import { findProgram, isLeftOut } from "../helpers/programs.ts";
+import { outputOf } from "../helpers/output_of.ts";
 import { assert, assertEquals } from "../std/assert.ts";
 import { applied } from "./applied_lines.ts";
 import { isMissing, startOnDebian } from "./debian_server.ts";
@@ -227,3 +228,77 @@ for (
       }),
   });
 }
+
+for (const server of webServers) {
+  if (mendingLines(server, "https").cannot !== undefined) continue;
+  const openssl = findProgram("openssl");
+  Deno.test({
+    name: `doctor names https and client-address of ${server} behind a proxy that ends TLS, and falls silent`,
+    ignore: missing[server] ?? isLeftOut("TLS before web servers", openssl === undefined ? "openssl" : undefined),
+    fn: () =>
+      withPlace(server, "/app", async (place) => {
+        const { options, listen, folder } = place;
+        const pair = ["-keyout", `${folder}/key.pem`, "-out", `${folder}/cert.pem`, "-subj", "/CN=localhost"];
+        await outputOf([openssl!, ..."req -x509 -newkey rsa:2048 -nodes -days 2".split(" "), ...pair], {});
+        const port = freePort();
+        await using proxy = Deno.serve({
+          port: 0,
+          hostname: "127.0.0.1",
+          cert: await Deno.readTextFile(`${folder}/cert.pem`),
+          key: await Deno.readTextFile(`${folder}/key.pem`),
+          onListen: () => {},
+        }, async (request) => {
+          const url = new URL(request.url);
+          const headers = new Headers(request.headers);
+          headers.set("X-Forwarded-Proto", "https");
+          headers.set("X-Forwarded-For", "192.0.2.7");
+          using client = Deno.createHttpClient({ allowHost: true, poolMaxIdlePerHost: 0 });
+          const response = await fetch(`http://127.0.0.1:${port}${url.pathname}`, { headers, client });
+          return new Response(await response.arrayBuffer(), response);
+        });
+        const look = async (text: string): Promise<Report> => {
+          const files = [{ path: "app.conf", placement: "a file of its own", text: `${text}\n` }] as const;
+          await using _web = await startOnDebian(server, { files, modules: modules[server] ?? [], port });
+          const args = [`https://localhost:${proxy.addr.port}/app/`, "-k", "--only", "https,client-address"];
+          const where = listen === undefined ? ["--token", token] : ["--listen", listen];
+          return await diagnose(parseArguments(DOCTOR, [...args, ...where])!);
+        };
+        const wanted = everything(server).filter((need) => need !== "request-head");
+        const text = writeNeeds(server, wanted, readSite(options)).at(-1)!.text;
+        const { findings } = await look(text);
+        const levels = findings.map(({ check, level }) => `${check} ${level}`);
+        // Caddy puts its own in the place of a header that it does not believe.
+        const client = server === "caddy" ? "client-address right" : "client-address consider";
+        assertEquals(levels, ["reach right", "https wrong", client]);
+        const lines = findings.flatMap(({ lines }) => lines);
+        assertEquals(complaints(await look(applied(server, text, lines, "/app"))), []);
+      }),
+  });
+}
+
+Deno.test({
+  name: "doctor names the user of nginx that may not connect to the socket",
+  ignore: (missing.nginx ?? true) || Deno.uid() !== 0,
+  fn: async () => {
+    // Not where the tests' other folders are: /tmp is wrong in any case.
+    const folder = await Deno.makeTempDir({ dir: "/run", prefix: "webfcgi-doctor-" });
+    await Deno.chmod(folder, 0o755);
+    try {
+      const path = `${folder}/app.sock`;
+      const files = writeNeeds("nginx", everything("nginx"), readSite({ listen: path, header: "15k", upload: "3M" }))
+        .map((file) => ({ ...file, text: `${file.text}\n` }));
+      const port = freePort();
+      await using _web = await startOnDebian("nginx", { files, modules: [], port });
+      const look = async (...more: string[]): Promise<string[]> =>
+        complaints(await diagnose(parseArguments(DOCTOR, [`http://localhost:${port}/`, "--listen", path, ...more])!));
+      const [reach, socket] = await look("--only", "socket");
+      assertEquals([reach?.slice(0, 17), socket?.replace(/user \d+/, "user N")], [
+        "reach: status 502",
+        `socket: the web server's user N may not connect to ${path}`,
+      ]);
+      assertEquals(await look("--only", "socket", "--mode", "666"), []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -13,6 +13,8 @@ export interface Site {
   readonly tls: boolean;
   /** What goes into the Host header. */
   readonly host: string;
+  /** Whether any certificate is believed. */
+  readonly insecure: boolean;
 }
 
 /** A request. */
@@ -57,10 +59,12 @@ const utf8 = new TextEncoder();
 /** Asks once. @throws {Unreachable} If nothing answers. */
 export function ask(site: Site, question: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { hostname, port, tls } = site;
+    const { hostname, port, tls, insecure } = site;
     const reader = new ResponseReader(question.method ?? "GET");
     let left = false;
-    const socket = tls ? connectTls({ host: hostname, port, servername: hostname }) : connect({ host: hostname, port });
+    const socket = tls
+      ? connectTls({ host: hostname, port, servername: hostname, rejectUnauthorized: !insecure })
+      : connect({ host: hostname, port });
     const timers: ReturnType<typeof setTimeout>[] = [];
     const settle = (error?: Error): void => {
       for (const timer of timers) clearTimeout(timer);

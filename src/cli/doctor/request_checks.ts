@@ -77,7 +77,7 @@ export async function https(patient: Patient): Promise<Result> {
   const { protocol } = new URL(seen.url);
   if (protocol === patient.order.url.protocol) return RIGHT;
   const saw = `the application sees ${protocol}, and should see ${patient.order.url.protocol}`;
-  return { level: "wrong", saw, ...patient.mend("https") };
+  return { level: "wrong", saw, ...patient.mend("https", { trustProxy: seen.remoteAddr }) };
 }
 
 /** The client's address is no proxy's. */
@@ -85,7 +85,7 @@ export async function clientAddress(patient: Patient): Promise<Result> {
   const seen = await patient.see("/");
   if (seen === undefined || seen.forwardedFor === "" || seen.forwardedFor.includes(seen.remoteAddr)) return RIGHT;
   const saw = `the client's address is ${seen.remoteAddr}, and a proxy says ${seen.forwardedFor}`;
-  return { level: "consider", saw, ...patient.mend("client-address") };
+  return { level: "consider", saw, ...patient.mend("client-address", { trustProxy: seen.remoteAddr }) };
 }
 
 /** The Authorization header arrives. */
