@@ -58,21 +58,20 @@ function asServerReads(path: string, params: Params): string {
 function mountOf(path: string, params: Params): string {
   const scriptName = params.get("SCRIPT_NAME") ?? "";
   const pathInfo = params.get("PATH_INFO");
-  if (scriptName === "") {
-    if (!pathInfo?.startsWith("/")) return "";
-    // Caddy's `handle_path /fcgi/*`: what PATH_INFO does not have is the mount.
-    const [whole, rest] = [looselyRead(path), looselyRead(pathInfo)];
-    return whole.endsWith(rest) ? asMount(whole.slice(0, -rest.length)) : "";
-  }
   // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path.
   if (pathInfo === undefined && looselyRead(scriptName) === looselyRead(path)) return "";
-  return asMount(scriptName);
+  const reported = asMount(scriptName);
+  const isInPath = reported !== "" && endOfMount(path, reported, (segment) => segment) >= 0;
+  if (isInPath || !pathInfo?.startsWith("/")) return reported;
+  // Caddy's `handle_path /fcgi/*`, a script that .htaccess rewrites to: what PATH_INFO does not have is the mount.
+  const [whole, rest] = [looselyRead(path), looselyRead(pathInfo)];
+  return whole.endsWith(rest) ? asMount(whole.slice(0, -rest.length)) : reported;
 }
 
 /**
  * Finds the mount and the rest of a request's path.
  *
- * `mount` is the mount's path as text, decoded, where the web server reports a wrong one (mod_fcgid, Apache's
+ * `mount` is the mount's path as text, decoded, where the web server reports a wrong one (Apache's
  * SetHandler). A request outside of its mount is at the root, as one of nginx's `try_files` to a script is.
  */
 export function findMount(params: Params, mount?: string): Mount {
@@ -109,4 +108,20 @@ export function stripMount(url: string, scriptName: string): string | undefined 
   const position = endOfMount(path, scriptName, (segment) => pathText(decodePath(segment)));
   if (position < 0 || path.startsWith("//", position)) return undefined;
   return url.slice(0, start) + (position === path.length ? "/" : "") + url.slice(start + position);
+}
+
+/**
+ * Puts a mount that has been cut off the URL before a Location that leads into the application: a path, or a URL of its
+ * own origin. One that has the mount already, or leads elsewhere, stays as it is (RFC 9110 §10.2.2).
+ *
+ * @param url the request's, without the mount
+ */
+export function mountLocation(location: string, scriptName: string, url: string): string {
+  const origin = url.slice(0, url.indexOf("/", url.indexOf("://") + 3));
+  const path = location.startsWith(`${origin}/`) ? location.slice(origin.length) : location;
+  // Two slashes begin a host, and browsers take `\` for one.
+  if (!/^\/(?![/\\])/.test(path)) return location;
+  const mount = scriptName.split("/").map(encodeURIComponent).join("/");
+  const hasMount = path.startsWith(mount) && /^(?:[/?#]|$)/.test(path.slice(mount.length));
+  return hasMount ? location : location.slice(0, location.length - path.length) + mount + path;
 }

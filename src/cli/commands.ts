@@ -71,6 +71,7 @@ without losing a request`,
       also: ["reload"],
       help: "Load new code when code below the entry's folder changes",
     },
+    "doctor": { kind: "flag", help: "Answer webfcgi doctor beside the application, for ten minutes" },
     "user": { kind: "text", value: "NAME", help: "Listen as root, then become this user" },
     "pid": {
       kind: "text",
@@ -221,5 +222,48 @@ balanced; %n stands for 1 to N of --workers`,
   examples: ["webfcgi config nginx --listen unix:/run/app.sock --mount /app --static /static/=/srv/app/static"],
 } as const;
 
+/** `webfcgi doctor` */
+export const DOCTOR = {
+  name: "doctor",
+  operands: "URL",
+  summary: `Looks at a web server through the application's eyes: what arrives, and which lines mend what is wrong.
+It listens in the stead of the application, which must be stopped, or asks one that serve --doctor serves.
+Exit codes: 0 nothing is wrong, 1 something is, 3 it could not look.`,
+  options: {
+    "listen": {
+      kind: "text",
+      short: "l",
+      value: "ADDR",
+      also: ["address", "port", "socket"],
+      help: "Where the application listens, as serve takes it (default: 127.0.0.1:9000)",
+    },
+    "token": {
+      kind: "text",
+      value: "TOKEN",
+      help: "What serve --doctor has printed: asks beside the running application",
+    },
+    "mount": {
+      kind: "text",
+      value: "PATH",
+      help: "The application's own option, if it has one: what serve --mount says",
+    },
+    "mode": { kind: "mode", value: "MODE", help: "Mode of a unix socket, as of serve" },
+    "group": { kind: "text", value: "NAME", help: "Group of a unix socket, as of serve" },
+    "static": {
+      kind: "pairs",
+      value: "/URL/=DIR",
+      help: "A folder that the web server is to serve; may be repeated",
+    },
+    "upload": { kind: "text", value: "SIZE", help: "The largest upload that has to pass, as in 20M" },
+    "deny": { kind: "texts", value: "PATH", help: "A path that the web server denies, as in /admin/; may be repeated" },
+    "auth": { kind: "text", value: "PATH", help: "The path of the application that is asked before each page" },
+    "slow": { kind: "time", value: "TIME", help: "Try a response that takes so long, as in 70s" },
+    "only": { kind: "texts", value: "NAMES", help: "Make these checks alone, as in host,mount" },
+    "json": { kind: "flag", help: "Print JSON" },
+    "verbose": { kind: "flag", short: "v", help: "Tell what is only worth knowing, and what cannot be seen" },
+  },
+  examples: ["webfcgi doctor http://localhost/app/ --listen /run/app.sock --static /static/=/srv/app/static"],
+} as const;
+
 /** The commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [SERVE, CONFIG, FETCH, BRIDGE, STATUS];
+export const COMMANDS: readonly Command[] = [SERVE, CONFIG, DOCTOR, FETCH, BRIDGE, STATUS];

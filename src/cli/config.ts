@@ -27,7 +27,8 @@ function write(target: ConfigTarget, options: WebServerConfigOptions): ReturnTyp
   }
 }
 
-function readOptions({ values }: Arguments<typeof CONFIG.options>): WebServerConfigOptions {
+/** What the options ask for. */
+export function readOptions({ values }: Arguments<typeof CONFIG.options>): WebServerConfigOptions {
   const { listen, mount, host, upload, header, stream, command, auth } = values;
   const folders = values.static.map(([url, folder]): StaticFolder => ({ url, folder }));
   return {

@@ -14,6 +14,7 @@ import { EXIT, Failure } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { notifyReady } from "./notify.ts";
 import { listenFailure, optionsOfPlace, type ServeOrder } from "./serve_options.ts";
+import { announceDoctor } from "./served_application.ts";
 import { supervise } from "./supervisor.ts";
 import { giveFiles } from "./user.ts";
 import { watchCode } from "./watch.ts";
@@ -41,6 +42,7 @@ export async function keepWorkers(
     pool,
     onStarted() {
       if (!values.quiet) announce(entry, addrs, pool.workers);
+      announceDoctor({ values });
       notifyReady();
     },
     ...(values.watch ? { watch: (reload) => watchCode(entry, reload) } : {}),

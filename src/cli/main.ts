@@ -17,7 +17,7 @@ import { realpathSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Arguments, type Command, helpText, type OptionTable, parseArguments } from "./arguments.ts";
-import { BRIDGE, COMMANDS, CONFIG, FETCH, SERVE, STATUS } from "./commands.ts";
+import { BRIDGE, COMMANDS, CONFIG, DOCTOR, FETCH, SERVE, STATUS } from "./commands.ts";
 import { errorLine } from "./console.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { VERSION } from "./version.ts";
@@ -61,6 +61,7 @@ async function dispatch([name, ...args]: readonly string[]): Promise<number> {
 const RUN: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   serve: (args) => run(SERVE, args, async (read) => (await import("./serve.ts")).serveCommand(read, args)),
   config: (args) => run(CONFIG, args, async (read) => (await import("./config.ts")).configCommand(read)),
+  doctor: (args) => run(DOCTOR, args, async (read) => (await import("./doctor.ts")).doctorCommand(read)),
   fetch: (args) => run(FETCH, args, async (read) => (await import("./fetch.ts")).fetchCommand(read)),
   bridge: (args) => run(BRIDGE, args, async (read) => (await import("./bridge.ts")).bridgeCommand(read)),
   status: (args) => run(STATUS, args, async (read) => (await import("./status.ts")).statusCommand(read)),

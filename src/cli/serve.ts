@@ -13,11 +13,12 @@ import { announce } from "./banner.ts";
 import { childCommand } from "./child_command.ts";
 import type { SERVE } from "./commands.ts";
 import { surviveClosedOutput } from "./console.ts";
-import { findEntry, loadApplication } from "./entry.ts";
+import { findEntry } from "./entry.ts";
 import { EXIT, Failure, messageOf } from "./failure.ts";
 import { type OwnFile, ownFile, removeFiles, writePid } from "./left_behind.ts";
 import { findParent, type Parent, runChild } from "./parent.ts";
 import { notifyReady } from "./notify.ts";
+import { announceDoctor, loadServed, prepareDoctor } from "./served_application.ts";
 import { listenFailure, poolSettings, serveOptions, type ServeOrder } from "./serve_options.ts";
 import { statusOf } from "./served_status.ts";
 import { drained, makeStop, onSignals, type Stop } from "./signals.ts";
@@ -37,6 +38,7 @@ export async function serveCommand(
   const user = userToBecome(values.user);
   const entry = findEntry(operands[0]);
   const order: ServeOrder = { entry, args, values, options, user };
+  await prepareDoctor(order);
   const pool = poolSettings(values);
   if (pool !== undefined) return await serveByWorkers(order, pool);
   const parent = findParent();
@@ -49,21 +51,22 @@ export async function serveCommand(
 async function serveByWorkers(order: ServeOrder, pool: PoolSettings): Promise<number> {
   const parent = findWorkersParent();
   if (parent === undefined) return await keepWorkers(order, pool);
-  const { entry, options, user } = order;
+  const { options, user } = order;
   return await serveAsWorker(parent, options, async () => {
     if (user !== undefined) becomeUser(user);
-    return await loadApplication(entry);
+    return await loadServed(order);
   });
 }
 
 /** Serves in this process. */
-async function serveHere({ entry, values, options, user }: ServeOrder, parent: Parent | undefined): Promise<number> {
+async function serveHere(order: ServeOrder, parent: Parent | undefined): Promise<number> {
+  const { entry, values, options, user } = order;
   surviveClosedOutput();
   const stop = parent?.stop ?? makeStop(onSignals);
   const files: OwnFile[] = [];
   // However the process ends, by an error or by the application's own doing.
   process.on("exit", () => removeFiles(files));
-  const load = (): Promise<Partial<Handlers>> => Promise.race([loadApplication(entry), drained(stop).then(() => ({}))]);
+  const load = (): Promise<Partial<Handlers>> => Promise.race([loadServed(order), drained(stop).then(() => ({}))]);
   // As root nothing of the application is run: requests that come meanwhile wait for it.
   const application = user === undefined ? await load() : undefined;
   if (stop.drain.aborted) return EXIT.ok;
@@ -80,6 +83,7 @@ async function serveHere({ entry, values, options, user }: ServeOrder, parent: P
       open(await load());
     }
     if (!values.quiet) announce(entry, servers.map(({ addr }) => addr));
+    announceDoctor(order);
     notifyReady();
   } catch (error) {
     await close();

@@ -6,6 +6,7 @@
  */
 
 import { failureStatus } from "../cgi/failure_status.ts";
+import { mountLocation } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
 import { statusPage } from "../cgi/status_page.ts";
 import { cancelUnread } from "../connection/foreign_stream.ts";
@@ -229,12 +230,26 @@ export class Exchange implements RequestSource {
   #respond(response: unknown): void {
     if (this.ended) return discard(response);
     try {
-      const sending = this.#send(readResponse(response, this.method));
+      const sending = this.#send(this.#underMount(readResponse(response, this.method)));
       sending?.catch((error) => this.#respondToError(error));
     } catch (error) {
       discard(response);
       this.#respondToError(error);
     }
+  }
+
+  /** A response whose Location, if the application knows nothing of its mount, has it nevertheless. */
+  #underMount(parts: ResponseParts): ResponseParts {
+    if (!this.server.settings.stripMount) return parts;
+    const { scriptName } = this.head.mount;
+    if (scriptName === "") return parts;
+    const mounted = (
+      [name, value]: readonly [string, string],
+    ): [string, string] => [
+      name,
+      name.toLowerCase() === "location" ? mountLocation(value, scriptName, this.url) : value,
+    ];
+    return { ...parts, headers: Array.from(parts.headers, mounted) };
   }
 
   /** Sends a response and ends; a promise only for one that comes as a stream. */

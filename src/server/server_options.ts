@@ -11,7 +11,8 @@ export interface ConnectionOptions {
   /** Where the application is mounted, as in `"/app"`, for web servers that report it wrongly; `""` for the root. */
   mount?: string;
   /**
-   * Cuts the mount off the path of `request.url`, so that an application routes as it would at the root.
+   * Cuts the mount off the path of `request.url`, so that an application routes as it would at the root. A Location
+   * that leads into the application, be it a path or a URL of its own origin, gets the mount again unless it has it.
    *
    * @default {false}
    */

@@ -1,5 +1,5 @@
 import { assertEquals } from "../std/assert.ts";
-import { findMount, stripMount } from "../../src/cgi/mount.ts";
+import { findMount, mountLocation, stripMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
 
 type Row = [about: string, uri: string | undefined, params: string[], scriptName: string, pathInfo: string];
@@ -34,6 +34,10 @@ Deno.test("findMount finds the mount when the web server reports it", () => {
     ["Caddy, split /fcgi", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^(/fcgi)", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^()", file, ["PATH_INFO", file], "", file],
+    [".htaccess in a folder", under, ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", file], "/fcgi", file],
+    ["the same for the folder", "/fcgi/", ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", "/"], "/fcgi", "/"],
+    [".htaccess at the root", file, ["SCRIPT_NAME", "/dispatch.fcgi", "PATH_INFO", file], "", file],
+    ["the script itself", "/fcgi/x.fcgi/a", ["SCRIPT_NAME", "/fcgi/x.fcgi", "PATH_INFO", "/a"], "/fcgi/x.fcgi", "/a"],
     ["a mount of two segments", "/a/b/c", ["SCRIPT_NAME", "/a/b/", "PATH_INFO", "/c"], "/a/b", "/c"],
     ["no REQUEST_URI", undefined, ["SCRIPT_NAME", "/f i", "PATH_INFO", "/a?b"], "/f i", "/a?b"],
   ]);
@@ -49,6 +53,7 @@ Deno.test("findMount is the root when the web server reports no mount or none th
     ["h2o under a path", under, ["SCRIPT_NAME", "", "PATH_INFO", under], "", under],
     ["h2o, OPTIONS *", "*", ["SCRIPT_NAME", "", "PATH_INFO", "/*"], "", "/"],
     ["PATH_INFO of another path", file, ["SCRIPT_NAME", "", "PATH_INFO", "/x"], "", file],
+    ["a script, and PATH_INFO of another path", file, ["SCRIPT_NAME", "/x.fcgi", "PATH_INFO", "/x"], "", file],
     ["PATH_INFO that cuts a segment", "/xa", ["PATH_INFO", "a"], "", "/xa"],
     ["nothing but the URL", file, [], "", file],
     ["empty PATH_INFO", file, ["SCRIPT_NAME", "", "PATH_INFO", ""], "", file],
@@ -158,4 +163,26 @@ Deno.test("stripMount refuses a URL in which the mount does not end at a slash, 
   }
   assertEquals(stripMount("http://h/a/b", "/a/b/c"), undefined);
   assertEquals(stripMount("http://h/a%2Fb/c", "/a/b"), undefined);
+});
+
+Deno.test("mountLocation puts the mount before what leads into the application, and before nothing else", () => {
+  const mounted = (location: string, mount = "/app"): string => mountLocation(location, mount, "http://h:1/a?b");
+  for (
+    const [location, expected] of [
+      ["/", "/app/"],
+      ["/u/1?a=/b#c", "/app/u/1?a=/b#c"],
+      ["/application", "/app/application"],
+      ["http://h:1/u", "http://h:1/app/u"],
+      ["http://h:1/", "http://h:1/app/"],
+    ]
+  ) assertEquals(mounted(location!), expected, location);
+  for (
+    const location of [
+      ...["/app", "/app/", "/app/u", "/app?a", "/app#a", "http://h:1/app/u", "http://h:1/app"],
+      ...["", "u", "./u", "../u", "?a", "#a", "//other/u", "/\\other/u", "\\/other", "http://h:1"],
+      ...["http://other/u", "http://h:12/u", "https://h:1/u", "http://h:1//other", "mailto:a@b"],
+    ]
+  ) assertEquals(mounted(location), location);
+  assertEquals(mounted("/u", "/caf\u00e9 ?/b"), "/caf%C3%A9%20%3F/b/u");
+  assertEquals(mounted("/caf%C3%A9/u", "/caf\u00e9"), "/caf%C3%A9/u");
 });

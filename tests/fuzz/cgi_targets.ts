@@ -1,7 +1,7 @@
 /** CGI's meaning as the fuzzer tries it: whatever the parameters or the head, what comes out is well-formed or refused. */
 
 import { isFieldValue, isToken } from "../../src/cgi/field.ts";
-import { findMount, stripMount } from "../../src/cgi/mount.ts";
+import { findMount, mountLocation, stripMount } from "../../src/cgi/mount.ts";
 import { Params } from "../../src/cgi/params.ts";
 import { contentLength, requestHeader, requestHeaders } from "../../src/cgi/request_headers.ts";
 import { requestParams } from "../../src/cgi/request_params.ts";
@@ -103,6 +103,10 @@ function checkMount(params: Params, url: string | undefined, cutSeed: number, tr
     must(after.origin === before.origin && after.search === before.search, "stripMount changes more than the path");
     must(!after.pathname.startsWith("//"), "stripMount makes a path that begins like a host");
     must(before.pathname.endsWith(after.pathname) || after.pathname === "/", "stripMount makes up a path");
+    const back = mountLocation(stripped, scriptName, stripped);
+    must(new URL(back).origin === before.origin, "mountLocation leads to another origin");
+    const again = mountLocation(back, scriptName, stripped);
+    must(again === back, "mountLocation puts the mount twice");
   }
 }
 

@@ -1,5 +1,7 @@
 /** The blocks of code in README and `docs/`, as they stand there, for the tests that run them. */
 
+import { mendingLines } from "../../src/config.ts";
+
 /** A fenced block of a page. */
 export interface Block {
   /** The page, as a path in the checkout. */
@@ -39,19 +41,16 @@ export function block(page: string, heading: string, info: string): string {
   return found[0]!.text;
 }
 
-/** The blocks with a `map` for nginx's `http { }`, by the variable that each sets. */
-const maps = new Map(
-  blocksOf("docs/web-servers.md").filter(({ info, text }) => info === "nginx" && /^(?:geo|map) /.test(text))
-    .map(({ text }) => [/^map \S+ (\$\w+)/m.exec(text)?.[1] ?? "", text]),
-);
+/** Lines for nginx's `http { }` that others use, by the variable that each sets. */
+const maps = (["host", "https"] as const).flatMap((need) => mendingLines("nginx", need).lines)
+  .filter(({ place }) => place === "http")
+  .map(({ text }) => [/^(?:map|geo) \S+ (\$\w+)/.exec(text)?.[1] ?? "", `${text}\n`] as const);
 
 /** A whole `server { }` of directives that belong in one, with the maps that they use. */
 export function nginxServer(directives: string): string {
-  const used = [...maps].filter(([name]) =>
-    directives.includes(name) && !directives.includes(`map $http_host ${name}`)
-  );
+  const used = maps.filter(([name, text]) => directives.includes(name) && !directives.includes(text.split("\n")[0]!));
   const server = directives.includes("listen ")
-    ? directives
+    ? directives.replaceAll(/^ *listen \[::\].*\n/gm, "")
     : `server {\nlisten 80;\nserver_name localhost;\n${directives}}\n`;
   return used.map(([, text]) => text).join("") + server;
 }

@@ -12,6 +12,7 @@ import { findProgram } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { findRuntimes, type InstalledRuntime } from "../runtimes.ts";
 import { assert, assertEquals, assertStringIncludes } from "../std/assert.ts";
+import { writtenBlock } from "../docs/config_blocks.ts";
 import { block, blocksOf, nginxServer, pages } from "./documentation.ts";
 import { header, request, text } from "./http_client.ts";
 import { withFolder, withProcess, writeProgram } from "./program.ts";
@@ -50,21 +51,34 @@ const runBy: Readonly<Record<string, string>> = {
   "docs/php.md js ignore A site": "tests/bridge/documentation_deno_test",
   "docs/php.md js ignore Behind a proxy": "tests/bridge/documentation_deno_test",
   "docs/php.md js ignore A single request": "tests/bridge/documentation_deno_test",
-  "docs/web-servers.md lighttpd lighttpd": "other_web_servers_test",
-  "docs/web-servers.md caddy Caddy": "other_web_servers_test",
-  "docs/web-servers.md haproxy HAProxy": "other_web_servers_test",
-  "docs/web-servers.md yaml h2o": "other_web_servers_test",
-  "docs/web-servers.md nginx nginx": "a part of the sites below it",
-  "docs/web-servers.md nginx nginx, behind another proxy": "this file",
-  "docs/web-servers.md nginx nginx, sub-requests": "this file",
+  "docs/step-by-step.md sh Install": "nothing: it is npm's",
+  "docs/step-by-step.md js ignore Export a handler": "this file",
+  "docs/web-servers.md sh A configuration made to measure": "this file parses them",
+  "docs/step-by-step.md sh Start it": "this file parses them",
+  "docs/step-by-step.md sh Look whether all is right": "this file parses them",
+  "docs/troubleshooting.md sh Ask for help": "this file parses them",
+  "docs/doctor.md sh Run it": "this file parses them",
+  "docs/step-by-step.md sh Keep it running": "this file parses them",
+  "docs/shared-hosting.md sh The two files": "guides_test",
+  "docs/shared-hosting.md js ignore The two files": "guides_test",
+  "docs/files.md js ignore Files handed to the web server": "guides_test",
+  ...Object.fromEntries(
+    ["nginx nginx", "caddy Caddy", "lighttpd lighttpd", "apache Apache"].map((
+      name,
+    ) => [`docs/files.md ${name}`, "guides_test"]),
+  ),
+  "docs/variables.md nginx Client certificates": "guides_test",
+  "docs/variables.md apache Client certificates": "guides_test",
+  "docs/variables.md js ignore Client certificates": "guides_test",
+  "docs/migration.md js ignore Deno.serve, Bun.serve, srvx, behind proxy_pass": "gate:docs checks it",
   "docs/benchmarks.md sh Run it": "this file looks for the task",
   ".github/CONTRIBUTING.md sh Contributing": "this file looks for the tasks",
 };
 
 Deno.test("every block of the documentation runs in a test", () => {
-  const tested = new Set(sites.map(({ name }) => name));
-  const forgotten = pages.flatMap(blocksOf).filter(({ page, heading, info }) =>
-    info !== "ts" && info !== "text" && !tested.has(`${page} "${heading}"`) && !(`${page} ${info} ${heading}` in runBy)
+  const forgotten = pages.flatMap(blocksOf).filter(({ page, heading, info, text }) =>
+    info !== "ts" && info !== "text" && writtenBlock(info, text) === undefined &&
+    !(`${page} ${info} ${heading}` in runBy)
   );
   assertEquals(forgotten.map(({ page, heading, info }) => `${page} ${info} ${heading}`), []);
 });
@@ -109,9 +123,17 @@ Deno.test("the documentation has every command, option and exit code", () => {
 });
 
 Deno.test("the documentation's command lines are understood", () => {
-  const lines = ["docs/command.md", "docs/workers.md"].flatMap(blocksOf).filter(({ info }) => info === "sh").flatMap((
-    { text },
-  ) => text.trim().split("\n"));
+  const lines = [
+    "docs/command.md",
+    "docs/workers.md",
+    "docs/step-by-step.md",
+    "docs/web-servers.md",
+    "docs/doctor.md",
+    "docs/troubleshooting.md",
+  ].flatMap(blocksOf)
+    .filter(({ info }) => info === "sh").flatMap(({ text }) => text.trim().split("\n")).filter((line) =>
+      line.includes("webfcgi ") && !line.startsWith("npm ")
+    );
   assert(lines.length > 5);
   for (const line of lines) {
     const words = line.replace(/^npx /, "").match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
@@ -121,10 +143,13 @@ Deno.test("the documentation's command lines are understood", () => {
   }
 });
 
-Deno.test("the documentation's application for the command has a handler", () =>
+Deno.test("the documentation's applications for the command have a handler", () =>
   withFolder(async (folder) => {
     const path = `${folder}/app.mjs`;
-    await Deno.writeTextFile(path, block("docs/command.md", "`webfcgi serve [ENTRY]`", "js ignore"));
+    const source = block("docs/command.md", "`webfcgi serve [ENTRY]`", "js ignore");
+    const again = block("docs/step-by-step.md", "Export a handler", "js ignore");
+    assertEquals(again.replace(/^.*\n/, ""), source.replace(/^.*\n/, ""));
+    await Deno.writeTextFile(path, source);
     const { fetch } = await loadApplication(path);
     await using server = serve({ port: 0, quiet: true }, fetch!);
     await server.ready;
@@ -211,7 +236,7 @@ Deno.test({
       const response = await request(web.port, method, "/page", { headers, ...body });
       return response.status === 200 ? text(response) : response.status;
     };
-    const lines = block("docs/web-servers.md", "nginx, sub-requests", "nginx");
+    const lines = block("docs/nginx.md", "Sub-requests", "nginx");
     await behindNginx(lines, handler, async (web) => {
       for (const method of ["GET", "POST"]) {
         assertEquals(await ask(web, method, false), 403);
@@ -229,9 +254,8 @@ Deno.test({
   name: "the documentation's lines for another proxy believe that proxy alone",
   ignore: noNginx,
   fn: async () => {
-    const [lines] = blocksOf("docs/web-servers.md")
-      .filter(({ heading, text }) => heading === "nginx, behind another proxy" && text.includes("set_real_ip_from"));
-    const underPath = lines!.text.replace("location / {", "location /x/ {");
+    const lines = block("docs/nginx.md", "Behind another proxy", "nginx");
+    const underPath = lines.replace("location / {", "location /x/ {");
     const handler: Handler = ({ url }, { remoteAddr }) => Response.json({ url, remoteAddr });
     const headers = [["X-Forwarded-Proto", "https"], ["X-Forwarded-For", "192.0.2.7"], ["Host", "a.example"]] as const;
     const cases: [proxies: string, expected: unknown[]][] = [

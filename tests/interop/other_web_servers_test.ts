@@ -1,81 +1,69 @@
-// An application behind lighttpd, Caddy, HAProxy and h2o, with the documentation's configurations for them.
+// An application behind lighttpd, Caddy, HAProxy and h2o, with the configurations that are printed for them.
 
 import { serve } from "../../mod.ts";
+import { webServerConfig, type WebServerName } from "../../src/config.ts";
 import { createApp, pattern } from "../app.ts";
 import { answers, findProgram, isLeftOut, missingOf } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import { assert, assertEquals } from "../std/assert.ts";
-import { blocksOf } from "./documentation.ts";
 import { header, HttpConnection, request, text } from "./http_client.ts";
 import { childrenOf } from "./processes.ts";
 import { freePort } from "./web_server.ts";
 
-/** How a web server is started, and what its configuration needs besides the documentation's block. */
+/** How a web server is started, and what its configuration needs besides. */
 interface Kind {
   readonly program: string;
-  readonly info: string;
+  readonly server: WebServerName;
   readonly args: (path: string) => readonly string[];
   /** Puts in the port that it listens on, and what a test needs. */
   readonly complete: (block: string, port: number, folder: string) => string;
-  /** Changes the block as the documentation says for `/fcgi`. */
-  readonly underPath: (block: string) => string;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
   lighttpd: {
     program: "lighttpd",
-    info: "lighttpd",
+    server: "lighttpd",
     args: (path) => ["-D", "-f", path],
     complete: (block, port, folder) =>
       `server.bind = "127.0.0.1"\nserver.port = ${port}\nserver.document-root = "${folder}"\n` +
       `server.errorlog = "${folder}/error.log"\n${block}`,
-    underPath: (block) =>
-      block.replace('"/" =>', '"/fcgi" =>').replace(/,\s+"fix-root-scriptname".*/, "")
-        .replace(/^fastcgi\.server[^]*$/m, (server) => `$HTTP["url"] =~ "^/fcgi(/|$)" {\n${server}}\n`),
   },
   Caddy: {
     program: "caddy",
-    info: "caddy",
+    server: "caddy",
     args: (path) => ["run", "--adapter", "caddyfile", "--config", path],
     complete: (block, port) =>
-      `{\nadmin off\nauto_https off\n}\n${block.replace(":8080 {", `:${port} {\nbind 127.0.0.1`)}`,
-    underPath: (block) =>
-      block.replace("reverse_proxy", "@app path /fcgi /fcgi/*\nreverse_proxy @app")
-        .replace("transport fastcgi", "transport fastcgi {\nsplit /fcgi\n}"),
+      `{\nadmin off\nauto_https off\n}\n${block.replace(":80 {", `:${port} {\nbind 127.0.0.1`)}`,
   },
   HAProxy: {
     program: "haproxy",
-    info: "haproxy",
+    server: "haproxy",
     args: (path) => ["-db", "-f", path],
     complete: (block, port) =>
       "defaults\nmode http\ntimeout connect 10s\ntimeout client 30s\ntimeout server 30s\n" +
-      block.replace(":8080", `127.0.0.1:${port}`),
-    underPath: (block) => block.replace("^()(/.*)$", "^(/fcgi)(/.*)?$"),
+      block.replace("bind :80", `bind 127.0.0.1:${port}`),
   },
   h2o: {
     program: "h2o",
-    info: "yaml",
+    server: "h2o",
     args: (path) => ["-m", "worker", "-c", path],
     complete: (block, port, folder) =>
       `num-threads: 2\nerror-log: ${folder}/error.log\n${Deno.uid() === 0 ? "user: root\n" : ""}` +
-      block.replace("port: 8080", `port: ${port}\n      host: 127.0.0.1`),
-    underPath: (block) => block.replace('"/":', '"/fcgi":'),
+      `listen:\n  host: 127.0.0.1\n  port: ${port}\n${block}`,
   },
 };
 
 /** Starts a web server in front of what listens on a port, and waits until it answers. */
 async function withWebServer(
-  { program, info, args, complete, underPath }: Kind,
+  { program, server, args, complete }: Kind,
   mount: string,
   appPort: number,
   use: (port: number) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "webfcgi-web-" });
   const port = freePort();
-  const found = blocksOf("docs/web-servers.md").find((block) => block.info === info);
-  assert(found, `docs/web-servers.md has no block of ${info}`);
   await Deno.chmod(folder, 0o755);
-  const block = (mount === "" ? found.text : underPath(found.text)).replace("9000", String(appPort));
+  const block = webServerConfig(server, { listen: String(appPort), mount }).text;
   await Deno.writeTextFile(`${folder}/config`, complete(block, port, folder));
   const child = new Deno.Command(findProgram(program)!, {
     args: [...args(`${folder}/config`)],
@@ -108,9 +96,7 @@ for (const [name, kind] of Object.entries(kinds)) {
   const ignore = isLeftOut(`the tests behind ${name}`, missingOf(kind.program));
   for (const mount of ["", "/fcgi"]) {
     Deno.test({
-      name: `serve answers behind ${name} as the documentation configures it ${
-        mount === "" ? "at the root" : "under a path"
-      }`,
+      name: `serve answers behind ${name} as it is configured ${mount === "" ? "at the root" : "under a path"}`,
       ignore,
       fn: async () => {
         const options = name === "h2o" ? { mount } : {};

@@ -115,14 +115,14 @@ for (const runtime of runtimes) {
   Deno.test({
     name: `serve loses no request in restarts on ${runtime.name} behind nginx with kept connections`,
     ignore: missing.nginx,
-    fn: () => restart('docs/web-servers.md "nginx, kept connections"', "nginx", [runtime, runtime, runtime], underLoad),
+    fn: () => restart("config at the root", "nginx", [runtime, runtime, runtime], underLoad),
   });
 }
 
 Deno.test({
   name: "serve loses no request when one runtime takes over from another behind nginx",
   ignore: missing.nginx,
-  fn: () => restart('docs/web-servers.md "nginx, at the root"', "nginx", runtimes, underLoad),
+  fn: () => restart('README.md "Put it behind nginx"', "nginx", runtimes, underLoad),
 });
 
 Deno.test({
@@ -134,5 +134,5 @@ Deno.test({
 Deno.test({
   name: "serve answers after restarts behind Apache with kept connections",
   ignore: missing.apache,
-  fn: () => restart('docs/web-servers.md "Apache, at the root"', "apache", runtimes, (_, restarts) => restarts()),
+  fn: () => restart("config at the root", "apache", runtimes, (_, restarts) => restarts()),
 });

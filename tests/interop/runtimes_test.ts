@@ -6,7 +6,7 @@ import { findRuntimes } from "../runtimes.ts";
 import { type AppProcess, spawnApp, startApp } from "./app_process.ts";
 import { checkSite, staticText } from "./check_site.ts";
 import { childrenOf } from "./processes.ts";
-import { documentedSite, placeSite, type Site, siteFiles } from "./sites.ts";
+import { placeSite, printedSite, type Site, siteFiles } from "./sites.ts";
 import { isMissing, startWebServer } from "./web_server.ts";
 
 const runtimes = await findRuntimes();
@@ -38,22 +38,27 @@ for (const runtime of runtimes) {
       name: `serve answers on ${runtime.name} when nginx is at the root over unix`,
       ignore: missing.nginx,
       fn: (t) =>
-        check(t, documentedSite("nginx, at the root"), (folder) => startApp(runtime, { path: `${folder}/app.sock` })),
+        check(
+          t,
+          printedSite("nginx", "config at the root"),
+          (folder) => startApp(runtime, { path: `${folder}/app.sock` }),
+        ),
     });
     Deno.test({
       name: `serve answers on ${runtime.name} when Apache is under a path over TCP`,
       ignore: missing.apache,
-      fn: (t) => check(t, documentedSite("Apache, under a path"), () => startApp(runtime, { port: 0 })),
+      fn: (t) => check(t, printedSite("apache", "config under a path"), () => startApp(runtime, { port: 0 })),
     });
   }
   Deno.test({
     name: `serve finds the inherited unix socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, documentedSite("nginx, under a path"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
+    fn: (t) =>
+      check(t, printedSite("nginx", "config under a path"), (folder) => spawnApp(runtime, `${folder}/app.sock`)),
   });
   Deno.test({
     name: `serve finds the inherited TCP socket on ${runtime.name} when spawn-fcgi starts it`,
     ignore: missing.nginx || missingSpawnFcgi,
-    fn: (t) => check(t, documentedSite("nginx, at the root"), () => spawnApp(runtime)),
+    fn: (t) => check(t, printedSite("nginx", "config at the root"), () => spawnApp(runtime)),
   });
 }

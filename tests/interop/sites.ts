@@ -1,6 +1,7 @@
 /** The web-server configurations that the tests run: the documentation's, the Flask page's, and what people write. */
 
-import { blocksOf, nginxServer } from "./documentation.ts";
+import { webServerConfig, type WebServerConfigOptions } from "../../src/config.ts";
+import { block, nginxServer } from "./documentation.ts";
 import type { WebServerKind } from "./web_server.ts";
 
 /** A configuration, and what the web server by its nature cannot do with it: each with the reason. */
@@ -45,28 +46,52 @@ async function config(name: string, kind: WebServerKind, cannot: Site["cannot"])
   return { name: name.replace("_", " "), kind, mount: name.endsWith("path") ? "/fcgi" : "", directives, cannot };
 }
 
-/** The documentation's blocks for web servers, but for those that are a part of a site or have a test of their own. */
-const documented: readonly Site[] = ["README.md", "docs/web-servers.md"].flatMap(blocksOf)
-  .filter(({ info, text }) => info === "apache" || info === "nginx" && !/^map .*\{$/m.test(text))
-  .filter(({ text }) => !text.includes("auth_request"))
-  .map(({ page, heading, info, text }): Site => ({
-    name: `${page} "${heading}"`,
-    kind: info === "nginx" ? "nginx" : "apache",
-    mount: heading.includes("path") ? "/fcgi" : "",
-    directives: info === "nginx" ? nginxServer(text) : text,
-    cannot: info === "nginx" ? {} : apacheCannot,
-  }));
+/** README's block. */
+const readme: Site = {
+  name: 'README.md "Put it behind nginx"',
+  kind: "nginx",
+  mount: "",
+  directives: nginxServer(block("README.md", "Put it behind nginx", "nginx")),
+  cannot: {},
+};
 
-/** The site under a heading of `docs/web-servers.md`. */
-export function documentedSite(heading: string): Site {
-  const site = documented.find(({ name }) => name === `docs/web-servers.md "${heading}"`);
-  if (!site) throw new Error(`docs/web-servers.md has no site under "${heading}"`);
+const files = [{ url: "/static/", folder: "/srv/app/static" }];
+
+/** What `webfcgi config` prints, as far as it stands inside of the web server's own frame. */
+function generated(kind: WebServerKind, name: string, options: WebServerConfigOptions): Site {
+  const { text } = webServerConfig(kind, options);
+  const directives = kind === "nginx" ? nginxServer(text) : text.replaceAll(/^<\/?VirtualHost.*\n/gm, "");
+  const mount = options.mount === undefined ? "" : "/fcgi";
+  return { name, kind, mount, directives, cannot: kind === "nginx" ? {} : apacheCannot };
+}
+
+/** The sites that `webfcgi config` prints. */
+const printed: readonly Site[] = [
+  generated("nginx", "config at the root", { static: files }),
+  generated("nginx", "config under a path", { static: files, mount: "/fcgi" }),
+  generated("nginx", "config with everything", {
+    static: files,
+    upload: "100M",
+    header: "32k",
+    stream: true,
+    trustProxy: "10.0.0.0/8",
+    timeoutSeconds: 300,
+  }),
+  generated("apache", "config at the root", { static: files }),
+  generated("apache", "config under a path", { static: files, mount: "/fcgi" }),
+];
+
+/** A site that `webfcgi config` prints. */
+export function printedSite(kind: WebServerKind, name: string): Site {
+  const site = printed.find((site) => site.kind === kind && site.name === name);
+  if (!site) throw new Error(`no site of ${kind} is called "${name}"`);
   return site;
 }
 
 /** Every configuration to be tried. */
 export const sites: readonly Site[] = [
-  ...documented,
+  readme,
+  ...printed,
   await config("page_root", "nginx", {}),
   await config("page_path", "nginx", {}),
   await config("plain_root", "nginx", {}),
@@ -94,9 +119,9 @@ export function placeSite(site: Site, addr: { port: number } | { path: string },
     );
 }
 
-/** The files that a site's directives include. The documentation's get the harder `fastcgi_params`, that of Debian. */
+/** The files that a site's directives include. Ours get the harder `fastcgi_params`, that of Debian. */
 export async function siteFiles(site: Site): Promise<Record<string, string>> {
   const params = await Deno.readTextFile(new URL("configs/fastcgi_params", import.meta.url));
-  const debian = documented.includes(site) ? "fastcgi_param HTTP_HOST $host;\n" : "";
+  const debian = site === readme || printed.includes(site) ? "fastcgi_param HTTP_HOST $host;\n" : "";
   return { fastcgi_params: params + debian };
 }

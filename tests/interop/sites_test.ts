@@ -10,19 +10,6 @@ import { isMissing, startWebServer } from "./web_server.ts";
 
 const missing = { nginx: isMissing("nginx"), apache: isMissing("apache") };
 
-Deno.test("the documentation has a site for each web server at the root and under a path", () => {
-  assertEquals(sites.map(({ name }) => name).filter((name) => name.includes(".md ")), [
-    'README.md "Put it behind nginx"',
-    'docs/web-servers.md "nginx, at the root"',
-    'docs/web-servers.md "nginx, under a path"',
-    'docs/web-servers.md "nginx, kept connections"',
-    'docs/web-servers.md "nginx, streams and sizes"',
-    'docs/web-servers.md "nginx, behind another proxy"',
-    'docs/web-servers.md "Apache, at the root"',
-    'docs/web-servers.md "Apache, under a path"',
-  ]);
-});
-
 for (const site of sites) {
   for (const socket of ["TCP", "unix"]) {
     Deno.test({

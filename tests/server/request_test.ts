@@ -1,4 +1,4 @@
-import type { HandlerInfo } from "@webfcgi/webfcgi";
+import { FastResponse, type HandlerInfo } from "@webfcgi/webfcgi";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../std/assert.ts";
 import { inScene, type SceneOptions, serveTest } from "./scene.ts";
 import type { AskOptions } from "./web_server.ts";
@@ -182,6 +182,34 @@ Deno.test("serve cuts the mount off request.url when stripMount is set", async (
     assertEquals(await seen({ uri: "/x" }), ["http://example.com/x", "", "/x", "/x"]);
   });
 });
+
+for (
+  const [stripMount, uri, expected] of [
+    [true, "/app/x", "/app/there"],
+    [true, "/x", "/there"],
+    [false, "/app/x", "/there"],
+  ] as const
+) {
+  const what = `${expected} from ${uri} ${stripMount ? "with" : "without"} stripMount`;
+  Deno.test(`serve redirects to ${what}`, async () => {
+    const makers = [
+      () => new Response(null, { status: 302, headers: { Location: "/there", "Set-Cookie": "a=1" } }),
+      () => new FastResponse("moved", { status: 302, headers: { location: "/there", "Set-Cookie": "a=1" } }),
+      (request: Request) => {
+        const response = Response.redirect(new URL("/there", request.url));
+        return new Response(null, { status: 302, headers: [...response.headers, ["Set-Cookie", "a=1"]] });
+      },
+    ];
+    for (const fetch of makers) {
+      await inScene({ stripMount, fetch, onError: () => undefined }, async ({ ask }) => {
+        const params = uri === "/x" ? {} : { SCRIPT_NAME: "/app", PATH_INFO: "/x" };
+        const { headers } = await ask({ uri, params });
+        assertEquals(headers.get("location")?.replace("http://example.com", ""), expected);
+        assertEquals(headers.get("set-cookie"), "a=1");
+      });
+    }
+  });
+}
 
 Deno.test("serve takes the mount from its option", async () => {
   const fetch = (request: Request, info: HandlerInfo): Response =>
