@@ -106,7 +106,9 @@ function webServerUser(server: WebServerName | undefined): User | undefined {
 function readStatus(pid: string): Map<string, string[]> {
   try {
     const lines = readFileSync(`/proc/${pid}/status`, "utf8").split("\n");
-    return new Map(lines.map((line) => [line.split(":")[0]!, line.split(/[:\s]+/).slice(1)]));
+    return new Map(
+      lines.map((line) => [line.split(":")[0]!, line.split(/[:\s]+/).slice(1).filter((word) => word !== "")]),
+    );
   } catch {
     // It has ended.
     return new Map();
