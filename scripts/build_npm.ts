@@ -2,11 +2,11 @@
  * Builds the npm package in `npm/` with dnt, as the release does; dnt is on JSR alone.
  *
  * ```sh
- * deno run -A scripts/build_npm.ts && deno task test:package --folder=npm
+ * deno task tools && deno run -A scripts/build_npm.ts && deno task test:package --folder=npm
  * ```
  */
 
-import { compilerOptions, entryPoints, finishPackage, packageJson } from "./package.ts";
+import { compilerOptions, entryPoints, finishPackage, packageJson } from "./package.mjs";
 
 interface Dnt {
   build(options: Record<string, unknown>): Promise<void>;

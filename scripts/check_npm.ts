@@ -4,7 +4,7 @@
  * same description.
  *
  * ```sh
- * deno task test:package [--folder=npm] [--tarball=webfcgi.tgz]
+ * deno task test:package [--folder=npm] [--tarball=webfcgi.tgz] [--release]
  * ```
  */
 
@@ -15,7 +15,7 @@ import { findRuntimes } from "../tests/runtimes.ts";
 import { bundleTests } from "./bundle_tests.ts";
 import { root } from "./list_files.ts";
 import { option } from "./option.ts";
-import { compilerOptions, documents, entryPoints, finishPackage, packageJson } from "./package.ts";
+import { compilerOptions, documents, entryPoints, manuals, missingFields, packageJson } from "./package.mjs";
 
 const checkout = decodeURI(root.pathname);
 const tools = `${checkout}scripts/tools/node_modules`;
@@ -30,39 +30,22 @@ const npm = (cwd: string, ...args: string[]): Promise<string> => outputOf(["npm"
 
 const writeJson = (path: string, value: unknown): Promise<void> => Deno.writeTextFile(path, JSON.stringify(value));
 
-/** Runs TypeScript on files, with the types of Node. */
-async function tsc(files: readonly string[], options: Record<string, unknown>): Promise<void> {
+/** Runs a version of TypeScript on files, with the types of Node. */
+async function tsc(version: string, files: readonly string[], options: Record<string, unknown>): Promise<void> {
   const types = { types: ["node"], typeRoots: [`${tools}/@types`] };
   await writeJson(`${temp}/tsconfig.json`, { compilerOptions: { strict: true, ...types, ...options }, files });
-  await outputOf(["node", `${tools}/typescript/bin/tsc`, "--project", `${temp}/tsconfig.json`]);
+  await outputOf(["node", `${tools}/${version}/bin/tsc`, "--project", `${temp}/tsconfig.json`]);
 }
 
-/** Makes the package that dnt would make, with nothing but TypeScript, and gives back its folder. */
-async function build(): Promise<string> {
-  const folder = `${temp}/package`;
-  await Deno.mkdir(folder);
-  await writeJson(`${folder}/package.json`, packageJson);
-  await tsc(entryPoints.map(({ path }) => checkout + path), {
-    ...compilerOptions,
-    module: "ESNext",
-    moduleResolution: "Bundler",
-    rootDir: checkout,
-    outDir: `${folder}/esm`,
-    declaration: true,
-    rewriteRelativeImportExtensions: true,
-  });
-  // TypeScript leaves the specifiers in declarations as they are; dnt rewrites them.
-  for (const path of (await expectedFiles()).filter((path) => path.endsWith(".d.ts"))) {
-    const text = await Deno.readTextFile(`${folder}/${path}`);
-    await Deno.writeTextFile(`${folder}/${path}`, text.replace(/(from |import\()("\.[^"]*)\.ts"/g, '$1$2.js"'));
-  }
-  await finishPackage(folder);
-  return folder;
+/** Makes the package that dnt would make, with nothing but Node and TypeScript, and gives back its folder. */
+async function build(name = "package"): Promise<string> {
+  await outputOf(["node", `${checkout}scripts/package.mjs`, `--out=${temp}/${name}`]);
+  return `${temp}/${name}`;
 }
 
-/** The documents, and every module that an entry point reaches, with its types. */
+/** The documents, the manual pages, and every module that an entry point reaches, with its types. */
 async function expectedFiles(): Promise<string[]> {
-  const files = new Set(["package.json", ...documents]);
+  const files = new Set<string>(["package.json", ...documents, ...manuals]);
   for (const { path } of entryPoints) {
     const graph = JSON.parse(await outputOf([Deno.execPath(), "info", "--json", path], { cwd: root }));
     for (const { local } of graph.modules) {
@@ -126,12 +109,90 @@ async function checkNames(command: readonly [string, ...string[]]): Promise<void
   }
 }
 
+/** What users have: a way to find modules, with the types of a runtime and with or without the DOM's. */
+const surroundings: Readonly<Record<string, Record<string, unknown>>> = {
+  ...Object.fromEntries(
+    ["node20", "node22", "node", "node26"].map((types) => [
+      `NodeNext, @types/${types}`,
+      { module: "NodeNext", lib: ["ES2022", "ESNext.Disposable"], types: [types] },
+    ]),
+  ),
+  "bundler, types of Node and the DOM": { module: "ESNext", moduleResolution: "Bundler", lib: compilerOptions.lib },
+  "bundler, types of the DOM alone": {
+    module: "ESNext",
+    moduleResolution: "Bundler",
+    lib: compilerOptions.lib,
+    types: [],
+  },
+  "bundler, types of Bun": {
+    module: "ESNext",
+    moduleResolution: "Bundler",
+    lib: ["ESNext"],
+    types: ["bun"],
+    // Those of Bun and of Node, which they bring, do not agree among themselves.
+    skipLibCheck: true,
+  },
+};
+
 /** Type-checks `npm_consumer.ts` against the package, under the module resolution and the types that users have. */
-async function checkTypes(options: Record<string, unknown>): Promise<void> {
+async function checkTypes(version: string, options: Record<string, unknown>): Promise<void> {
   const consumer = await Deno.readTextFile(new URL("npm_consumer.ts", import.meta.url));
   await Deno.writeTextFile(`${app}/consumer.ts`, consumer.replaceAll(`"${config.name}`, `"${packageJson.name}`));
   const strict = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
-  await tsc([`${app}/consumer.ts`], { target: "ES2022", noEmit: true, ...strict, ...options });
+  await tsc(version, [`${app}/consumer.ts`], { target: "ES2022", noEmit: true, ...strict, ...options });
+}
+
+/** The bytes of all files of a folder, by path. */
+async function contentsOf(folder: string): Promise<string> {
+  const { readdirSync, statSync } = await import("node:fs");
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+  const files = paths.filter((path) => statSync(`${folder}/${path}`).isFile());
+  return files.map((path) => `${path}\0${Deno.readTextFileSync(`${folder}/${path}`)}`).join("\0");
+}
+
+/** Fails if a bundler keeps anything of an import that is not used, or if importing the package changes anything. */
+async function checkNoSideEffects(): Promise<void> {
+  const imports = specifiers.map((specifier, at) => `import * as unused${at} from "${specifier}";`).join("\n");
+  await Deno.writeTextFile(`${app}/unused.mjs`, `${imports}\nconsole.log("used");\n`);
+  const bundle = [`${tools}/esbuild/bin/esbuild`, "unused.mjs", "--bundle", "--format=esm", "--platform=node"];
+  const kept = await outputOf(["node", ...bundle], { cwd: app });
+  if (kept.length > 100) throw new Error(`a bundler keeps ${kept.length} bytes of imports that are not used`);
+  await Deno.writeTextFile(`${app}/effects.mjs`, observeImport);
+  await outputOf(["node", "effects.mjs", ...specifiers], { cwd: app });
+}
+
+const observeImport = `
+const state = () => JSON.stringify([
+  Reflect.ownKeys(globalThis).map(String),
+  process.eventNames().map(String),
+  process.getActiveResourcesInfo().filter((name) => name !== "FSReqPromise" && name !== "CloseReq"),
+]);
+const natives = [globalThis.Request, globalThis.Response, globalThis.fetch, Request.prototype.text];
+const before = state();
+for (const specifier of process.argv.slice(2)) await import(specifier);
+const same = natives.every((it, at) =>
+  it === [globalThis.Request, globalThis.Response, globalThis.fetch, Request.prototype.text][at]);
+if (!same || state() !== before) throw new Error("importing changes something:\\n" + before + "\\n" + state());
+`;
+
+/** How long Node takes to import the package, in milliseconds: the least of some starts. */
+async function importTime(command: readonly [string, ...string[]]): Promise<string> {
+  const program =
+    `const start = performance.now(); await import("${packageJson.name}"); console.log(performance.now() - start)`;
+  await Deno.writeTextFile(`${app}/time.mjs`, program);
+  const times: number[] = [];
+  for (let count = 0; count < 5; count++) times.push(Number(await outputOf([...command, "time.mjs"], { cwd: app })));
+  return `${Math.min(...times).toFixed(0)} ms`;
+}
+
+/** The size of the JavaScript, all of it and what the main entry point loads. */
+async function sizes(packed: readonly string[]): Promise<string> {
+  const sizeOf = (paths: readonly string[]): string =>
+    `${Math.round(paths.reduce((sum, path) => sum + Deno.statSync(`${installed}/${path}`).size, 0) / 1000)} kB`;
+  const graph = JSON.parse(await outputOf([Deno.execPath(), "info", "--json", "mod.ts"], { cwd: root }));
+  const main = graph.modules.filter(({ local }: { local?: string }) => local !== undefined)
+    .map(({ local }: { local: string }) => `esm/${local.slice(checkout.length).replace(/\.ts$/, ".js")}`);
+  return `${sizeOf(packed.filter((path) => path.endsWith(".js")))}, of which "." loads ${sizeOf(main)}`;
 }
 
 /** Runs the tests with the library's modules taken from the package. */
@@ -162,7 +223,15 @@ async function main(): Promise<void> {
   };
   const { tarball, packed } = await install();
   const runtimes = await findRuntimes();
-  const bundler = { module: "ESNext", moduleResolution: "Bundler", lib: compilerOptions.lib };
+  // Only who publishes knows them.
+  const missing = `package.json has no ${missingFields.join(", ")}: see publisher in scripts/package.mjs`;
+  if (missingFields.length > 0) console.log(`note  ${missing}`);
+  if (Deno.args.includes("--release")) {
+    await check(
+      "the publisher's fields are there",
+      () => missingFields.length > 0 ? Promise.reject(missing) : Promise.resolve(),
+    );
+  }
   await check("publint finds nothing", async () => {
     await outputOf(["node", `${tools}/publint/src/cli.js`, tarball, "--strict"]);
   });
@@ -180,12 +249,31 @@ async function main(): Promise<void> {
   for (const { name, command } of runtimes) {
     await check(`import and require() give the sources' names on ${name}`, () => checkNames(command));
   }
-  await check(
-    "a program compiles (NodeNext, types of Node)",
-    () => checkTypes({ module: "NodeNext", lib: ["ES2022"] }),
-  );
-  await check("a program compiles (Bundler, types of Node and DOM)", () => checkTypes(bundler));
-  await check("a program compiles (Bundler, types of DOM)", () => checkTypes({ ...bundler, types: [] }));
+  for (const { name, command } of runtimes) {
+    const program = `node_modules/.bin/${packageJson.name}`;
+    await check(`the command prints its help on ${name}`, async () => {
+      const help = await outputOf([...command, program, "--help"], { cwd: app });
+      if (!help.includes("webfcgi COMMAND")) throw new Error(help);
+    });
+  }
+  for (const [version, name] of [["typescript", "TypeScript 5.9"], ["typescript7", "TypeScript 7"]] as const) {
+    for (const [around, options] of Object.entries(surroundings)) {
+      await check(`a program compiles with ${name} (${around})`, () => checkTypes(version, options));
+    }
+  }
+  await check("what is not used is not bundled, and importing changes nothing", checkNoSideEffects);
+  await check("two builds are the same bytes", async () => {
+    const [one, other] = await Promise.all([build("one"), build("other")]);
+    if (await contentsOf(one) !== await contentsOf(other)) throw new Error("they differ");
+  });
+  await check("the manual pages are well-formed", async () => {
+    for (const path of manuals) {
+      await outputOf(["man", "--warnings", "-l", `${installed}/${path}`], { env: { MANPAGER: "cat" } });
+    }
+  });
+  const current = runtimes.find(({ name }) => name === "node24");
+  if (current) await check("Node 24 imports the package", () => importTime(current.command));
+  await check("the JavaScript is all there", () => sizes(packed));
   // On one, the oldest, because all have passed them with the sources, of which these are the JavaScript.
   const oldest = runtimes.find(({ name }) => name.startsWith("node"));
   if (oldest) await check(`the package passes the tests on ${oldest.name}`, () => checkBehaviour(oldest.command));

@@ -3,6 +3,8 @@
 import { FastCgiError, type Handler, serve, serveConnection } from "@webfcgi/webfcgi";
 import { bridge, type BridgeInfo } from "@webfcgi/webfcgi/bridge";
 import { authorizerVariables, type Client, createClient } from "@webfcgi/webfcgi/client";
+import { webServerConfig } from "@webfcgi/webfcgi/config";
+import { main as webfcgi } from "@webfcgi/webfcgi/cli";
 import { decodePairs, type FastCgiRecord, FCGI_PARAMS, RecordDecoderStream } from "@webfcgi/webfcgi/codec";
 
 const handler: Handler = async (request, info) => {
@@ -48,3 +50,6 @@ export async function mayPass(request: Request): Promise<Record<string, string> 
   const response = await client.fetch(request, { role: "authorizer", remoteAddr: "192.0.2.1" });
   return authorizerVariables(response);
 }
+
+export const site: string = webServerConfig("nginx", { mount: "/app" }).text;
+export const version: Promise<number> = webfcgi(["--version"]);
