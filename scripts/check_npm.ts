@@ -19,7 +19,7 @@ import { compilerOptions, documents, entryPoints, manuals, missingFields, packag
 
 const checkout = decodeURI(root.pathname);
 const tools = `${checkout}scripts/tools/node_modules`;
-const specifiers = entryPoints.map(({ name }) => packageJson.name + name.slice(1));
+const specifiers: string[] = entryPoints.map(({ name }: { name: string }) => packageJson.name + name.slice(1));
 
 const temp = await Deno.makeTempDir({ prefix: "webfcgi-npm-" });
 /** A project with nothing but the package. */
@@ -32,8 +32,10 @@ const writeJson = (path: string, value: unknown): Promise<void> => Deno.writeTex
 
 /** Runs a version of TypeScript on files, with the types of Node. */
 async function tsc(version: string, files: readonly string[], options: Record<string, unknown>): Promise<void> {
-  const types = { types: ["node"], typeRoots: [`${tools}/@types`] };
-  await writeJson(`${temp}/tsconfig.json`, { compilerOptions: { strict: true, ...types, ...options }, files });
+  await writeJson(`${temp}/tsconfig.json`, {
+    compilerOptions: { strict: true, ...typesOf("node"), ...options },
+    files,
+  });
   await outputOf(["node", `${tools}/${version}/bin/tsc`, "--project", `${temp}/tsconfig.json`]);
 }
 
@@ -109,12 +111,23 @@ async function checkNames(command: readonly [string, ...string[]]): Promise<void
   }
 }
 
+/** The types of a version of Node, or of Bun, by themselves: two versions would contradict each other. */
+function typesOf(name: string): { types: string[]; typeRoots: string[] } {
+  const folder = `${temp}/types/${name}`;
+  const own = name === "bun" ? "bun" : "node";
+  if (!existsSync(folder)) {
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.symlinkSync(`${tools}/@types/${name}`, `${folder}/${own}`);
+  }
+  return { types: [own], typeRoots: [folder] };
+}
+
 /** What users have: a way to find modules, with the types of a runtime and with or without the DOM's. */
 const surroundings: Readonly<Record<string, Record<string, unknown>>> = {
   ...Object.fromEntries(
     ["node20", "node22", "node", "node26"].map((types) => [
       `NodeNext, @types/${types}`,
-      { module: "NodeNext", lib: ["ES2022", "ESNext.Disposable"], types: [types] },
+      { module: "NodeNext", lib: ["ES2022", "ESNext.Disposable"], ...typesOf(types) },
     ]),
   ),
   "bundler, types of Node and the DOM": { module: "ESNext", moduleResolution: "Bundler", lib: compilerOptions.lib },
@@ -128,7 +141,7 @@ const surroundings: Readonly<Record<string, Record<string, unknown>>> = {
     module: "ESNext",
     moduleResolution: "Bundler",
     lib: ["ESNext"],
-    types: ["bun"],
+    ...typesOf("bun"),
     // Those of Bun and of Node, which they bring, do not agree among themselves.
     skipLibCheck: true,
   },
@@ -165,7 +178,8 @@ const observeImport = `
 const state = () => JSON.stringify([
   Reflect.ownKeys(globalThis).map(String),
   process.eventNames().map(String),
-  process.getActiveResourcesInfo().filter((name) => name !== "FSReqPromise" && name !== "CloseReq"),
+  // Not what loading modules takes, nor standard streams: Node opens them for whoever imports node:process.
+  process.getActiveResourcesInfo().filter((name) => !/^(?:FSReq|CloseReq|PipeWrap|TTYWrap)/.test(name)),
 ]);
 const natives = [globalThis.Request, globalThis.Response, globalThis.fetch, Request.prototype.text];
 const before = state();
@@ -266,6 +280,12 @@ async function main(): Promise<void> {
     const [one, other] = await Promise.all([build("one"), build("other")]);
     if (await contentsOf(one) !== await contentsOf(other)) throw new Error("they differ");
   });
+  for (const { name, command } of runtimes.filter(({ name }) => name.startsWith("node"))) {
+    await check(`what distributions run passes on ${name}`, async () => {
+      const env = { WEBFCGI_PACKAGE: installed };
+      await outputOf([...command, "--test", `${checkout}tests/node_alone.mjs`], { env });
+    });
+  }
   await check("the manual pages are well-formed", async () => {
     for (const path of manuals) {
       await outputOf(["man", "--warnings", "-l", `${installed}/${path}`], { env: { MANPAGER: "cat" } });

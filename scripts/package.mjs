@@ -7,6 +7,8 @@
  * ```
  */
 
+// deno-lint-ignore-file explicit-module-boundary-types
+
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -74,6 +74,8 @@ const runBy: Readonly<Record<string, string>> = {
   "docs/variables.md apache Client certificates": "guides_test",
   "docs/variables.md js ignore Client certificates": "guides_test",
   "docs/migration.md js ignore Deno.serve, Bun.serve, srvx, behind proxy_pass": "gate:docs checks it",
+  "docs/packaging.md sh Build": "the package's check runs it",
+  "docs/packaging.md sh Test": "the package's check runs it",
   "docs/benchmarks.md sh Run it": "this file looks for the task",
   ".github/CONTRIBUTING.md sh Contributing": "this file looks for the tasks",
 };
