@@ -4,7 +4,7 @@ import { bundle } from "../helpers/bundle.ts";
 import { answers, findProgram } from "../helpers/programs.ts";
 import { until } from "../helpers/waiting.ts";
 import type { InstalledRuntime } from "../runtimes.ts";
-import { childrenOf, isRunning } from "./processes.ts";
+import { childrenOf, stillRunning } from "./processes.ts";
 import { freePort } from "./web_server.ts";
 
 /** Where the process listens: as it is told, or on a socket that spawn-fcgi hands over as its fd 0. */
@@ -102,7 +102,7 @@ function spawn(
     await remove();
     if (late) throw new Error(`Cannot stop the application on ${name}: it did not end within 15 s of SIGTERM\n${log}`);
     if (code !== 0) throw new Error(`The application on ${name} ended with ${signal ?? code}\n${log}`);
-    const left = processes.filter(isRunning);
+    const left = await stillRunning(processes);
     for (const pid of left) Deno.kill(pid, "SIGKILL");
     if (left.length > 0) {
       throw new Error(`Cannot stop ${name}: processes ${left.join(", ")} stayed behind and were killed`);

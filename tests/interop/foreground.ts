@@ -2,7 +2,7 @@
 
 import { answers, isFile } from "../helpers/programs.ts";
 import { sleep } from "../helpers/waiting.ts";
-import { childrenOf, isRunning } from "./processes.ts";
+import { childrenOf, stillRunning } from "./processes.ts";
 
 /** A web server that answers. */
 export interface WebServer {
@@ -45,7 +45,8 @@ export async function startForeground(
     clearTimeout(timer);
     await stderr;
     await Deno.remove(run, { recursive: true });
-    const left = processes.filter(isRunning);
+    // A CGI program that has answered may still be on its way out.
+    const left = await stillRunning(processes);
     for (const pid of left) Deno.kill(pid, "SIGKILL");
     if (left.length > 0) {
       throw new Error(`Cannot stop ${name}: processes ${left.join(", ")} stayed behind and were killed`);

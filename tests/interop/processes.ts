@@ -1,5 +1,7 @@
 /** What the system knows of processes, read from `/proc`; a system without it knows of none. */
 
+import { sleep } from "../helpers/waiting.ts";
+
 /** The process ids of all descendants of a process. */
 export function childrenOf(pid: number): number[] {
   const parents = new Map<number, number>();
@@ -20,6 +22,17 @@ export function childrenOf(pid: number): number[] {
 /** Whether a process lives; one that has ended and was not asked for its status does not. */
 export function isRunning(pid: number): boolean {
   return !["", "Z", "X"].includes(stat(String(pid)).state);
+}
+
+/** Those that still live after up to five seconds: what has been told to end, or has answered, may be on its way out. */
+export async function stillRunning(processes: readonly number[]): Promise<number[]> {
+  const deadline = Date.now() + 5000;
+  let left = processes.filter(isRunning);
+  while (left.length > 0 && Date.now() < deadline) {
+    await sleep(20);
+    left = left.filter(isRunning);
+  }
+  return left;
 }
 
 function stat(pid: string): { state: string; parent: number } {

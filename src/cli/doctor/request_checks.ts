@@ -1,6 +1,8 @@
 /** What arrives of a request's head. */
 
+import type { WebServerConfigOptions } from "../../config.ts";
 import { isMarked, type Patient, type Result, RIGHT, seenIn } from "./finding.ts";
+import type { Seen } from "./probe.ts";
 
 /** Targets that web servers are tempted to change. */
 const TARGETS = ["//x", "/a%20b", "/%C3%A9", "/a;b", "/?q=%2F&e=%zz"];
@@ -77,7 +79,12 @@ export async function https(patient: Patient): Promise<Result> {
   const { protocol } = new URL(seen.url);
   if (protocol === patient.order.url.protocol) return RIGHT;
   const saw = `the application sees ${protocol}, and should see ${patient.order.url.protocol}`;
-  return { level: "wrong", saw, ...patient.mend("https", { trustProxy: seen.remoteAddr }) };
+  return { level: "wrong", saw, ...patient.mend("https", proxyOf(seen)) };
+}
+
+/** The proxy that a request came from; nothing if the web server tells no address, as behind a unix socket. */
+function proxyOf({ remoteAddr }: Seen): WebServerConfigOptions {
+  return /^[\d.]+$|^[\dA-Fa-f]*:[\dA-Fa-f:]*$/.test(remoteAddr) ? { trustProxy: remoteAddr } : {};
 }
 
 /** The client's address is no proxy's. */
@@ -85,7 +92,7 @@ export async function clientAddress(patient: Patient): Promise<Result> {
   const seen = await patient.see("/");
   if (seen === undefined || seen.forwardedFor === "" || seen.forwardedFor.includes(seen.remoteAddr)) return RIGHT;
   const saw = `the client's address is ${seen.remoteAddr}, and a proxy says ${seen.forwardedFor}`;
-  return { level: "consider", saw, ...patient.mend("client-address", { trustProxy: seen.remoteAddr }) };
+  return { level: "consider", saw, ...patient.mend("client-address", proxyOf(seen)) };
 }
 
 /** The Authorization header arrives. */
