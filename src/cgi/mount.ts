@@ -54,12 +54,17 @@ function asServerReads(path: string, params: Params): string {
   return path;
 }
 
+function isLighttpd(params: Params): boolean {
+  return params.get("SERVER_SOFTWARE")?.startsWith("lighttpd") ?? false;
+}
+
 /** The mount of a decoded path, by the first rule that fits. Each exists for a configuration that people run. */
 function mountOf(path: string, params: Params): string {
   const scriptName = params.get("SCRIPT_NAME") ?? "";
   const pathInfo = params.get("PATH_INFO");
-  // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path.
-  if (pathInfo === undefined && looselyRead(scriptName) === looselyRead(path)) return "";
+  // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path. lighttpd's is the mount,
+  // and it leaves PATH_INFO out where nothing follows.
+  if (pathInfo === undefined && looselyRead(scriptName) === looselyRead(path) && !isLighttpd(params)) return "";
   const reported = asMount(scriptName);
   const isInPath = reported !== "" && endOfMount(path, reported, (segment) => segment) >= 0;
   if (isInPath || !pathInfo?.startsWith("/")) return reported;

@@ -23,13 +23,13 @@ function trusted({ proxies }: Site): string {
   return `{ src ${proxies.join(" ")} }`;
 }
 
-/** Sends the requests of a path to the application; of one host, if there is one. */
-function use({ name, host }: Site, path: string): string {
+/** What is done with the requests of a path; of one host, if there is one. */
+function rule(action: string, { host }: Site, path: string): string {
   const conditions = [
     ...path === "" ? [] : [path],
     ...host === undefined ? [] : [`{ req.hdr(host),host_only -i ${host} }`],
   ];
-  return [`use_backend ${name}`, ...conditions.length === 0 ? [] : ["if", ...conditions]].join(" ");
+  return [action, ...conditions.length === 0 ? [] : ["if", ...conditions]].join(" ");
 }
 
 function frame(site: Site, places: Places): string {
@@ -44,7 +44,7 @@ function frame(site: Site, places: Places): string {
     ], " check inter 1s fall 1 rise 1"]
     : [[], ""];
   const path = mount === "" ? "" : `{ path_beg ${mount} }`;
-  const uses = places("frontend").length > 0 ? places("frontend") : [use(site, path)];
+  const uses = places("frontend").length > 0 ? places("frontend") : [rule(`use_backend ${name}`, site, path)];
   const global = places("global");
   return [
     ...global.length === 0 ? [] : [section("global", global)],
@@ -72,7 +72,11 @@ export const haproxy: Dialect = {
     prefix: (site) =>
       site.mount === ""
         ? []
-        : [`{ path ${site.mount} }`, `{ path_beg ${site.mount}/ }`].map((path) => at("frontend", use(site, path))),
+        : [
+          // HAProxy tells no mount of a path that has nothing after it.
+          at("frontend", rule(`http-request set-path ${site.mount}/`, site, `{ path ${site.mount} }`)),
+          at("frontend", rule(`use_backend ${site.name}`, site, `{ path_beg ${site.mount}/ }`)),
+        ],
     static: "HAProxy serves no files",
     host: [],
     https: (site) => [

@@ -32,6 +32,7 @@ Deno.test("findMount finds the mount when the web server reports it", () => {
     ["Caddy, handle_path", under, ["SCRIPT_NAME", "", "PATH_INFO", file], "/fcgi", file],
     ["the same for the folder", "/fcgi/", ["SCRIPT_NAME", "", "PATH_INFO", "/"], "/fcgi", "/"],
     ["Caddy, split /fcgi", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
+    ["lighttpd, the mount", "/fcgi", ["SERVER_SOFTWARE", "lighttpd/1.4.69", "SCRIPT_NAME", "/fcgi"], "/fcgi", ""],
     ["HAProxy, path-info ^(/fcgi)", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^()", file, ["PATH_INFO", file], "", file],
     [".htaccess in a folder", under, ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", file], "/fcgi", file],

@@ -192,6 +192,11 @@ const brokenOnes: readonly Broken[] = [
   { server: "caddy", check: "upload", change: (text) => text.replace(/max_size .*/, "max_size 1MiB") },
   { server: "haproxy", check: "prefix", change: (text) => text.replace("path_beg /app/", "path_beg /app") },
   {
+    server: "haproxy",
+    check: "prefix",
+    change: (text) => text.replace("http-request set-path /app/ if { path /app }", "use_backend app if { path /app }"),
+  },
+  {
     server: "h2o",
     check: "upload",
     change: (text) => text.replace(/limit-request-body: \d+/, "limit-request-body: 1000"),

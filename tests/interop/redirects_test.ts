@@ -39,12 +39,15 @@ for (const server of ["nginx", "apache", "lighttpd", "caddy", "haproxy", "h2o"] 
         await using _web = await startOnDebian(server, { ...config, port });
         // h2o waits for connections that its clients keep.
         using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-        const response = await fetch(`http://localhost:${port}/app/`, { client });
-        assertEquals([name, response.url, await response.text()], [
-          name,
-          `http://localhost:${port}/app/users/3?a=b`,
-          `http://localhost:${port}/users/3?a=b`,
-        ]);
+        for (const path of ["/app/", "/app", "/app?c"]) {
+          const response = await fetch(`http://localhost:${port}${path}`, { client });
+          assertEquals([name, path, response.url, await response.text()], [
+            name,
+            path,
+            `http://localhost:${port}/app/users/3?a=b`,
+            `http://localhost:${port}/users/3?a=b`,
+          ]);
+        }
       }
     },
   });

@@ -64,10 +64,14 @@ export async function prefix(patient: Patient): Promise<Result> {
   if (isMarked(await patient.askTarget(longer, "see"))) {
     return { level: "consider", saw: `${longer} is answered by the application too`, ...patient.mend("prefix") };
   }
-  if (isOurs) return RIGHT;
+  const seen = seenIn(bare);
+  const isMount = seen === undefined || seen.scriptName !== "" || (await patient.see("/"))?.scriptName === "";
+  if (isOurs && isMount) return RIGHT;
   return {
     level: "consider",
-    saw: `${mount} is not the application's: status ${bare.status}`,
+    saw: isOurs
+      ? `${mount} is said to be a page at the root, and is the mount`
+      : `${mount} is not the application's: status ${bare.status}`,
     ...patient.mend("prefix"),
   };
 }
