@@ -1,6 +1,6 @@
 /**
- * Checks the documentation: `deno doc --lint`, an `@example` with code on every function and class of the entry points,
- * and the types of all code in doc comments, README and docs/.
+ * Checks the documentation: `deno doc --lint` (which wants a text on every symbol), a text on every entry point, an
+ * `@example` with code on every function and class, and the types of all code in doc comments, README and docs/.
  *
  * `deno task gate:docs` runs it.
  */
@@ -20,6 +20,7 @@ interface Declaration {
 export interface Documentation {
   readonly nodes: {
     readonly [entryPoint: string]: {
+      readonly module_doc?: { readonly doc?: string };
       readonly symbols: readonly { readonly name: string; readonly declarations: readonly Declaration[] }[];
     };
   };
@@ -40,6 +41,13 @@ export function missingExamples(documentation: Documentation): string[] {
   return [...missing];
 }
 
+/** Gives back a sentence for each entry point without a text of its own. */
+export function missingTexts({ nodes }: Documentation): string[] {
+  return Object.entries(nodes).filter(([, { module_doc: text }]) => !text?.doc).map(([path]) =>
+    `${path.replace(root.href, "")} does not begin with a text on the module`
+  );
+}
+
 /** Gives back the TypeScript blocks of a Markdown text that Deno leaves alone: those marked `ignore`. */
 export function ignoredBlocks(markdown: string): string[] {
   return [...markdown.matchAll(/^```ts\b[^\n]*\bignore\b[^\n]*\n(.*?)^```$/gms)].map(([, code]) => code ?? "");
@@ -55,8 +63,10 @@ async function main(): Promise<void> {
   const deno = (...args: string[]): Promise<string> => outputOf([Deno.execPath(), ...args], { cwd: root });
   await deno("doc", "--lint", ...entryPoints);
   const documentation: Documentation = JSON.parse(await deno("doc", "--json", ...entryPoints));
-  const missing = missingExamples(documentation);
+  const missing = [...missingTexts(documentation), ...missingExamples(documentation)];
   if (missing.length > 0) throw new Error(missing.join("\n"));
+  const symbols = Object.values(documentation.nodes).flatMap(({ symbols }) => symbols);
+  console.log(`${entryPoints.length} entry points and ${symbols.length} symbols are documented`);
 
   // Outside the checkout: what lies in it unfinished is excluded from checks.
   const folder = await Deno.makeTempDir();

@@ -70,13 +70,11 @@ export const haproxy: Dialect = {
       { mount },
     ) => [at("fcgi-app", mount === "" ? "path-info ^()(/.*)$" : `path-info ^(${escaped(mount)})(/.*)?$`)],
     prefix: (site) =>
-      site.mount === ""
-        ? []
-        : [
-          // HAProxy tells no mount of a path that has nothing after it.
-          at("frontend", rule(`http-request set-path ${site.mount}/`, site, `{ path ${site.mount} }`)),
-          at("frontend", rule(`use_backend ${site.name}`, site, `{ path_beg ${site.mount}/ }`)),
-        ],
+      site.mount === "" ? [] : [
+        // HAProxy tells no mount of a path that has nothing after it.
+        at("frontend", rule(`http-request set-path ${site.mount}/`, site, `{ path ${site.mount} }`)),
+        at("frontend", rule(`use_backend ${site.name}`, site, `{ path_beg ${site.mount}/ }`)),
+      ],
     static: "HAProxy serves no files",
     host: [],
     https: (site) => [

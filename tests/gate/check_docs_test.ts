@@ -1,4 +1,4 @@
-import { type Documentation, ignoredBlocks, missingExamples } from "../../scripts/check_docs.ts";
+import { type Documentation, ignoredBlocks, missingExamples, missingTexts } from "../../scripts/check_docs.ts";
 import { assertEquals } from "../std/assert.ts";
 
 function documentation(kind: string, ...tags: { kind: string; doc?: string }[]): Documentation {
@@ -21,6 +21,11 @@ Deno.test("missingExamples is content with an example, and wants none of types a
   assertEquals(missingExamples(documentation("class", { kind: "throws" }, example)), []);
   assertEquals(missingExamples(documentation("interface")), []);
   assertEquals(missingExamples(documentation("variable")), []);
+});
+
+Deno.test("missingTexts names the entry points without a text", () => {
+  const nodes = { "a.ts": { module_doc: { doc: "A" }, symbols: [] }, "b.ts": { symbols: [] } };
+  assertEquals(missingTexts({ nodes }), ["b.ts does not begin with a text on the module"]);
 });
 
 Deno.test("ignoredBlocks finds the TypeScript blocks that deno leaves alone", () => {
