@@ -54,17 +54,25 @@ function asServerReads(path: string, params: Params): string {
   return path;
 }
 
-function isLighttpd(params: Params): boolean {
-  return params.get("SERVER_SOFTWARE")?.startsWith("lighttpd") ?? false;
+/**
+ * Whether a SCRIPT_NAME without PATH_INFO is the mount, and not merely the path: lighttpd's is, and so is Apache's where
+ * it is an alias of a script, as under mod_fcgid.
+ */
+function namesMount(scriptName: string, params: Params): boolean {
+  const software = params.get("SERVER_SOFTWARE") ?? "";
+  if (software.startsWith("lighttpd")) return true;
+  const file = params.get("SCRIPT_FILENAME") ?? "";
+  const segment = scriptName.slice(scriptName.lastIndexOf("/"));
+  return software.startsWith("Apache") && file.startsWith("/") && !file.endsWith(segment);
 }
 
 /** The mount of a decoded path, by the first rule that fits. Each exists for a configuration that people run. */
 function mountOf(path: string, params: Params): string {
   const scriptName = params.get("SCRIPT_NAME") ?? "";
   const pathInfo = params.get("PATH_INFO");
-  // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path. lighttpd's is the mount,
-  // and it leaves PATH_INFO out where nothing follows.
-  if (pathInfo === undefined && looselyRead(scriptName) === looselyRead(path) && !isLighttpd(params)) return "";
+  // nginx with a bare fastcgi_pass, Apache with a bare ProxyPass: SCRIPT_NAME is the whole path.
+  const isPath = pathInfo === undefined && looselyRead(scriptName) === looselyRead(path);
+  if (isPath && !namesMount(scriptName, params)) return "";
   const reported = asMount(scriptName);
   const isInPath = reported !== "" && endOfMount(path, reported, (segment) => segment) >= 0;
   if (isInPath || !pathInfo?.startsWith("/")) return reported;

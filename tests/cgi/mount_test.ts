@@ -13,6 +13,7 @@ function check(rows: Row[], mount?: string): void {
 
 const file = "/a/b.txt";
 const under = "/fcgi/a/b.txt";
+const apache = ["SERVER_SOFTWARE", "Apache/2.4.71 (Debian)", "SCRIPT_FILENAME"];
 
 Deno.test("findMount finds the mount when the web server reports it", () => {
   check([
@@ -33,6 +34,7 @@ Deno.test("findMount finds the mount when the web server reports it", () => {
     ["the same for the folder", "/fcgi/", ["SCRIPT_NAME", "", "PATH_INFO", "/"], "/fcgi", "/"],
     ["Caddy, split /fcgi", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["lighttpd, the mount", "/fcgi", ["SERVER_SOFTWARE", "lighttpd/1.4.69", "SCRIPT_NAME", "/fcgi"], "/fcgi", ""],
+    ["mod_fcgid with Alias, the mount", "/fcgi", [...apache, "/srv/x.fcgi", "SCRIPT_NAME", "/fcgi"], "/fcgi", ""],
     ["HAProxy, path-info ^(/fcgi)", under, ["SCRIPT_NAME", "/fcgi", "PATH_INFO", file], "/fcgi", file],
     ["HAProxy, path-info ^()", file, ["PATH_INFO", file], "", file],
     [".htaccess in a folder", under, ["SCRIPT_NAME", "/fcgi/dispatch.fcgi", "PATH_INFO", file], "/fcgi", file],
@@ -50,6 +52,8 @@ Deno.test("findMount is the root when the web server reports no mount or none th
     ["the same for a folder", "/a/", ["SCRIPT_NAME", "/a/"], "", "/a/"],
     ["Apache with a bare ProxyPass", "/a%20b", ["SCRIPT_NAME", "/a b"], "", "/a b"],
     ["Apache, Flask under a path, the mount", "/fcgi", ["SCRIPT_NAME", "/fcgi"], "", "/fcgi"],
+    ["the same with its file", "/a%20b", [...apache, "proxy:fcgi://h/a%20b", "SCRIPT_NAME", "/a b"], "", "/a b"],
+    ["Apache SetHandler below an Alias", "/x/a", [...apache, "/srv/a", "SCRIPT_NAME", "/x/a"], "", "/x/a"],
     ["PHP style", file, ["SCRIPT_NAME", "/index.fcgi", "PATH_INFO", ""], "", file],
     ["h2o under a path", under, ["SCRIPT_NAME", "", "PATH_INFO", under], "", under],
     ["h2o, OPTIONS *", "*", ["SCRIPT_NAME", "", "PATH_INFO", "/*"], "", "/"],

@@ -79,6 +79,11 @@ async function checkPrefix(visit: Visit): Promise<Fault> {
   const bare = await ask(visit, "?q=1");
   const isIts = cameFromProbe(bare) || bare.status === 301 && header(bare, "location")?.endsWith(`${visit.mount}/?q=1`);
   if (!isIts) return `${visit.mount} is answered ${bare.status}`;
+  const below = await tell(visit);
+  if (cameFromProbe(bare) && typeof below !== "number") {
+    const { scriptName } = JSON.parse(text(bare)) as Told;
+    if (scriptName !== below.scriptName) return `the mount of ${visit.mount} itself is "${scriptName}"`;
+  }
   return cameFromProbe(await ask(visit, "x/a")) ? `${visit.mount}x is the application's` : undefined;
 }
 
