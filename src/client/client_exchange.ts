@@ -10,6 +10,7 @@
  * | `asked` | it has been given to a connection; nothing has come back |
  * | `answered` | something has come back: the application has begun to work on it |
  * | `over` | it has ended |
+ * | `retriable` | it has ended in a way that allows sending it again |
  */
 
 import type { IncomingBodyHost } from "../connection/incoming_body.ts";
@@ -56,11 +57,10 @@ export class ClientExchange implements IncomingBodyHost {
   readonly #onAbort = (): void => this.abort(this.call.request.signal!.reason);
   #owner: ExchangeOwner;
   #sender: RequestSender | undefined;
-  #phase: "queued" | "asked" | "answered" | "over" = "queued";
+  #phase: "queued" | "asked" | "answered" | "over" | "retriable" = "queued";
   /** Whether its connection has carried other requests before. */
   #reused = false;
   #progressMs: number;
-  #retriable = false;
 
   constructor(call: Call, owner: ExchangeOwner) {
     const { settings, clock, request } = call;
@@ -76,12 +76,16 @@ export class ClientExchange implements IncomingBodyHost {
 
   /** Whether it failed in a way that allows sending it again. */
   get retriable(): boolean {
-    return this.#retriable;
+    return this.#phase === "retriable";
   }
 
   /** Whether it waits for a connection. */
   get isQueued(): boolean {
     return this.#phase === "queued";
+  }
+
+  get #isOver(): boolean {
+    return this.#phase === "over" || this.#phase === "retriable";
   }
 
   /** Whether the response has been made. */
@@ -116,7 +120,7 @@ export class ClientExchange implements IncomingBodyHost {
 
   /** Takes a part of STDOUT; what is kept of a `lent` one is copied. */
   onStdout(content: Uint8Array, lent: boolean): void {
-    if (this.#phase === "over") return;
+    if (this.#isOver) return;
     this.#phase = "answered";
     try {
       if (this.#incoming.push(content, lent)) this.#progressMs = this.call.clock.nowMs;
@@ -127,7 +131,7 @@ export class ClientExchange implements IncomingBodyHost {
 
   /** Takes a part of STDERR, which is lent. */
   onStderr(content: Uint8Array): void {
-    if (this.#phase === "over") return;
+    if (this.#isOver) return;
     this.#phase = "answered";
     try {
       const hint = scriptHint(this.#stderr.add(content), this.call.params);
@@ -151,16 +155,16 @@ export class ClientExchange implements IncomingBodyHost {
 
   /** The application has ended the request. */
   end({ appStatus, protocolStatus }: EndRequestBody): void {
-    if (this.#phase === "over") return;
+    if (this.#isOver) return;
     const failure = protocolStatus === 0 ? this.#incoming.fault(appStatus) : refusal(protocolStatus);
-    this.#retriable = protocolStatus === FCGI_CANT_MPX_CONN && this.#phase === "asked" && this.#replayable;
+    const retriable = protocolStatus === FCGI_CANT_MPX_CONN && this.#phase === "asked" && this.#replayable;
     if (failure === undefined) {
       this.#incoming.body.end();
       // The rest, still unread, does not hold up later requests.
       this.#incoming.body.releaseCredit();
     }
-    this.#finish(failure);
-    if (this.#retriable) return;
+    this.#finish(failure, retriable);
+    if (retriable) return;
     try {
       this.call.onEnd?.({ appStatus });
     } catch (error) {
@@ -172,15 +176,15 @@ export class ClientExchange implements IncomingBodyHost {
 
   /** Its connection is gone. A reused one may have been gone before the request was sent. */
   connectionLost(error: unknown): void {
-    if (this.#phase === "over") return;
+    if (this.#isOver) return;
     const unanswered = this.#phase === "asked";
-    this.#retriable = this.#reused && unanswered && this.#replayable && this.isSafe;
-    this.#finish(unanswered ? withNote(error, splitPairHint(this.call.params)) : error);
+    const retriable = this.#reused && unanswered && this.#replayable && this.isSafe;
+    this.#finish(unanswered ? withNote(error, splitPairHint(this.call.params)) : error, retriable);
   }
 
   /** Ends it on the client's or the caller's initiative. */
   abort(reason: unknown): void {
-    if (this.#phase === "over") return;
+    if (this.#isOver) return;
     this.#finish(reason);
     this.#owner.abandon(this);
   }
@@ -231,8 +235,8 @@ export class ClientExchange implements IncomingBodyHost {
   }
 
   /** Nothing is sent or read from now on. */
-  #finish(failure: unknown): void {
-    this.#phase = "over";
+  #finish(failure: unknown, retriable = false): void {
+    this.#phase = retriable ? "retriable" : "over";
     const { request } = this.call;
     request.signal?.removeEventListener("abort", this.#onAbort);
     if (failure !== undefined) {

@@ -1,7 +1,7 @@
 /**
- * The connections to one application, and the requests that wait for one.
+ * The connections to one application, and who gets them.
  *
- * Owns the connections that are open or being opened, and the queue. Knows nothing of records or responses.
+ * Owns the connections that are open or being opened. Knows nothing of records or responses.
  */
 
 import type { CoarseClock } from "../connection/coarse_clock.ts";
@@ -11,6 +11,7 @@ import { ClientConnection, type ClientConnectionHost } from "./client_connection
 import type { ClientExchange, ExchangeOwner } from "./client_exchange.ts";
 import type { ClientSettings } from "./client_options.ts";
 import { upstreamFault, upstreamLimit } from "./request_errors.ts";
+import { WaitingRequests } from "./waiting_requests.ts";
 
 /** Opens a connection: `open` is called once connected and returns its sink; `signal` aborts it. */
 export type Connect = (open: Accept, signal?: AbortSignal) => Promise<Transport>;
@@ -48,10 +49,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** Connections that take a request now, the one used last at the end. */
   #idle: ClientConnection[] = [];
   readonly #openings = new Set<Opening>();
-  /** What waits, in order; with `true`, for a connection that no request has gone over. */
-  readonly #queue = new Map<ClientExchange, boolean>();
-  /** Requests that will go over a connection unless it turns out to be closed. */
-  readonly #reserved = new Map<ClientExchange, ClientConnection>();
+  readonly #waiting = new WaitingRequests();
   readonly #sockets: { open: number; onNone: (() => void)[] } = { open: 0, onNone: [] };
   #closed: { readonly reason: unknown } | undefined;
 
@@ -93,17 +91,18 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
 
   /** Requests that wait for a connection. */
   get queued(): number {
-    return this.#queue.size + this.#reserved.size;
+    return this.#waiting.size;
   }
 
   /** Sends a request as soon as a connection takes it; with `onNew`, one that none has gone over. */
   run(exchange: ClientExchange, onNew: boolean): void {
     const { maxQueuedRequests, maxConnections } = this.#settings;
     if (this.#closed !== undefined) return exchange.connectionLost(this.#closed.reason);
-    this.#enqueue(exchange, onNew, onNew);
+    if (onNew) this.#waiting.addFirst(exchange, true);
+    else this.#waiting.add(exchange, false);
     this.#dispatch();
     // Those that a connection is being opened for do not count.
-    if (this.#queue.size - this.#openings.size > maxQueuedRequests && this.#queue.has(exchange)) {
+    if (this.#waiting.queued - this.#openings.size > maxQueuedRequests && this.#waiting.has(exchange)) {
       const message = `Cannot send request: all ${maxConnections} connections are in use, and maxQueuedRequests, ` +
         `${maxQueuedRequests}, wait`;
       exchange.abort(upstreamLimit("maxQueuedRequests", maxQueuedRequests, message));
@@ -113,10 +112,10 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** Ends all requests with `reason`; resolves when all sockets are gone. */
   close(reason: unknown): Promise<void> {
     this.#closed ??= { reason };
-    const waiting = [...this.#queue.keys(), ...this.#reserved.keys()];
-    this.#queue.clear();
-    this.#reserved.clear();
-    for (const exchange of waiting) exchange.connectionLost(reason);
+    for (const exchange of this.#waiting.all()) {
+      this.#waiting.take(exchange);
+      exchange.connectionLost(reason);
+    }
     for (const connection of [...this.#connections]) connection.close(reason);
     for (const { abandon } of this.#openings) abandon.abort();
     if (this.#sockets.open === 0) return Promise.resolve();
@@ -134,7 +133,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
     // A worker of PHP-FPM serves no other connection while one is kept, not even another one of ours.
     this.workersBusy = !this.shares && [...this.#connections].some((connection) => connection.waitsForWorker(nowMs));
     if (this.workersBusy) { for (const connection of this.#idle.slice()) connection.close(); }
-    for (const exchange of [...this.#queue.keys(), ...this.#reserved.keys()]) exchange.checkTime(nowMs);
+    for (const exchange of this.#waiting.all()) exchange.checkTime(nowMs);
     for (const opening of this.#openings) {
       if (nowMs - opening.sinceMs < connectTimeoutMs) continue;
       const message = `Cannot connect to the application: it took longer than connectTimeoutMs, ${connectTimeoutMs}`;
@@ -145,7 +144,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   // ClientConnectionHost:
 
   onIdle(connection: ClientConnection): void {
-    if (connection.isIdle && !this.#idle.includes(connection) && !this.#isReserved(connection)) {
+    if (connection.isIdle && !this.#idle.includes(connection) && !this.#waiting.isReserved(connection)) {
       this.#idle.push(connection);
     }
     this.#dispatch();
@@ -154,11 +153,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   onUnusable(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return;
     this.#idle = this.#idle.filter((idle) => idle !== connection);
-    for (const [exchange, reserved] of this.#reserved) {
-      if (reserved !== connection) continue;
-      this.#reserved.delete(exchange);
-      this.#enqueue(exchange, false, true);
-    }
+    this.#waiting.requeue(connection);
     this.#dispatch();
   }
 
@@ -170,31 +165,23 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   // ExchangeOwner:
 
   abandon(exchange: ClientExchange): void {
-    this.#queue.delete(exchange);
-    const connection = this.#reserved.get(exchange);
-    if (this.#reserved.delete(exchange)) this.onIdle(connection!);
+    const connection = this.#waiting.take(exchange);
+    if (connection !== undefined) this.onIdle(connection);
   }
 
   buffered(): void {}
 
-  #enqueue(exchange: ClientExchange, onNew: boolean, first: boolean): void {
-    const others = first ? [...this.#queue] : [];
-    if (first) this.#queue.clear();
-    this.#queue.set(exchange, onNew);
-    for (const [other, otherOnNew] of others) this.#queue.set(other, otherOnNew);
-  }
-
   /** Gives the connections there are to the requests that wait, and opens more. */
   #dispatch(): void {
-    for (const [exchange, onNew] of this.#queue) {
+    for (const [exchange, onNew] of this.#waiting.entries()) {
       const connection = this.#pick(onNew, exchange.isSafe);
       if (connection === undefined) break;
-      this.#queue.delete(exchange);
+      this.#waiting.take(exchange);
       this.#assign(exchange, connection);
     }
     const { maxConnections } = this.#settings;
     while (
-      this.#openings.size < this.#queue.size && this.#connections.size + this.#openings.size < maxConnections &&
+      this.#openings.size < this.#waiting.queued && this.#connections.size + this.#openings.size < maxConnections &&
       this.#closed === undefined
     ) this.#open();
   }
@@ -202,7 +189,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** Sends a request over a connection, at once if that is safe. */
   #assign(exchange: ClientExchange, connection: ClientConnection): void {
     if (exchange.isSafe || connection.isNew || connection.active > 0) return connection.send(exchange);
-    this.#reserved.set(exchange, connection);
+    this.#waiting.reserve(exchange, connection);
     const idleTurns = Math.floor(connection.idleForMs(this.clock.nowMs) / TURN_MS);
     this.#sendAfter(Math.max(1, IDLE_TURNS - idleTurns), exchange, connection);
   }
@@ -210,15 +197,11 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   #sendAfter(turns: number, exchange: ClientExchange, connection: ClientConnection): void {
     this.clock.after(TURN_MS, () => {
       // It has been aborted, or put back into the queue at its connection's end.
-      if (this.#reserved.get(exchange) !== connection) return;
+      if (!this.#waiting.isReserved(connection, exchange)) return;
       if (turns > 1) return this.#sendAfter(turns - 1, exchange, connection);
-      this.#reserved.delete(exchange);
+      this.#waiting.take(exchange);
       connection.send(exchange);
     });
-  }
-
-  #isReserved(connection: ClientConnection): boolean {
-    return this.#reserved.size > 0 && [...this.#reserved.values()].includes(connection);
   }
 
   /** A connection for a request, if there is one; with `onNew`, one that no request has gone over. */
@@ -280,9 +263,9 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   #failed(opening: Opening, error: unknown): void {
     this.#openings.delete(opening);
     if (!opening.abandon.signal.aborted) {
-      const [first] = this.#queue.keys();
+      const { first } = this.#waiting;
       if (first !== undefined) {
-        this.#queue.delete(first);
+        this.#waiting.take(first);
         first.connectionLost(error);
       }
     }
