@@ -19,7 +19,15 @@ export function readResponse(response: unknown, method: string): ResponseParts {
   if (status < 200 || status > 599) {
     throw new RangeError(`Cannot send response: its status is ${status}, not 200 to 599`);
   }
-  return headers instanceof Headers ? { ...parts, headers: headerPairs(headers) } : parts;
+  return Array.isArray(headers) ? parts : { ...parts, headers: headerPairs(headers as Headers) };
+}
+
+/** Whether a value is a Response: the runtime's, or one of another implementation, as graphql-yoga's on Node are. */
+export function isResponse(value: unknown): value is Response {
+  if (value instanceof Response) return true;
+  const { status, headers, body } = (value ?? {}) as Partial<Response>;
+  return typeof status === "number" && typeof headers?.getSetCookie === "function" &&
+    (body === null || typeof body?.getReader === "function");
 }
 
 /** What a response of ours was made of; undefined for any other value, and once a native one has the body. */
@@ -29,7 +37,7 @@ export function knownParts(response: unknown): ResponseParts | undefined {
 }
 
 function nativeParts(value: unknown, method: string): ResponseParts {
-  if (!(value instanceof Response)) {
+  if (!isResponse(value)) {
     throw new TypeError(`Cannot send response: the handler returned ${describe(value)}, not a Response`);
   }
   const { status, statusText, headers, url } = value;

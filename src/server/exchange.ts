@@ -13,7 +13,7 @@ import { cancelUnread } from "../connection/foreign_stream.ts";
 import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FastCgiError, LimitError, RequestAbortedError } from "../errors.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
-import { knownParts, readResponse } from "../fetch/read_response.ts";
+import { isResponse, knownParts, readResponse } from "../fetch/read_response.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
 import type { Addr } from "../runtime/transport.ts";
@@ -320,7 +320,7 @@ export class Exchange implements RequestSource {
 /** Releases a response that will not be sent. */
 function discard(response: unknown): void {
   try {
-    if (!(response instanceof Response) || knownParts(response) !== undefined) return;
+    if (!isResponse(response) || knownParts(response) !== undefined) return;
     const { body, headers } = response;
     if (body !== null && !body.locked) cancelUnread(body, headers.get("content-type"));
   } catch {

@@ -229,6 +229,41 @@ for (const [name, R] of [["Response", Response], ["FastResponse", FastResponse]]
   }
 }
 
+/** A Response of no runtime's own class, as graphql-yoga makes them on Node. */
+function foreignResponse(body: ReadableStream<Uint8Array> | null): Response {
+  const headers = [["a", "1"], ["set-cookie", "b=2"], ["set-cookie", "c=3"], ["x", "broken\r\nstatus: 500"]] as const;
+  const foreign = {
+    status: 201,
+    statusText: "",
+    url: "",
+    bodyUsed: false,
+    headers: {
+      forEach: (use: (value: string, name: string) => void) => headers.forEach(([name, value]) => use(value, name)),
+      get: (name: string) => headers.find(([other]) => other === name)?.[1] ?? null,
+      has: (name: string) => headers.some(([other]) => other === name),
+      getSetCookie: () => ["b=2", "c=3"],
+    },
+    body: body && { locked: false, getReader: () => body.getReader() },
+  };
+  return foreign as unknown as Response;
+}
+
+serveTest("serve sends a Response of another implementation, and none of its fields that would break the head", {
+  fetch: (request) => foreignResponse(request.method === "GET" ? streamOf(utf8Bytes("he"), utf8Bytes("llo")) : null),
+}, async ({ connect }) => {
+  const web = await connect();
+  for (const [method, text] of [["GET", "hello"], ["POST", ""]] as const) {
+    const answer = await web.ask({ method }).answer();
+    assertEquals([answer.status, answer.text, answer.headers.get("a"), answer.headers.has("x")], [
+      201,
+      text,
+      "1",
+      false,
+    ]);
+    assertEquals(answer.headers.getSetCookie(), ["b=2", "c=3"]);
+  }
+});
+
 /** Defines a test of an answer that is an error of the handler's. */
 function failTest(what: string, fetch: Handler, message: string | RegExp, status = 500): void {
   serveTest(`serve answers ${status} and tells onError when ${what}`, { fetch }, async ({ connect, errors }) => {
@@ -250,6 +285,11 @@ failTest("the handler returns nothing", () => undefined as never, "the handler r
 failTest("the handler returns null", () => null as never, "the handler returned null");
 failTest("the handler returns a string", () => "hello" as never, 'the handler returned "hello", not a Response');
 failTest("the handler returns an object", () => ({ status: 200 }) as never, "the handler returned Object");
+failTest(
+  "the handler returns an object with a text for its body",
+  () => ({ status: 200, headers: new Headers(), body: "hello" }) as never,
+  "the handler returned Object, not a Response",
+);
 failTest("the handler resolves to nothing", () => Promise.resolve() as never, "the handler returned undefined");
 failTest("the handler throws", () => {
   throw new Error("on purpose");
