@@ -67,6 +67,18 @@ const runBy: Readonly<Record<string, string>> = {
       name,
     ) => [`docs/files.md ${name}`, "guides_test"]),
   ),
+  ...Object.fromEntries(
+    ["React Router", "graphql-yoga and tRPC", "Express and Fastify"].map((heading) => [
+      `docs/frameworks.md js ignore ${heading}`,
+      "frameworks_test has the same",
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["SvelteKit", "Astro", "Nitro"].map((heading) => [
+      `docs/frameworks.md js ignore ${heading}`,
+      "builds_slow has the same",
+    ]),
+  ),
   "docs/roles.md js ignore An Authorizer": "roles_test has the same",
   "docs/roles.md lighttpd lighttpd": "roles_test",
   "docs/roles.md apache Apache's mod_fcgid": "roles_test",
