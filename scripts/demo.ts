@@ -1,39 +1,60 @@
 /**
- * A FastCGI application with nothing else installed: an HTTP server on a free local port speaks FastCGI to it over a
- * real socket, as a web server would.
+ * A page that shows what FastCGI is, with nothing else installed: an HTTP server on a free local port speaks FastCGI to
+ * an application over a real socket, as a web server would. With an address, only the application: for a web server of
+ * one's own.
+ *
+ * ```sh
+ * deno task demo
+ * deno task demo 127.0.0.1:9000
+ * ```
  */
 
 import { serve } from "../mod.ts";
 import { bridge } from "../src/bridge.ts";
 import { createClient } from "../src/client.ts";
+import { parseAddress } from "../src/runtime/address.ts";
+import { createApplication } from "./demo/application.ts";
+import { Relay } from "./demo/relay.ts";
 
-const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
-
-const application = serve({ port: 0, quiet: true }, (request, info) => {
-  const rows = [...info.params].map(([name, value]) => `<tr><th>${escape(name)}<td>${escape(value)}`).join("");
-  return new Response(
-    `<!doctype html><meta charset="utf-8"><title>webfcgi</title>
-<style>body{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}th{text-align:left;padding-right:2rem}
-th,td{border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:anywhere}code{background:#f3f3f3;padding:.1em .3em}</style>
-<h1>It works</h1>
-<p>This page came through FastCGI: <code>${escape(request.method)} ${escape(request.url)}</code></p>
-<p>Try <a href="/any/path?with=query">another path</a>. These are the parameters that the application got:</p>
-<table>${rows}</table>`,
-    { headers: { "content-type": "text/html;charset=utf-8" } },
-  );
-});
+const [given] = Deno.args;
+const relay = new Relay();
+const application = serve({ port: 0, quiet: true }, createApplication(relay));
 await application.ready;
 
-const { hostname, port } = application.addr;
-const client = createClient({ hostname, port, serverSoftware: "webfcgi demo" });
-Deno.serve({
-  hostname: "127.0.0.1",
-  port: 0,
-  onListen: (door) =>
-    console.log(`
+const address = parseAddress(given ?? "127.0.0.1:0");
+if ("fd" in address) throw new TypeError("Cannot listen on a descriptor: write an address such as 127.0.0.1:9000");
+// What the web server speaks to: everything passes through here, and is shown.
+const listener = "path" in address ? listenAt(address.path) : Deno.listen(address);
+relay.serve(listener, () => Deno.connect(application.addr));
+const where = listener.addr.transport === "tcp" ? `127.0.0.1:${listener.addr.port}` : `unix:${given}`;
+
+if (given === undefined) {
+  const client = createClient(where, { serverSoftware: "webfcgi demo" });
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: (door) =>
+      console.log(`
   Open      http://localhost:${door.port}/
-  It is     a FastCGI application on ${hostname}:${port}, behind Deno.serve and a FastCGI client
-  Next      put a web server in their place: README.md has nginx, docs/web-servers.md the others
+  It is     a FastCGI application on ${where}, behind Deno.serve and a FastCGI client
+  Next      put a web server in their place: deno task demo 127.0.0.1:9000, and README.md's lines for nginx
   Stop      Ctrl-C
 `),
-}, bridge(client));
+  }, bridge(client));
+} else {
+  console.log(`
+  It is     a FastCGI application on ${where}
+  Next      lead a web server to it, and open the web server's URL: README.md has the lines for nginx
+  Stop      Ctrl-C
+`);
+}
+
+function listenAt(path: string): Deno.Listener {
+  const listener = Deno.listen({ transport: "unix", path });
+  Deno.chmodSync(path, 0o666);
+  Deno.addSignalListener("SIGINT", () => {
+    Deno.removeSync(path);
+    Deno.exit(0);
+  });
+  return listener;
+}
