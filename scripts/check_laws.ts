@@ -50,7 +50,8 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/errors.ts",
   ],
   "src/bridge/": ["src/client/", "src/cgi/", "src/runtime/files.ts", "src/options.ts", "src/errors.ts"],
-  "src/config/": ["src/options.ts", "src/runtime/address.ts"],
+  "src/config/site.ts": ["src/options.ts", "src/runtime/address.ts"],
+  "src/config/": ["src/config/site.ts", "src/options.ts", "src/runtime/address.ts"],
   // The composition roots: they choose the transport, so that what they put together need not know of it.
   "src/serve.ts": [
     "src/server/",
@@ -79,7 +80,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/errors.ts",
   ],
   "src/bridge.ts": ["src/bridge/", "src/client/", "src/runtime/", "src/runtime/files.ts", "src/errors.ts"],
-  "src/config.ts": ["src/config/"],
+  "src/config.ts": ["src/config/", "src/config/site.ts"],
   "src/codec.ts": ["src/protocol/", "src/streams/", "src/errors.ts"],
   "src/cli/": [
     "src/serve.ts",
@@ -88,6 +89,7 @@ const mayImport: { readonly [part: string]: readonly string[] } = {
     "src/bridge.ts",
     "src/codec.ts",
     "src/config.ts",
+    "src/config/site.ts",
     "src/server/",
     "src/client/",
     "src/connection/",

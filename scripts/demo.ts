@@ -22,11 +22,11 @@ const application = serve({ port: 0, quiet: true }, createApplication(relay));
 await application.ready;
 
 const address = parseAddress(given ?? "127.0.0.1:0");
-if ("fd" in address) throw new TypeError("Cannot listen on a descriptor: write an address such as 127.0.0.1:9000");
+if (!("port" in address)) throw new TypeError(`Cannot listen on ${given}: write a TCP address such as 127.0.0.1:9000`);
 // What the web server speaks to: everything passes through here, and is shown.
-const listener = "path" in address ? listenAt(address.path) : Deno.listen(address);
+const listener = Deno.listen(address);
 relay.serve(listener, () => Deno.connect(application.addr));
-const where = listener.addr.transport === "tcp" ? `127.0.0.1:${listener.addr.port}` : `unix:${given}`;
+const where = `${address.hostname}:${listener.addr.port}`;
 
 if (given === undefined) {
   const client = createClient(where, { serverSoftware: "webfcgi demo" });
@@ -47,14 +47,4 @@ if (given === undefined) {
   Next      lead a web server to it, and open the web server's URL: README.md has the lines for nginx
   Stop      Ctrl-C
 `);
-}
-
-function listenAt(path: string): Deno.Listener {
-  const listener = Deno.listen({ transport: "unix", path });
-  Deno.chmodSync(path, 0o666);
-  Deno.addSignalListener("SIGINT", () => {
-    Deno.removeSync(path);
-    Deno.exit(0);
-  });
-  return listener;
 }

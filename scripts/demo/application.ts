@@ -4,7 +4,7 @@ import type { Handler, HandlerInfo } from "../../mod.ts";
 import { page } from "./page.ts";
 import { NAME_HEADER, type Relay } from "./relay.ts";
 
-/** What became of a request that waited. */
+/** How a request that waited was aborted. */
 interface Waited {
   readonly afterMs: number;
   readonly reason: string;
@@ -49,14 +49,14 @@ export function createApplication(relay: Relay): Handler {
     const startMs = performance.now();
     const reason = await new Promise<string>((resolve) => {
       signal.addEventListener("abort", () => resolve(String(signal.reason)), { once: true });
-      setTimeout(() => resolve(""), MOST_WAIT_MS).unref?.();
+      setTimeout(() => resolve(""), MOST_WAIT_MS);
     });
     if (reason === "") return new Response("nobody aborted this\n");
     waited.set(name, { afterMs: Math.round(performance.now() - startMs), reason });
     return new Response("nobody is there to read this\n");
   };
 
-  const answer = async (request: Request, info: HandlerInfo): Promise<Response> => {
+  return async (request: Request, info: HandlerInfo): Promise<Response> => {
     const url = new URL(request.url);
     const [, what = ""] = /\/demo\/([\w.]+)$/.exec(url.pathname) ?? [];
     const name = url.searchParams.get("of") ?? request.headers.get(NAME_HEADER) ?? "";
@@ -81,5 +81,4 @@ export function createApplication(relay: Relay): Handler {
       headers: { "content-type": "text/html;charset=utf-8", "cache-control": "no-store", [NAME_HEADER]: ownName },
     });
   };
-  return answer;
 }

@@ -124,8 +124,13 @@ async function showRecords(place, of) {
     "Its records have not been seen. Does the web server connect to the address that the demo printed?";
 }
 
+/** A name for a request. Browsers make UUIDs only where the page came by TLS, or from this machine. */
+function newName() {
+  return crypto.randomUUID?.() ?? String(Math.random());
+}
+
 function upload(body) {
-  const of = crypto.randomUUID?.() ?? String(Math.random());
+  const of = newName();
   const request = new XMLHttpRequest();
   const result = find("upload-result");
   find("progress").value = 0;
@@ -140,7 +145,9 @@ function upload(body) {
       return;
     }
     const { bytes, chunks } = JSON.parse(request.responseText);
-    result.textContent = `The handler read ${bytes.toLocaleString("en")} bytes in ${chunks} pieces.`;
+    result.textContent = `The handler read ${bytes.toLocaleString("en")} bytes in ${chunks} ${
+      chunks === 1 ? "piece" : "pieces"
+    }.`;
     showRecords(find("upload-records"), of);
   };
   request.onerror = () => result.textContent = "The upload broke off.";
@@ -156,7 +163,7 @@ find("events").onclick = async ({ target }) => {
   target.disabled = true;
   const result = find("events-result");
   result.textContent = "";
-  const of = crypto.randomUUID?.() ?? String(Math.random());
+  const of = newName();
   const response = await fetch(at("events"), { headers: { "x-demo-request": of } });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -169,7 +176,7 @@ find("events").onclick = async ({ target }) => {
 
 let controller;
 find("wait").onclick = async () => {
-  const of = crypto.randomUUID?.() ?? String(Math.random());
+  const of = newName();
   const result = find("abort-result");
   controller = new AbortController();
   find("wait").disabled = true;

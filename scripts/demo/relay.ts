@@ -1,5 +1,6 @@
 /** Listens in an application's stead, passes everything on, and keeps what passes: the records of the latest requests. */
 
+import { Params } from "../../mod.ts";
 import {
   decodeBeginRequest,
   decodeEndRequest,
@@ -11,6 +12,7 @@ import {
   FCGI_STDOUT,
   RecordDecoderStream,
 } from "../../src/codec.ts";
+import { concat } from "../../tests/helpers/bytes.ts";
 
 /** Records of one type in a row, or the end of the connection. */
 export interface Passed {
@@ -65,12 +67,11 @@ export class Relay {
     try {
       using inner = await connect();
       const requests = new Map<number, Kept>();
-      const [there, back] = [
-        this.#tap(requests, "web server"),
-        this.#tap(requests, "application"),
-      ];
-      // The web server's end of the connection is the application's too.
-      await Promise.race([copy(outer, inner, there), copy(inner, outer, back)]);
+      // Whichever side ends the connection, ends it for both.
+      await Promise.race([
+        copy(outer, inner, this.#tap(requests, "web server")),
+        copy(inner, outer, this.#tap(requests, "application")),
+      ]);
       for (const kept of requests.values()) kept.passed.push(endOfConnection(kept));
     } catch {
       // Either end has gone.
@@ -153,9 +154,7 @@ function textOf({ type, content }: FastCgiRecord): string {
 }
 
 function nameInParams({ params }: Kept): string {
-  const pairs = decodePairs(new Uint8Array(params.flatMap((part) => [...part])));
-  const at = pairs.findIndex((name, at) => at % 2 === 0 && name === "HTTP_X_DEMO_REQUEST");
-  return at < 0 ? "" : pairs[at + 1] ?? "";
+  return new Params(decodePairs(concat(params))).get("HTTP_X_DEMO_REQUEST") ?? "";
 }
 
 function nameInHead(text: string): string {

@@ -112,10 +112,8 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   /** Ends all requests with `reason`; resolves when all sockets are gone. */
   close(reason: unknown): Promise<void> {
     this.#closed ??= { reason };
-    for (const exchange of this.#waiting.all()) {
-      this.#waiting.take(exchange);
-      exchange.connectionLost(reason);
-    }
+    // None is left when the first fails: what its caller then does must not send another.
+    for (const exchange of this.#waiting.takeAll()) exchange.connectionLost(reason);
     for (const connection of [...this.#connections]) connection.close(reason);
     for (const { abandon } of this.#openings) abandon.abort();
     if (this.#sockets.open === 0) return Promise.resolve();
@@ -197,7 +195,7 @@ export class ConnectionPool implements ClientConnectionHost, ExchangeOwner {
   #sendAfter(turns: number, exchange: ClientExchange, connection: ClientConnection): void {
     this.clock.after(TURN_MS, () => {
       // It has been aborted, or put back into the queue at its connection's end.
-      if (!this.#waiting.isReserved(connection, exchange)) return;
+      if (this.#waiting.reservedFor(exchange) !== connection) return;
       if (turns > 1) return this.#sendAfter(turns - 1, exchange, connection);
       this.#waiting.take(exchange);
       connection.send(exchange);

@@ -63,15 +63,27 @@ export class WaitingRequests {
     return connection;
   }
 
+  /** Takes all of them out. */
+  takeAll(): ClientExchange[] {
+    const all = this.all();
+    this.#queue.clear();
+    this.#reserved.clear();
+    return all;
+  }
+
   /** Reserves a connection for one. */
   reserve(exchange: ClientExchange, connection: ClientConnection): void {
     this.#queue.delete(exchange);
     this.#reserved.set(exchange, connection);
   }
 
-  /** Whether a connection is reserved, for one request or for any. */
-  isReserved(connection: ClientConnection, exchange?: ClientExchange): boolean {
-    if (exchange !== undefined) return this.#reserved.get(exchange) === connection;
+  /** The connection that is reserved for one. */
+  reservedFor(exchange: ClientExchange): ClientConnection | undefined {
+    return this.#reserved.get(exchange);
+  }
+
+  /** Whether a connection is reserved. */
+  isReserved(connection: ClientConnection): boolean {
     return this.#reserved.size > 0 && [...this.#reserved.values()].includes(connection);
   }
 

@@ -71,7 +71,7 @@ export const haproxy: Dialect = {
     ) => [at("fcgi-app", mount === "" ? "path-info ^()(/.*)$" : `path-info ^(${escaped(mount)})(/.*)?$`)],
     prefix: (site) =>
       site.mount === "" ? [] : [
-        // HAProxy tells no mount of a path that has nothing after it.
+        // For a path that ends with the mount, HAProxy does not report it.
         at("frontend", rule(`http-request set-path ${site.mount}/`, site, `{ path ${site.mount} }`)),
         at("frontend", rule(`use_backend ${site.name}`, site, `{ path_beg ${site.mount}/ }`)),
       ],

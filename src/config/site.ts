@@ -218,13 +218,16 @@ function isIpv6(text: string): boolean {
   return /^[\dA-Fa-f:]+$/.test(text) && URL.canParse(`http://[${text}]/`);
 }
 
-function readNetwork(text: string): string {
+/** Whether a text is an address, or a network such as 10.0.0.0/8. */
+export function isNetwork(text: string): boolean {
   const [, address = "", digits] = /^([\dA-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const bits = isIpv4(address) ? 32 : isIpv6(address) ? 128 : 0;
-  if (bits === 0 || Number(digits ?? 1) > bits || Number(digits ?? 1) < 1) {
-    throw refuse("trustProxy", text, "write an address or a network such as 10.0.0.0/8");
-  }
-  return text;
+  return bits > 0 && Number(digits ?? 1) <= bits && Number(digits ?? 1) >= 1;
+}
+
+function readNetwork(text: string): string {
+  if (isNetwork(text)) return text;
+  throw refuse("trustProxy", text, "write an address or a network such as 10.0.0.0/8");
 }
 
 function readAuth(path: string | undefined, mount: string): string | undefined {

@@ -9,6 +9,7 @@ import { findRuntimes } from "../runtimes.ts";
 import { assertEquals, assertMatch } from "../std/assert.ts";
 import { isMissing, startOnDebian } from "./debian_server.ts";
 import { withFolder } from "./program.ts";
+import { start } from "./service_scene.ts";
 import { freePort } from "./web_server.ts";
 
 /** A site, whose page greets the visitor, and whose /api adds one to a number. */
@@ -22,7 +23,7 @@ interface Site {
   /** Options of `webfcgi serve`. */
   readonly options: readonly string[];
   /** The folder of the files that the web server serves, and where a page says that they are. */
-  readonly files?: readonly [folder: string, url: string];
+  readonly files: readonly [folder: string, url: string];
   readonly page: RegExp;
   /** Its sources; of this checkout those that are URLs. */
   readonly sources: Readonly<Record<string, string | URL>>;
@@ -150,17 +151,12 @@ async function checkSite(url: string, { page, files }: Site): Promise<void> {
   const text = await response.text();
   assertEquals(response.status, 200, text);
   assertMatch(text, page);
-  if (files !== undefined) {
-    // SvelteKit's are relative.
-    const [path = ""] = text.match(new RegExp(`(?:${files[1]}|\\./_app/)[^"']+\\.js`)) ?? [];
-    const script = await fetch(new URL(path, `${url}/`), { client });
-    assertEquals([path === "", script.status, script.headers.get("content-type")], [
-      false,
-      200,
-      "application/javascript",
-    ]);
-    await script.body?.cancel();
-  }
+  // SvelteKit's are relative.
+  const [path = ""] = text.match(new RegExp(`(?:${files[1]}|\\./_app/)[^"']+\\.js`)) ?? [];
+  const script = await fetch(new URL(path, `${url}/`), { client });
+  await script.body?.cancel();
+  const type = script.headers.get("content-type");
+  assertEquals([path === "", script.status, type], [false, 200, "application/javascript"]);
   const headers = { "content-type": "application/json", origin: new URL(url).origin };
   const answer = await fetch(`${url}/api`, { method: "POST", headers, body: '{"n":1}', client });
   assertEquals([answer.status, await answer.text()], [200, '{"n":2}']);
@@ -177,29 +173,18 @@ for (const [name, site] of Object.entries(sites)) {
         await outputOf([node, package_, `--out=${folder}/webfcgi`], {});
         await Deno.mkdir(`${folder}/site`);
         await buildSite(`${folder}/site`, site);
-        for (const { name, command: [program = "", ...args] } of runtimes) {
+        const folders = [{ url: site.files[1], folder: `${folder}/site/${site.files[0]}` }];
+        for (const { name, command } of runtimes) {
           const socket = `${folder}/${name}.sock`;
-          const command = [`${folder}/webfcgi/esm/src/cli/main.js`, "serve", site.entry, "--mode", "666", "-l", socket];
-          const process = new Deno.Command(findProgram(program) ?? program, {
-            args: [...args, ...command, ...site.options],
-            cwd: `${folder}/site`,
-            stdin: "null",
-            stdout: "null",
-            stderr: "inherit",
-          }).spawn();
-          try {
-            await until(() => Deno.stat(socket).then(() => true, () => false), socket, 20_000);
-            const port = freePort();
-            const { files: given } = site;
-            const folders = given === undefined ? [] : [{ url: given[1], folder: `${folder}/site/${given[0]}` }];
-            const options = { listen: socket, mount: "/app", host: `localhost:${port}`, static: folders };
-            const { files, modules } = webServerConfig("nginx", options);
-            await using _web = await startOnDebian("nginx", { files, modules, port });
-            await checkSite(`http://localhost:${port}/app`, site);
-          } finally {
-            process.kill("SIGTERM");
-            await process.status;
-          }
+          const serve = [`${folder}/webfcgi/esm/src/cli/main.js`, "serve", `${folder}/site/${site.entry}`];
+          await using process = start([...command, ...serve, "--mode", "666", "-l", socket, ...site.options]);
+          await until(() => Deno.stat(socket).then(() => true, () => false), `${name} to serve`, 20_000);
+          const port = freePort();
+          const options = { listen: socket, mount: "/app", host: `localhost:${port}`, static: folders };
+          await using _web = await startOnDebian("nginx", { ...webServerConfig("nginx", options), port });
+          await checkSite(`http://localhost:${port}/app`, site).catch((error) => {
+            throw new Error(`on ${name}: ${error.message}\n${process.said()}`);
+          });
         }
       }),
   });

@@ -82,7 +82,7 @@ async function checkUpload(page: Page): Promise<void> {
   assertMatch(await page.locator("#upload-result").innerText(), /^The handler read 800,000 bytes in \d+ pieces\.$/);
   assertEquals(await page.getByRole("progressbar", { name: "How much has been sent" }).getAttribute("value"), "1");
   await page.locator("#file").setInputFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("abc") });
-  await page.getByText("The handler read 3 bytes in 1 pieces.").waitFor();
+  await page.getByText("The handler read 3 bytes in 1 piece.").waitFor();
 }
 
 async function checkEvents(page: Page): Promise<void> {

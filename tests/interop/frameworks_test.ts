@@ -3,12 +3,12 @@
 
 import { webServerConfig } from "../../src/config.ts";
 import { bundle } from "../helpers/bundle.ts";
-import { until } from "../helpers/waiting.ts";
-import { findProgram } from "../helpers/programs.ts";
+import { sleep, until } from "../helpers/waiting.ts";
 import { findRuntimes } from "../runtimes.ts";
 import { assert, assertEquals } from "../std/assert.ts";
 import { isMissing, startOnDebian } from "./debian_server.ts";
 import { withFolder } from "./program.ts";
+import { start } from "./service_scene.ts";
 import { freePort } from "./web_server.ts";
 
 /** An application at a URL. */
@@ -102,7 +102,7 @@ async function abort(visit: Visit, path: (name: string) => string = (name) => `/
   const controller = new AbortController();
   const asked = ask(visit, path(name), { signal: controller.signal }).catch(() => undefined);
   // Time for it to arrive; if it has not, the wait below is in vain.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   controller.abort();
   await asked;
   await until(async () => (await json(visit, "/aborted") as string[]).includes(name), "the request to be aborted");
@@ -162,14 +162,9 @@ for (const runtime of await findRuntimes()) {
     ignore: isMissing("nginx"),
     fn: () =>
       withFolder(async (folder) => {
-        const [program = "", ...args] = runtime.command;
         await bundle(new URL("frameworks/process.js", import.meta.url), `${folder}/process.mjs`);
         const sockets = ["root", "base", "strip"].map((name) => `${folder}/${name}.sock`);
-        const process = new Deno.Command(findProgram(program) ?? program, {
-          args: [...args, `${folder}/process.mjs`, ...sockets],
-          stdin: "null",
-          stdout: "null",
-        }).spawn();
+        await using process = start([...runtime.command, `${folder}/process.mjs`, ...sockets]);
         // Connections are not kept: nginx is stopped while there are some.
         using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
         const faults: string[] = [];
@@ -194,13 +189,8 @@ for (const runtime of await findRuntimes()) {
             }),
           );
         };
-        try {
-          await Promise.all(sockets.map(visitAll));
-        } finally {
-          process.kill("SIGTERM");
-          await process.status;
-        }
-        assertEquals(faults, []);
+        await Promise.all(sockets.map(visitAll));
+        assertEquals(faults, [], process.said());
       }),
   });
 }

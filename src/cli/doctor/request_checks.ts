@@ -1,6 +1,7 @@
 /** What arrives of a request's head. */
 
 import type { WebServerConfigOptions } from "../../config.ts";
+import { isNetwork } from "../../config/site.ts";
 import { isMarked, type Patient, type Result, RIGHT, seenIn } from "./finding.ts";
 import type { Seen } from "./probe.ts";
 
@@ -70,7 +71,7 @@ export async function prefix(patient: Patient): Promise<Result> {
   return {
     level: "consider",
     saw: isOurs
-      ? `${mount} is said to be a page at the root, and is the mount`
+      ? `${mount} itself arrives as a page of the root, not as the mount`
       : `${mount} is not the application's: status ${bare.status}`,
     ...patient.mend("prefix"),
   };
@@ -86,9 +87,9 @@ export async function https(patient: Patient): Promise<Result> {
   return { level: "wrong", saw, ...patient.mend("https", proxyOf(seen)) };
 }
 
-/** The proxy that a request came from; nothing if the web server tells no address, as behind a unix socket. */
+/** The proxy that a request came from; nothing if its address is none that a line can name. */
 function proxyOf({ remoteAddr }: Seen): WebServerConfigOptions {
-  return /^[\d.]+$|^[\dA-Fa-f]*:[\dA-Fa-f:]*$/.test(remoteAddr) ? { trustProxy: remoteAddr } : {};
+  return isNetwork(remoteAddr) ? { trustProxy: remoteAddr } : {};
 }
 
 /** The client's address is no proxy's. */

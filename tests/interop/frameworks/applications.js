@@ -16,7 +16,7 @@ import { toFetchHandler } from "npm:srvx@1.0.8/node";
 
 import { getCookie, Hono, setCookie, streamSSE } from "hono";
 
-/** What the requests that wait have been told: the names of those that were aborted. */
+/** The names of the waiting requests that were aborted. */
 export const aborted = new Set();
 
 /** Three events, with a pause before each that is long enough to tell them apart. */
@@ -126,7 +126,7 @@ const withElysia = (base) => {
       const { title, file } = body;
       return { title, name: file.name, size: file.size, sum: sumOf(new Uint8Array(await file.arrayBuffer())) };
     })
-    // A path alone will do on Bun only: it gives it to Response.redirect.
+    // Elysia gives it to Response.redirect, which takes a path only on Bun.
     .get("/redirect", ({ redirect, request }) => redirect(new URL(`${base}/users/7?a=b`, request.url).href))
     .get("/cookies", ({ cookie }) => {
       cookie.b.value = "2";
