@@ -5,6 +5,7 @@ import { serve } from "../../mod.ts";
 import { webServerConfig } from "../../src/config.ts";
 import { onEach, type Running, type Scene } from "../cli/command.ts";
 import { appOfVersion, assertOnlyInside, Load, ownersOf } from "../cli/workers_load.ts";
+import { utf8Bytes } from "../helpers/bytes.ts";
 import { bounded, until } from "../helpers/waiting.ts";
 import { assert, assertEquals } from "../std/assert.ts";
 import { isMissing, startOnDebian } from "./debian_server.ts";
@@ -72,6 +73,13 @@ class Member {
   }
 }
 
+/** Says something to HAProxy's socket for its operator. */
+async function say(path: string, command: string): Promise<void> {
+  using connection = await Deno.connect({ transport: "unix", path });
+  await connection.write(utf8Bytes(`${command}\n`));
+  assertEquals((await new Response(connection.readable).text()).trim(), "");
+}
+
 for (const [at, server] of SERVERS.entries()) {
   Deno.test({
     name: `${server} takes from a killed one of three servers no request but POSTs, and from a restarted one none`,
@@ -84,18 +92,24 @@ for (const [at, server] of SERVERS.entries()) {
         const members = scenes.map((scene, index) =>
           new Member(log, () => scene.start(["serve", entry, "-l", `127.0.0.${index + 1}:${own}`]))
         );
+        const [first, second] = [members[at]!, members[(at + 1) % members.length]!];
         await Promise.all(members.map((member) => member.start()));
         const listen = scenes.map((_, index) => `10.0.0.${index + 1}:9000`);
         const { files: [file], modules } = webServerConfig(server, { listen });
         assertEquals(block("docs/workers.md", "More than one machine", server), file!.text);
         const moved = file!.text.replaceAll(/10\.0\.0\.(\d):9000/g, `127.0.0.$1:${own}`);
-        await using _web = await startOnDebian(server, { files: [{ ...file!, text: moved }], modules, port });
+        const admin = `${scenes[0]!.folder}/admin.sock`;
+        const socket = server === "haproxy" ? `global\n    stats socket ${admin} mode 660 level admin\n\n` : "";
+        await using _web = await startOnDebian(server, { files: [{ ...file!, text: socket + moved }], modules, port });
+        // HAProxy, which may not send a POST again, is told before.
+        const tell = async (state: "drain" | "ready"): Promise<void> => {
+          if (server === "haproxy") await say(admin, `set server app/app${members.indexOf(second) + 1} state ${state}`);
+        };
         await using load = new Load(port, CLIENTS);
         const pass = async (): Promise<void> => {
           const answered = load.answered + ANSWERED_MEANWHILE;
           await until(() => load.answered >= answered, "the others to answer", 20_000);
         };
-        const [first, second] = [members[at]!, members[(at + 1) % members.length]!];
         // Inside it is one that may be asked again.
         await first.isAsked((id) => load.underWay.get(id) === "/slow");
         const killed = await first.kill();
@@ -103,9 +117,11 @@ for (const [at, server] of SERVERS.entries()) {
         await first.start();
         await first.isAsked();
         const failed = new Map(load.failed);
+        await tell("drain");
         await second.end();
         await pass();
         await second.start();
+        await tell("ready");
         await second.isAsked();
         await load[Symbol.asyncDispose]();
         assertEquals([...load.failed], [...failed], "what a restart has lost");
