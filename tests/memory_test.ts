@@ -1,6 +1,7 @@
 // How much memory is made, with room: what it is made of is the code's own affair.
 
-import { IncomingBody } from "../src/connection/incoming_body.ts";
+import { BodyMemory } from "../src/fetch/body_memory.ts";
+import { BytesMade, OwnBytes } from "../src/fetch/whole_body.ts";
 import { RecordMemory, RecordWriter } from "../src/protocol/record_writer.ts";
 import { detectRuntime } from "../src/runtime/detect.ts";
 import type { NetAddr } from "../src/runtime/transport.ts";
@@ -45,25 +46,28 @@ Deno.test("RecordMemory makes hardly more pieces than writers have something wri
 
 for (const expected of [1_000_000_000, undefined]) {
   const what = expected === undefined ? "an unknown number of bytes" : `${expected} bytes`;
-  Deno.test(`IncomingBody.readAll makes little memory for a body of ${what} of which little has come`, () => {
-    const body = new IncomingBody("request body", expected, undefined, { buffered() {} });
-    body.readAll().catch(() => {});
-    const Native = globalThis.Uint8Array;
-    let made = 0;
-    globalThis.Uint8Array = new Proxy(Native, {
-      construct(target, args, newTarget): object {
-        if (typeof args[0] === "number") made += args[0];
-        return Reflect.construct(target, args, newTarget);
-      },
+  const terms = { name: "request body", expected };
+  const collectors = { OwnBytes: new OwnBytes(terms), BytesMade: new BytesMade(terms, new BodyMemory(), () => {}) };
+  for (const [name, collector] of Object.entries(collectors)) {
+    Deno.test(`${name} makes little memory for a body of ${what} of which little has come`, () => {
+      const Native = globalThis.Uint8Array;
+      let made = 0;
+      globalThis.Uint8Array = new Proxy(Native, {
+        construct(target, [of, ...args], newTarget): object {
+          if (typeof of === "number") made += of;
+          else if (of instanceof ArrayBuffer) made += of.byteLength;
+          return Reflect.construct(target, [of, ...args], newTarget);
+        },
+      });
+      try {
+        for (let count = 0; count < 1000; count++) collector.add(Native.of(1));
+      } finally {
+        globalThis.Uint8Array = Native;
+      }
+      collector.drop();
+      assert(made > 0 && made <= 40 * 1000, `${made} bytes made for 1000`);
     });
-    try {
-      for (let count = 0; count < 1000; count++) body.push(Native.of(1), true);
-    } finally {
-      globalThis.Uint8Array = Native;
-    }
-    body.fail(new Error("enough"));
-    assert(made > 0 && made <= 40 * 1000, `${made} bytes made for 1000`);
-  });
+  }
 }
 
 Deno.test({

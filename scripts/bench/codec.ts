@@ -1,5 +1,6 @@
 // How fast bytes become records, parameters and requests, without sockets; on any runtime: codec.ts SECONDS. Prints JSON.
 
+import { BodyMemory } from "../../src/fetch/body_memory.ts";
 import process from "node:process";
 import { encodePairs, FCGI_STDIN, RecordParser, RecordWriter } from "../../src/codec.ts";
 import { findPairs } from "../../src/protocol/name_value.ts";
@@ -66,6 +67,7 @@ function lazyRequest(): LazyRequest {
     url: requestUrl(params)!,
     params,
     body: null,
+    bodyMemory: new BodyMemory(),
     get signal() {
       return new AbortController().signal;
     },

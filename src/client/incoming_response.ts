@@ -31,7 +31,7 @@ export class IncomingResponse {
     this.#method = method;
     this.#note = note;
     this.#headReader = new ResponseHeadReader(maxHeadBytes);
-    this.body = new IncomingBody("response body", undefined, undefined, host);
+    this.body = new IncomingBody({ name: "response body" }, host);
   }
 
   /** Whether its head has come. */

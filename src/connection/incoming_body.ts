@@ -1,16 +1,16 @@
 /**
  * A body that arrives as a stream of records, as its reader gets it: a request's STDIN or DATA, or a response's STDOUT.
  *
- * Owns the bytes that have arrived and have not been read, and whether the stream has ended, failed or been discarded.
- * Holds no more than the connection lets in: it reports every byte that it queues and every byte that it releases.
+ * Owns who reads it, and whether it has ended, failed or been discarded. Holds no more than the connection lets in: it
+ * reports every byte that it queues and every byte that it releases.
  *
  * Readers never share memory. A chunk's buffer is the chunk's alone, so that transferring it takes nothing away from
  * anyone, and it holds nothing but the body's bytes, zeros, and at most the head of the record that they came in.
  */
 
 import { joinBytes } from "../protocol/byte_collector.ts";
-import { FCGI_HEADER_LEN } from "../protocol/constants.ts";
 import { LimitError, type LimitName, ProtocolError } from "../errors.ts";
+import { PartQueue } from "./part_queue.ts";
 
 /** What a body needs of the connection that it arrives on. */
 export interface IncomingBodyHost {
@@ -26,41 +26,47 @@ export interface BodyLimit {
   readonly max: number;
 }
 
-/** Chunks below this length (bytes) are gathered in one piece of memory while they wait. */
-const GATHERED_BYTES = 4096;
-/**
- * When reading a whole body, allocate at most this many times the bytes received so far: Content-Length is only a
- * promise.
- */
-const MAX_PREALLOCATION_FACTOR = 32;
+/** What is known of a body before it comes. */
+export interface BodyTerms {
+  /** What errors call it. */
+  readonly name: string;
+  /** How many bytes it has, if that is known. */
+  readonly expected?: number | undefined;
+  readonly limit?: BodyLimit | undefined;
+}
+
+/** Collects a body that is read whole. */
+export interface BodyCollector<T> {
+  /** Takes a part, which is lent. */
+  add(part: Uint8Array): void;
+  /** Makes something of all parts; not after a failure. */
+  finish(): T;
+  /** Makes something of the body's only part, which nothing else refers to, in place of `add` and `finish`. */
+  only(part: Uint8Array): T;
+  /** Lets go of the parts. */
+  drop(): void;
+}
 
 /** A body under way. */
 export class IncomingBody {
-  readonly #name: string;
-  readonly #expected: number | undefined;
-  readonly #limit: BodyLimit | undefined;
+  /** What was known of it before it came. */
+  readonly terms: BodyTerms;
   readonly #host: IncomingBodyHost;
-  #queue: Uint8Array[] = [];
+  readonly #queue = new PartQueue();
   #queuedBytes = 0;
   #received = 0;
   #state: "receiving" | "ended" | "failed" | "discarded" = "receiving";
   #error: unknown;
-  /** The memory behind the queue's last chunk, or behind the whole body for `readAll`, and how much of it is used. */
-  #memory: Uint8Array = none;
-  #used = 0;
   #stream: ReadableStream<Uint8Array> | null = null;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #disturbed = false;
   /** `readAll` was called: nothing waits to be read any more. */
-  #readingAll = false;
+  #collector: BodyCollector<unknown> | undefined;
   /** Resumes the read that waits for more. */
   #wake: (() => void) | null = null;
 
-  /** Makes a body of `expected` bytes, or of an unknown number; `name` is what its errors call it. */
-  constructor(name: string, expected: number | undefined, limit: BodyLimit | undefined, host: IncomingBodyHost) {
-    this.#name = name;
-    this.#expected = expected;
-    this.#limit = limit;
+  constructor(terms: BodyTerms, host: IncomingBodyHost) {
+    this.terms = terms;
     this.#host = host;
   }
 
@@ -98,16 +104,15 @@ export class IncomingBody {
   push(content: Uint8Array, lent: boolean): void {
     if (this.#state !== "receiving") return;
     this.#received += content.length;
-    if (this.#expected !== undefined && this.#received > this.#expected) {
-      const message = `Cannot read ${this.#name}: it goes past its ${this.#expected} bytes`;
-      return this.fail(new ProtocolError("BAD_LENGTH", message));
+    const { name, expected, limit } = this.terms;
+    if (expected !== undefined && this.#received > expected) {
+      return this.fail(new ProtocolError("BAD_LENGTH", `Cannot read ${name}: it goes past its ${expected} bytes`));
     }
-    if (this.#limit !== undefined && this.#received > this.#limit.max) {
-      const { name, max } = this.#limit;
-      return this.fail(new LimitError(name, max, `Cannot read ${this.#name}: it goes past ${max} bytes`));
+    if (limit !== undefined && this.#received > limit.max) {
+      return this.fail(new LimitError(limit.name, limit.max, `Cannot read ${name}: it goes past ${limit.max} bytes`));
     }
-    if (this.#readingAll) return this.#append(content);
-    this.#enqueue(content, lent);
+    if (this.#collector !== undefined) return this.#collect(this.#collector, content);
+    this.#queue.add(content, lent);
     this.#queuedBytes += content.length;
     this.#host.buffered(content.length);
     this.#wake?.();
@@ -116,8 +121,9 @@ export class IncomingBody {
   /** The stream has ended. */
   end(): void {
     if (this.#state !== "receiving") return;
-    if (this.#expected !== undefined && this.#received < this.#expected) {
-      const message = `Cannot read ${this.#name}: it ended after ${this.#received} of its ${this.#expected} bytes`;
+    const { name, expected } = this.terms;
+    if (expected !== undefined && this.#received < expected) {
+      const message = `Cannot read ${name}: it ended after ${this.#received} of its ${expected} bytes`;
       return this.fail(new ProtocolError("UNEXPECTED_END", message));
     }
     this.#state = "ended";
@@ -155,32 +161,34 @@ export class IncomingBody {
           this.#host.cancelled?.(reason);
         },
       }, { highWaterMark: 0 });
-      if (this.#readingAll) this.#stream.getReader();
+      if (this.#collector !== undefined) this.#stream.getReader();
     }
     return this.#stream;
   }
 
-  /** Reads all of it, without a stream. The bytes may be a part of a larger buffer. */
-  async readAll(): Promise<Uint8Array> {
+  /** Reads all of it, without a stream, into a collector, and gives what that makes of it. */
+  async readAll<T>(collector: BodyCollector<T>): Promise<T> {
     this.#disturbed = true;
-    this.#readingAll = true;
+    this.#collector = collector;
     // Locked, so that a stream taken before or after does not look empty.
     this.#stream?.getReader();
     this.releaseCredit();
-    const parts = this.#queue;
-    this.#queue = [];
-    this.#memory = none;
-    this.#used = 0;
-    if (this.#state !== "receiving") return this.#whole(joinBytes(parts));
-    for (const part of parts) this.#append(part);
-    while (this.#state === "receiving") await new Promise<void>((resolve) => this.#wake = resolve);
-    return this.#whole(this.#memory.subarray(0, this.#used));
+    const parts = this.#queue.take();
+    if (this.#state === "ended" && parts.length === 1) return collector.only(parts[0]!);
+    try {
+      for (const part of parts) this.#collect(collector, part);
+      while (this.#state === "receiving") await new Promise<void>((resolve) => this.#wake = resolve);
+      if (this.#state === "failed") throw this.#error;
+      return collector.finish();
+    } finally {
+      collector.drop();
+    }
   }
 
   /** All of it, if it has ended and its stream has not been taken. */
   takeWhole(): Uint8Array | undefined {
     if (this.#state !== "ended" || this.#stream !== null) return undefined;
-    const whole = joinBytes(this.#queue);
+    const whole = joinBytes(this.#queue.take());
     this.discard();
     return whole;
   }
@@ -192,33 +200,12 @@ export class IncomingBody {
     if (bytes > 0) this.#host.buffered(-bytes);
   }
 
-  #whole(bytes: Uint8Array): Uint8Array {
-    this.#memory = none;
-    if (this.#state === "failed") throw this.#error;
-    return bytes;
-  }
-
-  /** Adds a part to the whole, for which memory is allocated ahead within {@linkcode MAX_PREALLOCATION_FACTOR}. */
-  #append(content: Uint8Array): void {
-    const at = this.#used;
-    const length = at + content.length;
-    if (length > this.#memory.length) {
-      const factor = this.#expected === undefined ? 2 : MAX_PREALLOCATION_FACTOR;
-      const room = Math.max(GATHERED_BYTES, factor * length);
-      const memory = new Uint8Array(Math.min(this.#expected ?? Infinity, this.#limit?.max ?? Infinity, room));
-      memory.set(this.#memory.subarray(0, at));
-      this.#memory = memory;
-    }
-    this.#memory.set(content, at);
-    this.#used = length;
-  }
-
   #pull(controller: ReadableStreamDefaultController<Uint8Array>): void | Promise<void> {
     this.#disturbed = true;
-    if (this.#queue.length > 0) {
+    if (!this.#queue.isEmpty) {
       // All at once: taking single chunks from the front of a long queue is quadratic.
-      for (const part of this.#queue) controller.enqueue(part);
-      this.#release();
+      for (const part of this.#queue.take()) controller.enqueue(part);
+      this.releaseCredit();
       if (this.#state === "ended") controller.close();
     } else if (this.#state === "ended") {
       controller.close();
@@ -235,44 +222,17 @@ export class IncomingBody {
     }
   }
 
-  /**
-   * Queues a part: by reference where its buffer holds nothing else, gathered with others if it is small, or as a copy.
-   */
-  #enqueue(content: Uint8Array, lent: boolean): void {
-    if (!lent && isAlone(content)) {
-      this.#queue.push(content);
-      this.#memory = none;
-      return;
-    }
-    const at = this.#used;
-    if (content.length <= this.#memory.length - at) {
-      this.#memory.set(content, at);
-      this.#used = at + content.length;
-      this.#queue[this.#queue.length - 1] = this.#memory.subarray(0, this.#used);
-    } else if (this.#queue.length > 0 && content.length < GATHERED_BYTES) {
-      this.#memory = new Uint8Array(GATHERED_BYTES);
-      this.#memory.set(content);
-      this.#used = content.length;
-      this.#queue.push(this.#memory.subarray(0, content.length));
-    } else {
-      // Unlike `slice`, V8 does not clear the memory first.
-      this.#queue.push(new Uint8Array(content));
-      this.#memory = none;
+  /** Adds a part; where memory, or the longest string, is too small for it, only its reader learns of it. */
+  #collect(collector: BodyCollector<unknown>, part: Uint8Array): void {
+    try {
+      collector.add(part);
+    } catch (error) {
+      this.fail(error);
     }
   }
 
   #release(): void {
-    this.#queue = [];
-    this.#memory = none;
+    this.#queue.take();
     this.releaseCredit();
   }
-}
-
-const none = new Uint8Array(0);
-
-/**
- * Whether a part's buffer holds nothing else, except the head of its record: what the socket read begins with either.
- */
-function isAlone({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return byteOffset <= FCGI_HEADER_LEN && byteOffset + length === buffer.byteLength;
 }

@@ -11,7 +11,9 @@ import { copyHeaders } from "./header_pairs.ts";
 import { LazyHeaders } from "./lazy_headers.ts";
 import { makeInspectable, makeLookalike } from "./native_lookalike.ts";
 import type { Params } from "../cgi/params.ts";
-import type { IncomingBody } from "../connection/incoming_body.ts";
+import type { BodyCollector, BodyTerms, IncomingBody } from "../connection/incoming_body.ts";
+import type { BodyMemory } from "./body_memory.ts";
+import { BytesMade, OwnBytes, TextMade } from "./whole_body.ts";
 
 /** What a {@linkcode LazyRequest} is made from. */
 export interface RequestSource {
@@ -23,6 +25,8 @@ export interface RequestSource {
   readonly params: Params;
   /** The body; null if the request has none. */
   readonly body: IncomingBody | null;
+  /** Where bodies are collected of which the handler gets no bytes. */
+  readonly bodyMemory: BodyMemory;
   /** Aborted when the web server gives the request up. */
   readonly signal: AbortSignal;
 }
@@ -159,29 +163,31 @@ export class LazyRequest {
   }
 
   text(): Promise<string> {
-    return this.#read((bytes) => utf8.decode(bytes));
+    return this.#readText((text) => text);
   }
 
   json(): Promise<unknown> {
-    return this.#read((bytes) => JSON.parse(utf8.decode(bytes)));
+    return this.#readText((text) => JSON.parse(text));
   }
 
   bytes(): Promise<Uint8Array> {
-    return this.#read(owned);
+    return this.#read((terms) => new OwnBytes(terms));
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#read((bytes) => owned(bytes).buffer);
+    return this.bytes().then(({ buffer }) => buffer as ArrayBuffer);
   }
 
   blob(): Promise<Blob> {
     const type = this.headers.get("content-type") ?? "";
-    return this.#read((bytes) => new Blob([owned(bytes)], { type }));
+    // A Blob copies what it is made of.
+    return this.#readMade((bytes) => new Blob([bytes], { type }));
   }
 
   formData(): Promise<FormData> {
     const headers = { "content-type": this.headers.get("content-type") ?? "" };
-    return this.#read((bytes) => new NativeResponse(owned(bytes), { headers }).formData());
+    // So does a Response.
+    return this.#readMade((bytes) => new NativeResponse(bytes, { headers })).then((response) => response.formData());
   }
 
   clone(): Request {
@@ -189,21 +195,31 @@ export class LazyRequest {
     return restoreMethod(LazyRequest.toNative(this).clone(), this.method);
   }
 
+  #readText<T>(make: (text: string) => T): Promise<T> {
+    if (isDeno) return this.#read(() => new TextMade(make));
+    return this.#readMade((bytes) => make(utf8.decode(bytes)));
+  }
+
+  /** Reads the body for something that does not refer to its bytes. */
+  #readMade<T>(make: (bytes: Uint8Array<ArrayBuffer>) => T): Promise<T> {
+    return this.#read((terms) => new BytesMade(terms, this.#source.bodyMemory, make));
+  }
+
   /** Reads the body. A handler that answers without waiting for it must not leave an unhandled rejection behind. */
-  #read<T>(make: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
-    const reading = this.#bytes().then(make);
+  #read<T>(collectorFor: (terms: BodyTerms) => BodyCollector<T>): Promise<T> {
+    const reading = this.#collect(collectorFor);
     reading.catch(() => {});
     return reading;
   }
 
   /** The whole body, once; straight from the parser unless a native request has taken it over. */
-  async #bytes(): Promise<Uint8Array> {
+  async #collect<T>(collectorFor: (terms: BodyTerms) => BodyCollector<T>): Promise<T> {
     if (this.#bodyTransferred) throw used();
-    if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
-    const body = this.#source.body;
-    if (body === null) return new Uint8Array(0);
+    const { body } = this.#source;
+    if (body === null) return collectorFor(NO_TERMS).only(new Uint8Array(0));
+    if (this.#native !== null) return collectorFor(NO_TERMS).only(new Uint8Array(await this.#native.arrayBuffer()));
     if (body.disturbed || body.locked) throw used();
-    return body.readAll();
+    return body.readAll(collectorFor(body.terms));
   }
 }
 
@@ -217,12 +233,9 @@ export function restoreMethod(request: Request, method: string): Request {
 }
 
 const utf8 = new TextDecoder();
-
-/** Memory of the caller's own: it may be transferred. */
-function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = bytes.length === bytes.buffer.byteLength;
-  return (whole ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>;
-}
+const NO_TERMS: BodyTerms = { name: "request body" };
+/** There a long string is dearer than many short ones. */
+const isDeno = "Deno" in globalThis && !("Bun" in globalThis);
 
 function used(): TypeError {
   return new TypeError("Cannot read request body: it has been read, or is being read, already");

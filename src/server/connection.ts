@@ -16,7 +16,6 @@
 import { FlowControl } from "../connection/flow_control.ts";
 import { RequestAbortedError } from "../errors.ts";
 import { ApplicationConnection } from "../protocol/application_connection.ts";
-import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { Addr, Transport, TransportSink } from "../runtime/transport.ts";
 import type { Exchange, ExchangeServer } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
@@ -28,8 +27,6 @@ import { recognise, type WrongProtocol } from "./wrong_protocol.ts";
 
 /** What a connection needs of the server that it belongs to. */
 export interface ConnectionHost extends ExchangeServer {
-  /** Memory that all connections write to. */
-  readonly memory: RecordMemory;
   /** The handler of each role that is played. */
   readonly handlers: ReadonlyMap<number, Handler>;
   /** The server's clock, which ticks at least twice a second, in milliseconds. */
@@ -76,7 +73,7 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
       capabilities: { maxConnections, maxRequests, multiplex: true, extraValue: host.settings.extraValue },
       maxParamsBytes,
       maxUnfinished: MAX_UNFINISHED_REQUESTS,
-      memory: host.memory,
+      memory: host.memory.records,
     });
   }
 

@@ -1,21 +1,23 @@
 /**
  * The connections of a server, or the one of `serveConnection`.
  *
- * Owns the set of them, the requests and promises under way on all together, what has been counted, and the clock that
- * ends what takes too long. Knows nothing of listening, records, requests or responses.
+ * Owns the set of them, the requests and promises under way on all together, the memory that they share, and what has
+ * been counted. Knows nothing of listening, records, requests or responses.
  */
 
 import type { RequestAbortedError } from "../errors.ts";
+import { BodyMemory } from "../fetch/body_memory.ts";
 import { RecordMemory } from "../protocol/record_writer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { type Mistake, MistakeReporter, writeError } from "./console.ts";
+import type { ServerMemory } from "./exchange.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { HeldParams } from "./held_params.ts";
 import type { FinishedRequest } from "./response_watch.ts";
+import { ServerClock } from "./server_clock.ts";
 import type { Settings } from "./server_options.ts";
-import { DRAIN_TIMEOUT_MS } from "./timeouts.ts";
 
 /** What a server has done so far and is doing now. */
 export interface ServerStats {
@@ -39,17 +41,12 @@ export interface ServerStats {
   readonly peakRequests: number;
 }
 
-/** Longest time between two ticks of the clock, in milliseconds. */
-const MAX_TICK_MS = DRAIN_TIMEOUT_MS / 4;
-
 /** Connections under way, none at first. */
 export class ConnectionSet implements ConnectionHost {
   readonly settings: Settings;
-  readonly memory: RecordMemory = new RecordMemory();
+  readonly memory: ServerMemory = { records: new RecordMemory(), bodies: new BodyMemory() };
   readonly handlers: ReadonlyMap<number, Handler>;
-  /** Coarse time, in milliseconds; stands still while there is no connection. */
-  nowMs = 0;
-  readonly #clock: Clock;
+  readonly #clock: ServerClock;
   readonly #onIdle: () => void;
   readonly #connections = new Set<Connection>();
   /** Connections beyond `maxConnections`, unread until others end, in the order in which they came. */
@@ -67,7 +64,6 @@ export class ConnectionSet implements ConnectionHost {
     aborted: 0,
     peakRequests: 0,
   };
-  #stopClock: (() => void) | undefined;
   #closedBy: RequestAbortedError | undefined;
 
   /** `onIdle` is called whenever the last connection or the last promise has ended and none of either is left. */
@@ -75,7 +71,7 @@ export class ConnectionSet implements ConnectionHost {
     this.settings = settings;
     this.handlers = handlers;
     this.#heldParams = new HeldParams(settings);
-    this.#clock = clock;
+    this.#clock = new ServerClock(clock, settings, (passedMs) => this.#tick(passedMs));
     this.#onIdle = onIdle;
     this.#counts.startTime = clock.now();
   }
@@ -106,7 +102,7 @@ export class ConnectionSet implements ConnectionHost {
   accept(transport: Transport): TransportSink {
     const connection = new Connection(transport, this);
     this.#counts.accepted++;
-    this.#stopClock ??= this.#startClock();
+    this.#clock.start();
     if (this.#isFull) {
       this.#waiting.add(connection);
       connection.suspendReading();
@@ -144,8 +140,8 @@ export class ConnectionSet implements ConnectionHost {
       waiting.resumeReading();
     }
     if (this.#connections.size > 0) return;
-    this.#stopClock?.();
-    this.#stopClock = undefined;
+    this.#clock.stop();
+    this.memory.bodies.clear();
     if (this.idle) this.#onIdle();
   }
 
@@ -163,6 +159,10 @@ export class ConnectionSet implements ConnectionHost {
 
   count(what: "refused" | "aborted"): void {
     this.#counts[what]++;
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs;
   }
 
   now(): number {
@@ -217,17 +217,8 @@ export class ConnectionSet implements ConnectionHost {
     return this.#connections.size - this.#waiting.size >= this.settings.maxConnections;
   }
 
-  #startClock(): () => void {
-    const { headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs } = this.settings;
-    const shortest = Math.min(headTimeoutMs, bodyTimeoutMs, writeTimeoutMs, idleTimeoutMs, requestTimeoutMs);
-    const periodMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / 4));
-    let lastMs = this.#clock.now();
-    return this.#clock.every(periodMs, () => {
-      const timeMs = this.#clock.now();
-      // Nothing was read while a handler kept the processor busy: that delay is not the web server's.
-      this.nowMs += Math.min(timeMs - lastMs, 2 * periodMs);
-      lastMs = timeMs;
-      for (const connection of this.#connections) connection.tick();
-    });
+  #tick(passedMs: number): void {
+    this.memory.bodies.tick(passedMs);
+    for (const connection of this.#connections) connection.tick();
   }
 }

@@ -12,10 +12,12 @@ import { statusPage } from "../cgi/status_page.ts";
 import { cancelUnread } from "../connection/foreign_stream.ts";
 import type { IncomingBody, IncomingBodyHost } from "../connection/incoming_body.ts";
 import { FastCgiError, LimitError, RequestAbortedError } from "../errors.ts";
+import type { BodyMemory } from "../fetch/body_memory.ts";
 import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { isResponse, knownParts, readResponse } from "../fetch/read_response.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
+import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { Addr } from "../runtime/transport.ts";
 import { findRefusal, type Refusal } from "./admission.ts";
 import { Completion } from "./completion.ts";
@@ -33,6 +35,7 @@ import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of its server. */
 export interface ExchangeServer {
+  readonly memory: ServerMemory;
   readonly settings: Settings;
   /** Lets a graceful shutdown wait. */
   waitUntil(promise: Promise<unknown>): void;
@@ -46,6 +49,14 @@ export interface ExchangeServer {
   finish(finished: FinishedRequest): void;
   /** Reports a mistake in the configuration once; returns whether it did. */
   reportMistake(mistake: Mistake, message: string): boolean;
+}
+
+/** Memory that all connections of a server share. */
+export interface ServerMemory {
+  /** What is written. */
+  readonly records: RecordMemory;
+  /** Bodies that are read whole. */
+  readonly bodies: BodyMemory;
 }
 
 /** What an exchange needs of its connection. */
@@ -108,6 +119,10 @@ export class Exchange implements RequestSource {
 
   get body(): IncomingBody | null {
     return this.input?.body ?? null;
+  }
+
+  get bodyMemory(): BodyMemory {
+    return this.server.memory.bodies;
   }
 
   /** Aborted when the web server aborts the request, or its connection ends. */

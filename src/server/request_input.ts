@@ -21,9 +21,9 @@ export class RequestInput {
     const { params, role, contentLength, startedMs } = head;
     this.#progress = new BodyProgress(startedMs);
     const limit = { name: "maxBodyBytes", max: maxBodyBytes } as const;
-    this.body = head.hasBody ? new IncomingBody("request body", contentLength, limit, host) : null;
+    this.body = head.hasBody ? new IncomingBody({ name: "request body", expected: contentLength, limit }, host) : null;
     const dataLength = parseLength(params.get("FCGI_DATA_LENGTH"));
-    this.data = role === FCGI_FILTER ? new IncomingBody("FCGI_DATA", dataLength, undefined, host) : null;
+    this.data = role === FCGI_FILTER ? new IncomingBody({ name: "FCGI_DATA", expected: dataLength }, host) : null;
   }
 
   /** Whether more may come. */

@@ -404,7 +404,7 @@ serveTest("serve lets a handler cancel the body", {
 });
 
 Deno.test("IncomingBody.fail ends its stream at once, before what the stream still holds has been read", async () => {
-  const body = new IncomingBody("request body", undefined, undefined, { buffered: () => {} });
+  const body = new IncomingBody({ name: "request body" }, { buffered: () => {} });
   for (const byte of [1, 2]) body.push(new Uint8Array([...new Uint8Array(8), byte]).subarray(8), false);
   const reader = body.stream.getReader();
   assertEquals((await reader.read()).value, new Uint8Array([1]));
@@ -416,7 +416,7 @@ Deno.test("IncomingBody.fail ends its stream at once, before what the stream sti
 
 Deno.test("IncomingBody.takeWhole gives a body that has ended, once, and no other", () => {
   const changes: number[] = [];
-  const body = new IncomingBody("response body", undefined, undefined, { buffered: (delta) => changes.push(delta) });
+  const body = new IncomingBody({ name: "response body" }, { buffered: (delta) => changes.push(delta) });
   body.push(new Uint8Array([1, 2]), true);
   assertEquals(body.takeWhole(), undefined);
   body.end();

@@ -1,5 +1,6 @@
 /** A connection whose socket and clock are the test's own, for what is exact to the byte or takes long. */
 
+import { BodyMemory } from "../../src/fetch/body_memory.ts";
 import { RecordMemory } from "../../src/protocol/record_writer.ts";
 import { Connection, type ConnectionHost } from "../../src/server/connection.ts";
 import { resolveSettings } from "../../src/server/server_options.ts";
@@ -21,7 +22,7 @@ export class FakeConnection {
   constructor(options: SceneOptions) {
     const nothing = (): void => {};
     this.#host = {
-      memory: new RecordMemory(),
+      memory: { records: new RecordMemory(), bodies: new BodyMemory() },
       settings: resolveSettings(options),
       handlers: new Map([[1, options.fetch!]]),
       nowMs: 0,
