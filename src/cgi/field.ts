@@ -15,6 +15,7 @@ const lengthValue = /^(\d+)(?:[\t ]*,[\t ]*\1)*$/;
 const unprintable = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 const forbiddenMethod = /^(?:CONNECT|TRACE|TRACK)$/i;
+const bodilessMethod = /^(?:GET|HEAD)$/i;
 const fieldValue = /^[\t -~\u0080-\u00ff]*$/;
 
 /** Whether a string is a token (RFC 9110 §5.6.2), as a field's name and a method must be. */
@@ -25,6 +26,11 @@ export function isToken(text: string): boolean {
 /** Whether no Request can have the method (Fetch standard, "forbidden method"). */
 export function isForbiddenMethod(method: string): boolean {
   return forbiddenMethod.test(method);
+}
+
+/** Whether a Request with the method has no body (Fetch standard, "Request constructor"); in any case, as there. */
+export function isBodilessMethod(method: string): boolean {
+  return method === "GET" || method !== "POST" && bodilessMethod.test(method);
 }
 
 /**

@@ -161,9 +161,14 @@ export class Params implements Iterable<[string, string]> {
    */
   #findBefore(name: string, index: number): number {
     const offsets = this.#offsets;
+    const text = this.#text;
+    const { length } = name;
+    const last = name.charCodeAt(length - 1);
     for (index -= 3; index >= 0; index -= 3) {
-      const at = offsets[index]!;
-      if (offsets[index + 1]! - at === name.length && this.#text.startsWith(name, at)) break;
+      const end = offsets[index + 1]!;
+      // Most names of the same length have another last char, which is seen without a call.
+      if (end - offsets[index]! !== length || text.charCodeAt(end - 1) !== last && length > 0) continue;
+      if (text.startsWith(name, end - length)) break;
     }
     return index;
   }

@@ -41,7 +41,8 @@ export function isHostAndPort(field: string): boolean {
 
 /** Whether the client came by TLS, as far as the web server says. */
 function requestScheme(params: Params): "http" | "https" {
-  if (params.get("REQUEST_SCHEME")?.toLowerCase() === "https") return "https";
+  const scheme = params.get("REQUEST_SCHEME");
+  if (scheme === "https" || scheme?.toLowerCase() === "https") return "https";
   const https = params.get("HTTPS")?.toLowerCase();
   return https === "on" || https === "1" ? "https" : "http";
 }

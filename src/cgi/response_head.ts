@@ -78,7 +78,8 @@ export function encodeResponseHead(head: ResponseHead, { contentLength }: Encode
   }
   // nginx otherwise keeps events back until a buffer is full of them.
   if (isEventStream && !hasBuffering) text += "X-Accel-Buffering: no\r\n";
-  const reason = /\S/.test(statusText) && isFieldValue(statusText) ? statusText : reasonPhrase(status);
+  const hasReason = statusText !== "" && /\S/.test(statusText) && isFieldValue(statusText);
+  const reason = hasReason ? statusText : reasonPhrase(status);
   // Last, and always: HAProxy makes a 302 of any status that a Location follows; a missing one means 200, or 302.
   return text + "Status: " + status + " " + reason + "\r\n\r\n";
 }

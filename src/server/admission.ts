@@ -32,8 +32,11 @@ const BAD_URL: Refusal = { status: 400, reason: "url" };
 /** Why a request is refused; undefined if a handler may answer it. */
 export function findRefusal(head: RequestHead, settings: Settings): Refusal | undefined {
   if (head.params.size > MAX_PARAMS) return TOO_MANY_PARAMS;
-  if (!isToken(head.method)) return BAD_METHOD;
-  if (isForbiddenMethod(head.method)) return FORBIDDEN_METHOD;
+  const { method } = head;
+  if (method !== "GET" && method !== "POST") {
+    if (!isToken(method)) return BAD_METHOD;
+    if (isForbiddenMethod(method)) return FORBIDDEN_METHOD;
+  }
   if (head.contentLength !== undefined && head.contentLength > settings.maxBodyBytes) return BODY_TOO_LARGE;
   return head.url === undefined ? BAD_URL : undefined;
 }

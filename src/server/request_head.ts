@@ -1,14 +1,12 @@
 /** A request's head, read from its parameters. Owns the URL and the mount, so that each is computed at most once. */
 
+import { isBodilessMethod } from "../cgi/field.ts";
 import { findMount, type Mount, stripMount } from "../cgi/mount.ts";
 import type { Params } from "../cgi/params.ts";
 import { contentLength } from "../cgi/request_headers.ts";
 import { requestUrl } from "../cgi/request_url.ts";
 import { FCGI_AUTHORIZER } from "../protocol/constants.ts";
 import type { Settings } from "./server_options.ts";
-
-/** Methods whose Request has no body; in any case, as for `new Request`. */
-const BODILESS_METHOD = /^(?:GET|HEAD)$/i;
 
 /** The head of a request. */
 export class RequestHead {
@@ -47,7 +45,7 @@ export class RequestHead {
 
   /** Whether a Request of it has a body. */
   get hasBody(): boolean {
-    return this.role !== FCGI_AUTHORIZER && this.contentLength !== 0 && !BODILESS_METHOD.test(this.method);
+    return this.role !== FCGI_AUTHORIZER && this.contentLength !== 0 && !isBodilessMethod(this.method);
   }
 
   #findUrl(): string | undefined {
