@@ -26,6 +26,17 @@ export const SINGLE_VALUED: ReadonlySet<string> = new Set([
   "HTTP_USER_AGENT",
 ]);
 
+/** The parameters that every request is asked for: of each the last value counts. */
+const usualNames = ["REQUEST_METHOD", "CONTENT_LENGTH", "REQUEST_URI", "REQUEST_SCHEME", "HTTPS", "HTTP_HOST"];
+const LONGEST_USUAL = 14;
+/** Their places in that list by length and last char, in which no two are alike; -1 for all others. */
+const usualByEnd = new Int8Array((LONGEST_USUAL + 1) << 7).fill(-1);
+for (const [place, name] of usualNames.entries()) usualByEnd[endOf(name)] = place;
+
+function endOf(name: string): number {
+  return name.length << 7 | name.charCodeAt(name.length - 1) & 0x7f;
+}
+
 const FIELD_PREFIX = "HTTP_";
 
 /**
@@ -64,6 +75,8 @@ export class Params implements Iterable<[string, string]> {
   #text: string;
   /** Of each pair three offsets in the text: where its name begins, where its value begins, where its value ends. */
   #offsets: readonly number[];
+  /** Of each usual name the index of its last pair, negative if there is none; found when the first is asked for. */
+  #usual: readonly number[] | undefined;
 
   /**
    * Makes parameters of a flat list: name, value, name, value, and so on, in wire order.
@@ -116,6 +129,11 @@ export class Params implements Iterable<[string, string]> {
 
   /** The value of a parameter, merged if it was sent more than once; `undefined` if it was not sent. */
   get(name: string): string | undefined {
+    const usual = usualByEnd[endOf(name)];
+    if (usual !== undefined && usual >= 0 && usualNames[usual] === name) {
+      const index = (this.#usual ??= this.#findUsual())[usual]!;
+      return index < 0 ? undefined : this.#value(index);
+    }
     let index = this.#findBefore(name, this.#offsets.length);
     if (index < 0) return undefined;
     let value = this.#value(index);
@@ -171,6 +189,20 @@ export class Params implements Iterable<[string, string]> {
       if (text.startsWith(name, end - length)) break;
     }
     return index;
+  }
+
+  #findUsual(): readonly number[] {
+    const offsets = this.#offsets;
+    const text = this.#text;
+    const found = [-1, -1, -1, -1, -1, -1];
+    for (let index = 0; index < offsets.length; index += 3) {
+      const at = offsets[index]!;
+      const length = offsets[index + 1]! - at;
+      if (length === 0 || length > LONGEST_USUAL) continue;
+      const usual = usualByEnd[length << 7 | text.charCodeAt(at + length - 1) & 0x7f]!;
+      if (usual >= 0 && text.startsWith(usualNames[usual]!, at)) found[usual] = index;
+    }
+    return found;
   }
 
   #isField(index: number, field: string): boolean {

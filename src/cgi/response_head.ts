@@ -3,6 +3,38 @@
 import { hasNullBody, isFieldValue, isHopByHop, isToken, parseLength } from "./field.ts";
 import { reasonPhrase } from "./reason_phrase.ts";
 
+/** What becomes of a field of the response's. */
+type Use = "sent" | "left out" | "length" | "type" | "buffering" | "file";
+
+/** By name; those that most responses have are here as well, in both spellings, so that they are looked up once. */
+const uses: ReadonlyMap<string, Use> = new Map<string, Use>([
+  ["status", "left out"],
+  ["content-length", "length"],
+  ["Content-Length", "length"],
+  ["content-type", "type"],
+  ["Content-Type", "type"],
+  ["x-accel-buffering", "buffering"],
+  ["x-accel-redirect", "file"], // nginx
+  ["x-sendfile", "file"], // Apache, lighttpd
+  ["x-lighttpd-send-file", "file"],
+  ["x-reproxy-url", "file"], // h2o
+  ...["cache-control", "date", "etag", "last-modified", "location", "set-cookie", "vary"].map((name): [string, Use] => [
+    name,
+    "sent",
+  ]),
+]);
+
+function useOf(name: string): Use {
+  return uses.get(name) ?? otherUse(name);
+}
+
+function otherUse(name: string): Use {
+  if (!isToken(name)) return "left out";
+  const field = name.toLowerCase();
+  return isHopByHop(field) ? "left out" : uses.get(field) ?? "sent";
+}
+
+const EVENT_STREAM = "text/event-stream";
 const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 /** The head of a response. A `Response` is one. */
@@ -44,32 +76,25 @@ export function encodeResponseHead(head: ResponseHead, { contentLength }: Encode
   let isEventStream = false;
   let hasBuffering = false;
   for (const [name, value] of head.headers) {
-    if (!isToken(name) || !isFieldValue(value)) continue;
-    const field = name.toLowerCase();
-    switch (field) {
-      case "status":
+    if (!isFieldValue(value)) continue;
+    switch (useOf(name)) {
+      case "left out":
         continue;
-      case "content-length": {
+      case "length": {
         const length = hasLength || contentLength !== undefined ? undefined : parseLength(value);
         if (length === undefined) continue;
         hasLength = true;
         text += name + ": " + length + "\r\n";
         continue;
       }
-      case "content-type":
-        isEventStream = eventStream.test(value);
+      case "type":
+        isEventStream = value.length >= EVENT_STREAM.length && eventStream.test(value);
         break;
-      case "x-accel-buffering":
+      case "buffering":
         hasBuffering = true;
         break;
-      case "x-accel-redirect": // nginx
-      case "x-sendfile": // Apache, lighttpd
-      case "x-lighttpd-send-file":
-      case "x-reproxy-url": // h2o
+      case "file":
         sendsFile = true;
-        break;
-      default:
-        if (isHopByHop(field)) continue;
     }
     text += name + ": " + value + "\r\n";
   }

@@ -30,8 +30,8 @@ export class BodyMemory {
   take(length: number, wanted: number): Uint8Array {
     const found = this.#spare.findIndex((piece) => piece.length >= wanted);
     if (found >= 0) return this.#spare.splice(found, 1)[0]!;
-    if (length > MAX_PIECE) return makeMemory(length);
-    return makeMemory(Math.max(MIN_PIECE, 2 ** Math.ceil(Math.log2(length))));
+    if (length > MAX_PIECE) return new Uint8Array(length);
+    return new Uint8Array(Math.max(MIN_PIECE, 2 ** Math.ceil(Math.log2(length))));
   }
 
   /** Takes a piece back. */
@@ -56,14 +56,3 @@ export class BodyMemory {
     this.#spare = [];
   }
 }
-
-/** Memory of `length` bytes; with anything in it where the runtime can, as clearing it costs time. */
-export function makeMemory(length: number): Uint8Array {
-  if (makeUnsafe === undefined) return new Uint8Array(length);
-  return new Uint8Array(makeUnsafe(length).buffer);
-}
-
-/** Node's and Bun's memory that is not cleared, and shares its buffer with nothing. */
-const makeUnsafe: ((length: number) => Uint8Array<ArrayBuffer>) | undefined =
-  (globalThis as { readonly Buffer?: { allocUnsafeSlow?(length: number): Uint8Array<ArrayBuffer> } }).Buffer
-    ?.allocUnsafeSlow;

@@ -18,7 +18,7 @@ export function readHead(body: string | Uint8Array | null, init: ResponseInit | 
   if (!Number.isInteger(status) || status < 200 || status > 599 || body !== null && hasNullBody(status)) {
     return undefined;
   }
-  if (typeof statusText !== "string" || !isFieldValue(statusText)) return undefined;
+  if (statusText !== "" && (typeof statusText !== "string" || !isFieldValue(statusText))) return undefined;
   const pairs = readPairs(headers);
   if (pairs !== undefined && typeof body === "string" && !hasType(pairs)) pairs.push(["content-type", TEXT_TYPE]);
   return pairs && { status, statusText, headers: pairs };
@@ -29,15 +29,22 @@ function readPairs(headers: ResponseInit["headers"]): HeaderPair[] | undefined {
   if (headers instanceof Headers) return headerPairs(headers);
   // Only the two plain forms: the native class handles objects that behave in other ways when read.
   if (Symbol.iterator in headers && !Array.isArray(headers)) return undefined;
-  const pairs = Array.isArray(headers) ? headers.map((pair): unknown[] => [...pair]) : Object.entries(headers);
-  return pairs.every(isPlainPair) ? pairs as [string, string][] : undefined;
+  const pairs: HeaderPair[] = [];
+  if (Array.isArray(headers)) {
+    for (const pair of headers) if (!addPlain(pairs, [...pair])) return undefined;
+  } else {
+    for (const name of Object.keys(headers)) if (!addPlain(pairs, [name, headers[name]])) return undefined;
+  }
+  return pairs;
 }
 
-function isPlainPair(pair: readonly unknown[]): boolean {
+function addPlain(pairs: HeaderPair[], pair: readonly unknown[]): boolean {
   const name = pair[0];
   const value = pair[1];
-  return pair.length === 2 && typeof name === "string" && isToken(name) &&
-    typeof value === "string" && isFieldValue(value) && value.trim() === value;
+  if (pair.length !== 2 || typeof name !== "string" || typeof value !== "string") return false;
+  if (!isToken(name) || !isFieldValue(value) || value.trim() !== value) return false;
+  pairs.push([name, value]);
+  return true;
 }
 
 function hasType(pairs: readonly HeaderPair[]): boolean {

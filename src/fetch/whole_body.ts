@@ -1,7 +1,7 @@
 /** Collectors of bodies that are read whole: as bytes of the handler's own, as something made of bytes, as text. */
 
 import type { BodyCollector, BodyTerms } from "../connection/incoming_body.ts";
-import { type BodyMemory, makeMemory } from "./body_memory.ts";
+import type { BodyMemory } from "./body_memory.ts";
 
 /** The least memory (bytes) that is made for a body. */
 const MIN_BYTES = 4096;
@@ -54,7 +54,7 @@ export class OwnBytes extends Collector<Uint8Array<ArrayBuffer>> {
   }
 
   protected take(length: number): Uint8Array {
-    return makeMemory(length);
+    return new Uint8Array(length);
   }
 
   drop(): void {

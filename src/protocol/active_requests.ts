@@ -59,13 +59,16 @@ export interface RequestRegistry<Context> {
 
 /** Active requests by their ids; none at first. */
 export class ActiveRequests<Context> implements RequestRegistry<Context> {
-  readonly #byId = new Map<number, ActiveRequest<Context>>();
+  /** The oldest, and nearly always the only one. */
+  #first: ActiveRequest<Context> | undefined;
+  /** The others by their ids, once there has been one. */
+  #others: Map<number, ActiveRequest<Context>> | undefined;
   #unfinished = 0;
   #ending: EndingRequest<Context> | undefined;
 
   /** How many there are. */
   get size(): number {
-    return this.#byId.size;
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
   }
 
   get unfinished(): number {
@@ -74,19 +77,19 @@ export class ActiveRequests<Context> implements RequestRegistry<Context> {
 
   get unfinishedSinceMs(): number | undefined {
     if (this.#unfinished === 0) return undefined;
-    for (const { params, begunMs } of this.#byId.values()) if (params !== null) return begunMs;
+    for (const { params, begunMs } of this.#all()) if (params !== null) return begunMs;
     return undefined;
   }
 
   get unfinishedBytes(): number {
     if (this.#unfinished === 0) return 0;
     let bytes = 0;
-    for (const { params } of this.#byId.values()) if (params !== null) bytes += REQUEST_BYTES + params.capacity;
+    for (const { params } of this.#all()) if (params !== null) bytes += REQUEST_BYTES + params.capacity;
     return bytes;
   }
 
   get underWay(): number {
-    return this.#byId.size - this.#unfinished - (this.#ending === undefined ? 0 : 1);
+    return this.size - this.#unfinished - (this.#ending === undefined ? 0 : 1);
   }
 
   get ending(): EndingRequest<Context> | undefined {
@@ -94,19 +97,20 @@ export class ActiveRequests<Context> implements RequestRegistry<Context> {
   }
 
   get(requestId: number): ActiveRequest<Context> | undefined {
-    return this.#byId.get(requestId);
+    return this.#first?.requestId === requestId ? this.#first : this.#others?.get(requestId);
   }
 
   has(requestId: number): boolean {
-    return this.#byId.has(requestId);
+    return this.get(requestId) !== undefined;
   }
 
   *contexts(): Generator<Context, void, undefined> {
-    for (const { context } of this.#byId.values()) if (context !== undefined) yield context;
+    for (const { context } of this.#all()) if (context !== undefined) yield context;
   }
 
   add(request: ActiveRequest<Context>): void {
-    this.#byId.set(request.requestId, request);
+    if (this.size === 0) this.#first = request;
+    else (this.#others ??= new Map()).set(request.requestId, request);
     if (request.params !== null) this.#unfinished++;
   }
 
@@ -125,13 +129,15 @@ export class ActiveRequests<Context> implements RequestRegistry<Context> {
   }
 
   delete(request: ActiveRequest<Context>): void {
-    this.#byId.delete(request.requestId);
+    if (this.#first === request) this.#first = undefined;
+    else this.#others?.delete(request.requestId);
     if (request.params !== null) this.#unfinished--;
     if (this.#ending?.request === request) this.#ending = undefined;
   }
 
   clear(): void {
-    this.#byId.clear();
+    this.#first = undefined;
+    this.#others?.clear();
     this.#unfinished = 0;
     this.#ending = undefined;
   }
@@ -139,7 +145,12 @@ export class ActiveRequests<Context> implements RequestRegistry<Context> {
   /** Ends the loan of the PARAMS collected last. */
   ownParams(): void {
     if (this.#unfinished === 0) return;
-    for (const request of this.#byId.values()) request.params?.own();
+    for (const request of this.#all()) request.params?.own();
+  }
+
+  *#all(): Generator<ActiveRequest<Context>, void, undefined> {
+    if (this.#first !== undefined) yield this.#first;
+    if (this.#others !== undefined) yield* this.#others.values();
   }
 }
 

@@ -125,6 +125,14 @@ export class ApplicationConnection<Context> {
     if (this.#requests.has(requestId)) this.#output.head(requestId, head, body);
   }
 
+  /**
+   * Writes a response's head and all of its body in one go; returns false, and writes nothing, if they are not ASCII, or
+   * are longer than 65,535 chars together.
+   */
+  stdoutText(requestId: number, head: string, body: string): boolean {
+    return !this.#requests.has(requestId) || this.#output.text(requestId, head, body);
+  }
+
   /** Writes a part of STDOUT; content of 16 KiB and more by reference. */
   stdout(requestId: number, content: Uint8Array): void {
     if (this.#requests.has(requestId)) this.#output.stdout(requestId, content);

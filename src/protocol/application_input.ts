@@ -90,7 +90,8 @@ export class ApplicationInput<Context> implements RecordSink {
     } else if (type === FCGI_BEGIN_REQUEST) {
       if (contentLength !== 8) throw badLength("FCGI_BEGIN_REQUEST", contentLength);
     } else {
-      this.#request = this.#requests.get(requestId);
+      // Nearly always the one whose record came before.
+      if (this.#request?.requestId !== requestId) this.#request = this.#requests.get(requestId);
     }
   }
 
@@ -181,6 +182,7 @@ export class ApplicationInput<Context> implements RecordSink {
     const accepted = refusal === FCGI_REQUEST_COMPLETE;
     const request = newRequest<Context>(requestId, role, keepConn, accepted, this.nowMs);
     this.#requests.add(request);
+    this.#request = request;
     if (accepted) return;
     // As in `endAfterInput`: nothing is known yet of the web server that sends this request.
     if (keepConn && this.#requests.size === 1) this.#requests.letEnd(request, endBody(0, refusal), this.nowMs);

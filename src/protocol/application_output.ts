@@ -45,6 +45,11 @@ export class ApplicationOutput {
     }
   }
 
+  /** Writes a head with a body behind it, in one record, if both are ASCII; returns whether they are. */
+  text(requestId: number, head: string, body: string): boolean {
+    return this.writer.asciiRecord(FCGI_STDOUT, requestId, head + body);
+  }
+
   stdout(requestId: number, content: Uint8Array): void {
     this.writer.stream(FCGI_STDOUT, requestId, content);
   }

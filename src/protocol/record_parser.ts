@@ -43,7 +43,7 @@ export interface RecordSink {
 export class RecordParser {
   readonly #sink: RecordSink;
   /** The bytes of a header that a read has split. */
-  readonly #header = new Uint8Array(FCGI_HEADER_LEN);
+  #header: Uint8Array = none;
   #headerLength = 0;
   #contentLeft = 0;
   #paddingLeft = 0;
@@ -82,6 +82,7 @@ export class RecordParser {
         this.#start(chunk, at);
         at += FCGI_HEADER_LEN;
       } else {
+        if (this.#header === none) this.#header = new Uint8Array(FCGI_HEADER_LEN);
         this.#header[this.#headerLength++] = chunk[at++]!;
         if (this.#headerLength === FCGI_HEADER_LEN) {
           this.#headerLength = 0;
@@ -102,3 +103,5 @@ export class RecordParser {
     if (contentLength === 0) this.#sink.recordEnd();
   }
 }
+
+const none = new Uint8Array(0);

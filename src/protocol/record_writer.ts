@@ -146,6 +146,25 @@ export class RecordWriter implements RecordOutput {
   }
 
   /**
+   * Writes one record of text that is ASCII; returns false, and writes nothing, if it is not, or longer than 65,535
+   * chars.
+   */
+  asciiRecord(type: number, requestId: number, text: string): boolean {
+    const { length } = text;
+    if (length > FCGI_MAX_CONTENT_LENGTH) return false;
+    const padding = paddingOf(length);
+    this.#reserve(FCGI_HEADER_LEN + length + padding);
+    const at = this.#used + FCGI_HEADER_LEN;
+    // Of ASCII, UTF-8 has as many bytes as there are chars.
+    const { read, written } = utf8.encodeInto(text, this.#memory.subarray(at, at + length));
+    if (read !== length || written !== length) return false;
+    this.#header(type, requestId, length, padding);
+    this.#used += length;
+    this.#zeros(padding);
+    return true;
+  }
+
+  /**
    * Writes `content` as records of a stream, as many as it takes; none if it is empty, for an empty record would end
    * the stream. Content of 16 KiB and more is kept by reference and must not be changed any more.
    */

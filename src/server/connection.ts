@@ -21,12 +21,14 @@ import type { Exchange, ExchangeServer } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import type { ParamsHolder } from "./held_params.ts";
 import { type IntakeConnection, RequestIntake } from "./request_intake.ts";
+import type { Shared } from "./shared.ts";
 import { LAST_INPUT_BYTES, type TimedConnection, Timeouts } from "./timeouts.ts";
 import { type WebServerKind, webServerKind } from "./web_server_kind.ts";
 import { recognise, type WrongProtocol } from "./wrong_protocol.ts";
 
 /** What a connection needs of the server that it belongs to. */
 export interface ConnectionHost extends ExchangeServer {
+  readonly shared: Shared;
   /** The handler of each role that is played. */
   readonly handlers: ReadonlyMap<number, Handler>;
   /** The server's clock, which ticks at least twice a second, in milliseconds. */
@@ -41,8 +43,6 @@ export interface ConnectionHost extends ExchangeServer {
   closed(connection: Connection): void;
 }
 
-/** Requests on one connection whose parameters have not come whole; one more is refused with FCGI_OVERLOADED. */
-export const MAX_UNFINISHED_REQUESTS = 128;
 /** Bytes of bodies on one connection that wait until handlers read them; above it nothing more is read. */
 export const MAX_UNREAD_BYTES = 1_048_576;
 
@@ -63,18 +63,11 @@ export class Connection implements TransportSink, IntakeConnection, ParamsHolder
   #kind: WebServerKind | undefined;
 
   constructor(transport: Transport, host: ConnectionHost) {
-    const { maxConnections, maxRequests, maxParamsBytes } = host.settings;
     this.#host = host;
     this.#timeouts = new Timeouts(host.settings, host);
     this.flow = new FlowControl(transport, host, MAX_UNREAD_BYTES);
     this.#intake = new RequestIntake(this, host);
-    this.protocol = new ApplicationConnection<Exchange>(this.#intake, {
-      roles: [...host.handlers.keys()],
-      capabilities: { maxConnections, maxRequests, multiplex: true, extraValue: host.settings.extraValue },
-      maxParamsBytes,
-      maxUnfinished: MAX_UNFINISHED_REQUESTS,
-      memory: host.memory.records,
-    });
+    this.protocol = new ApplicationConnection<Exchange>(this.#intake, host.shared.protocol);
   }
 
   get phase(): TimedConnection["phase"] {

@@ -6,17 +6,15 @@
  */
 
 import type { RequestAbortedError } from "../errors.ts";
-import { BodyMemory } from "../fetch/body_memory.ts";
-import { RecordMemory } from "../protocol/record_writer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Transport, TransportSink } from "../runtime/transport.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { type Mistake, MistakeReporter, writeError } from "./console.ts";
-import type { ServerMemory } from "./exchange.ts";
 import type { Handler, HandlerInfo } from "./handler.ts";
 import { HeldParams } from "./held_params.ts";
 import type { FinishedRequest } from "./response_watch.ts";
 import { ServerClock } from "./server_clock.ts";
+import { makeShared, type Shared } from "./shared.ts";
 import type { Settings } from "./server_options.ts";
 
 /** What a server has done so far and is doing now. */
@@ -44,7 +42,7 @@ export interface ServerStats {
 /** Connections under way, none at first. */
 export class ConnectionSet implements ConnectionHost {
   readonly settings: Settings;
-  readonly memory: ServerMemory = { records: new RecordMemory(), bodies: new BodyMemory() };
+  readonly shared: Shared;
   readonly handlers: ReadonlyMap<number, Handler>;
   readonly #clock: ServerClock;
   readonly #onIdle: () => void;
@@ -70,6 +68,7 @@ export class ConnectionSet implements ConnectionHost {
   constructor(settings: Settings, handlers: ReadonlyMap<number, Handler>, clock: Clock, onIdle: () => void) {
     this.settings = settings;
     this.handlers = handlers;
+    this.shared = makeShared(settings, handlers.keys());
     this.#heldParams = new HeldParams(settings);
     this.#clock = new ServerClock(clock, settings, (passedMs) => this.#tick(passedMs));
     this.#onIdle = onIdle;
@@ -141,7 +140,7 @@ export class ConnectionSet implements ConnectionHost {
     }
     if (this.#connections.size > 0) return;
     this.#clock.stop();
-    this.memory.bodies.clear();
+    this.shared.bodyMemory.clear();
     if (this.idle) this.#onIdle();
   }
 
@@ -218,7 +217,7 @@ export class ConnectionSet implements ConnectionHost {
   }
 
   #tick(passedMs: number): void {
-    this.memory.bodies.tick(passedMs);
+    this.shared.bodyMemory.tick(passedMs);
     for (const connection of this.#connections) connection.tick();
   }
 }

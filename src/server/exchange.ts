@@ -17,7 +17,6 @@ import { LazyRequest, type RequestSource } from "../fetch/lazy_request.ts";
 import { isResponse, knownParts, readResponse } from "../fetch/read_response.ts";
 import type { ResponseParts } from "../fetch/response_parts.ts";
 import { FCGI_FILTER } from "../protocol/constants.ts";
-import type { RecordMemory } from "../protocol/record_writer.ts";
 import type { Addr } from "../runtime/transport.ts";
 import { findRefusal, type Refusal } from "./admission.ts";
 import { Completion } from "./completion.ts";
@@ -35,7 +34,7 @@ import type { Settings } from "./server_options.ts";
 
 /** What an exchange needs of its server. */
 export interface ExchangeServer {
-  readonly memory: ServerMemory;
+  readonly shared: { readonly bodyMemory: BodyMemory };
   readonly settings: Settings;
   /** Lets a graceful shutdown wait. */
   waitUntil(promise: Promise<unknown>): void;
@@ -49,14 +48,6 @@ export interface ExchangeServer {
   finish(finished: FinishedRequest): void;
   /** Reports a mistake in the configuration once; returns whether it did. */
   reportMistake(mistake: Mistake, message: string): boolean;
-}
-
-/** Memory that all connections of a server share. */
-export interface ServerMemory {
-  /** What is written. */
-  readonly records: RecordMemory;
-  /** Bodies that are read whole. */
-  readonly bodies: BodyMemory;
 }
 
 /** What an exchange needs of its connection. */
@@ -122,7 +113,7 @@ export class Exchange implements RequestSource {
   }
 
   get bodyMemory(): BodyMemory {
-    return this.server.memory.bodies;
+    return this.server.shared.bodyMemory;
   }
 
   /** Aborted when the web server aborts the request, or its connection ends. */

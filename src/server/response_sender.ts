@@ -18,6 +18,8 @@ export interface ResponseOutput extends BodyOutput {
   readonly protocol: {
     /** Writes a response's head and the first part of its body. */
     stdoutHead(requestId: number, head: string, body: Uint8Array): void;
+    /** Writes a head and all of its body, if both are ASCII; returns whether they are. */
+    stdoutText(requestId: number, head: string, body: string): boolean;
     /** Writes a further part of its body. */
     stdout(requestId: number, content: Uint8Array): void;
   };
@@ -30,6 +32,8 @@ const END_OF_STREAM_TURNS = 8;
  * a stuck one, and other requests on the connection get their turn. Four records.
  */
 const SLICE = 4 * MAX_STREAM_CONTENT;
+/** Texts up to this length (chars) are tried as ASCII; for longer ones a failure would cost too much. */
+const SHORT_TEXT = 1024;
 const utf8 = new TextEncoder();
 /** Short texts are encoded into this, lent until they have been written. */
 const scratch = new Uint8Array(16_383);
@@ -89,6 +93,7 @@ export class ResponseSender {
    */
   send(parts: ResponseParts, method: string): void | Promise<void> {
     const { body } = parts;
+    if (typeof body === "string" && this.#sendShort(parts, body, method)) return;
     if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
       if (allowsBody(parts.status, method)) return this.#sendStream(parts, body);
       cancelUnread(body, fieldValue(parts, "content-type"));
@@ -100,6 +105,16 @@ export class ResponseSender {
     }
     if (bytes.length > SLICE) return this.#sendLarge(parts, bytes);
     this.#writeHead(parts, bytes.length, bytes);
+  }
+
+  /** Sends a short text if it is ASCII, as most are: so its length is known before it is encoded. */
+  #sendShort(parts: ResponseParts, text: string, method: string): boolean {
+    const { length } = text;
+    if (length > SHORT_TEXT || !allowsBody(parts.status, method)) return false;
+    const head = encodeResponseHead(parts, { contentLength: length });
+    if (!this.#output.protocol.stdoutText(this.#requestId, head, text)) return false;
+    this.#status = parts.status;
+    return true;
   }
 
   async #sendLarge(parts: ResponseParts, bytes: Uint8Array): Promise<void> {

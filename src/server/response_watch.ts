@@ -75,6 +75,14 @@ export class ResponseWatch implements ResponseOutput {
     this.bytesSent += body.length;
   }
 
+  stdoutText(requestId: number, head: string, body: string): boolean {
+    const isWritten = this.#output.protocol.stdoutText(requestId, head, body);
+    if (!isWritten) return false;
+    this.headTime = this.#clock.now();
+    this.bytesSent += body.length;
+    return true;
+  }
+
   stdout(requestId: number, content: Uint8Array): void {
     this.#output.protocol.stdout(requestId, content);
     this.bytesSent += content.length;

@@ -33,6 +33,35 @@ Deno.test("Params.get tells an empty value from a missing name", () => {
   assertEquals(new Params([]).get("MISSING"), undefined);
 });
 
+Deno.test("Params.get finds what every request is asked for as it finds any other name", () => {
+  const usual = ["REQUEST_METHOD", "CONTENT_LENGTH", "REQUEST_URI", "REQUEST_SCHEME", "HTTPS", "HTTP_HOST"];
+  // As long, with the same last char, or the same but for bits that are left out of account.
+  const alike = [
+    "REQUEST_MeTHOD",
+    "XONTENT_LENGTH",
+    "_EQUEST_URI",
+    "REQUEST\xdfSCHEME",
+    "hTTPS",
+    "XTTP_HOS\xd4",
+    "",
+    "S",
+  ];
+  const random = new Random(3);
+  for (let count = 0; count < 500; count++) {
+    const flat: string[] = [];
+    for (let pair = random.below(12); pair > 0; pair--) {
+      const names = random.once(2) ? usual : alike;
+      flat.push(names[random.below(names.length)]!, `value ${pair}`);
+    }
+    const params = new Params(flat);
+    for (const name of [...usual, ...alike]) {
+      const at = flat.findLastIndex((text, index) => index % 2 === 0 && text === name);
+      assertEquals(params.get(name), flat[at + 1 || -1], `${name} of ${flat}`);
+      assertEquals(params.has(name), at >= 0);
+    }
+  }
+});
+
 Deno.test("Params.has finds names only", () => {
   const params = new Params(nginx);
   assertEquals(["SCRIPT_NAME", "EMPTY", "MISSING", "a.test"].map((name) => params.has(name)), [

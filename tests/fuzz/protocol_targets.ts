@@ -127,9 +127,10 @@ class Application implements ApplicationEvents<number> {
         else connection.endAfterInput(id, 0, params.length);
         break;
       case 1:
-        connection.stdoutHead(id, "caf\xe9 \xff");
+        if (!connection.stdoutText(id, "caf\xe9 ", "\xff")) connection.stdoutHead(id, "caf\xe9 \xff");
+        connection.stdoutText(id, "ASCII ", "only");
         connection.stderr(id, big.subarray(0, 9000));
-        this.written += 9100;
+        this.written += 9140;
         break;
       case 2:
         connection.end(id, 0xffff_ffff, 2);

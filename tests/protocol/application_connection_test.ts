@@ -100,6 +100,22 @@ Deno.test("ApplicationConnection tells since when the oldest request's parameter
   assertEquals(connection.requests.unfinishedSinceMs, 0);
 });
 
+Deno.test("ApplicationConnection knows its requests in the order in which they began, whichever have ended", () => {
+  const connection = connect();
+  connection.receive(bytesOf([begin(1, 1, 1)]), 10);
+  connection.receive(bytesOf([begin(2, 1, 1)]), 20);
+  connection.end(1);
+  connection.receive(bytesOf([begin(3, 1, 1)]), 30);
+  connection.receive(bytesOf([begin(1, 1, 1)]), 40);
+  assertEquals(connection.requests.unfinishedSinceMs, 20);
+  connection.receive(bytesOf([params(1), params(3), params(2)]));
+  assertEquals([...connection.requests.contexts()], [2, 3, 1]);
+  for (const id of [2, 1, 3]) connection.end(id);
+  assertEquals([connection.active, connection.requests.underWay], [0, 0]);
+  connection.receive(bytesOf(opened(5)));
+  assertEquals([...connection.requests.contexts()], [5]);
+});
+
 Deno.test("ApplicationConnection tells of an abort once, however often it comes", () => {
   const aborted: number[] = [];
   const connection = connect({ onAbort: (requestId) => aborted.push(requestId) });
@@ -302,6 +318,7 @@ Deno.test("ApplicationConnection writes nothing for a request that is not active
   connection.end(1);
   connection.writer.take();
   connection.stdoutHead(1, "Status: 200 OK\r\n\r\n");
+  assertEquals(connection.stdoutText(1, "Status: 200 OK\r\n\r\n", "late"), true);
   connection.stdout(1, latin1Bytes("late"));
   connection.stderr(1, latin1Bytes("late"));
   connection.endAfterInput(1, 0);
@@ -317,6 +334,17 @@ Deno.test("ApplicationConnection.stdoutHead writes the head in one record, and a
   connection.stdoutHead(1, "head\n\n", latin1Bytes("x".repeat(16_385)));
   assertEquals(written(connection), expected(stdout(1, "head\n\n"), stdout(1, "x".repeat(16_385))));
   assertThrows(() => connection.stdoutHead(1, "x".repeat(65_536)), RangeError, "65535");
+});
+
+Deno.test("ApplicationConnection.stdoutText writes head and body in one record if they are ASCII, or nothing", () => {
+  const connection = connect();
+  connection.receive(bytesOf(opened(1)));
+  assertEquals(connection.stdoutText(1, "head\n\n", "body"), true);
+  assertEquals(written(connection), expected(stdout(1, "head\n\nbody")));
+  for (const [head, body] of [["caf\xe9\n\n", "body"], ["head\n\n", "\u20ac"], ["head\n\n", "x".repeat(65_530)]]) {
+    assertEquals(connection.stdoutText(1, head!, body!), false);
+    assertEquals(connection.writer.empty, true);
+  }
 });
 
 Deno.test("ApplicationConnection.stderr writes no record of more than 8 KiB", () => {

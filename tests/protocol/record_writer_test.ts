@@ -146,6 +146,26 @@ Deno.test("RecordWriter.open gathers bytes, latin1 and UTF-8 in one record", () 
   ]);
 });
 
+Deno.test("RecordWriter.asciiRecord writes as `record` does, or nothing if a char is not ASCII", () => {
+  const writer = new RecordWriter();
+  let records = "";
+  for (const length of [0, 1, 7, 8, 9, 100, 2031, 2032, 2040, 2048, 16_384, 65_535]) {
+    const text = "x".repeat(length);
+    for (const at of [0, length >> 1, length - 1].filter((at) => at >= 0 && at < length)) {
+      for (const char of ["\x80", "\xff", "\u0100", "\u20ac", "\ud83d\ude00", "\ud83d"]) {
+        const other = text.slice(0, at) + char + text.slice(at + 1);
+        assertEquals(writer.asciiRecord(6, 1, other), false, `${length}, at ${at} ${JSON.stringify(char)}`);
+      }
+    }
+    assertEquals(writer.asciiRecord(6, 1, text), true);
+    records += expected(stdout(1, text));
+  }
+  assertEquals(writer.asciiRecord(6, 1, "x".repeat(65_536)), false);
+  assertEquals(written(writer), records);
+  assertEquals(writer.asciiRecord(6, 1, "\x80"), false);
+  assertEquals(writer.empty, true);
+});
+
 Deno.test("RecordWriter.utf8 makes room for the longest form of every character", () => {
   for (const length of [160, 168, 169, 500, 21_845]) {
     const writer = new RecordWriter();

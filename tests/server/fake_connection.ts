@@ -1,9 +1,8 @@
 /** A connection whose socket and clock are the test's own, for what is exact to the byte or takes long. */
 
-import { BodyMemory } from "../../src/fetch/body_memory.ts";
-import { RecordMemory } from "../../src/protocol/record_writer.ts";
 import { Connection, type ConnectionHost } from "../../src/server/connection.ts";
 import { resolveSettings } from "../../src/server/server_options.ts";
+import { makeShared } from "../../src/server/shared.ts";
 import type { Transport } from "../../src/runtime/transport.ts";
 import type { SceneOptions } from "./scene.ts";
 
@@ -21,9 +20,10 @@ export class FakeConnection {
 
   constructor(options: SceneOptions) {
     const nothing = (): void => {};
+    const settings = resolveSettings(options);
     this.#host = {
-      memory: { records: new RecordMemory(), bodies: new BodyMemory() },
-      settings: resolveSettings(options),
+      shared: makeShared(settings, [1]),
+      settings,
       handlers: new Map([[1, options.fetch!]]),
       nowMs: 0,
       tryBeginRequest: () => true,

@@ -2,7 +2,7 @@
 
 import type { FinishedRequest } from "@webfcgi/webfcgi";
 import { FCGI_AUTHORIZER, FCGI_OVERLOADED, FCGI_UNKNOWN_ROLE } from "@webfcgi/webfcgi/codec";
-import { MAX_UNFINISHED_REQUESTS } from "../../src/server/connection.ts";
+import { MAX_UNFINISHED_REQUESTS } from "../../src/server/shared.ts";
 import { assert, assertEquals } from "../std/assert.ts";
 import { gate, until } from "../helpers/waiting.ts";
 import { inScene, type Scene, type SceneOptions } from "./scene.ts";

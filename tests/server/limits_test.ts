@@ -1,7 +1,8 @@
 import { LimitError } from "@webfcgi/webfcgi";
 import { encodePairs, FCGI_BEGIN_REQUEST, FCGI_OVERLOADED, FCGI_PARAMS, FCGI_STDIN } from "@webfcgi/webfcgi/codec";
 import { MAX_PARAMS, MAX_REQUESTS_PER_CONNECTION } from "../../src/server/admission.ts";
-import { MAX_UNFINISHED_REQUESTS, MAX_UNREAD_BYTES } from "../../src/server/connection.ts";
+import { MAX_UNREAD_BYTES } from "../../src/server/connection.ts";
+import { MAX_UNFINISHED_REQUESTS } from "../../src/server/shared.ts";
 import { MAX_HELD_PARAMS_BYTES } from "../../src/server/held_params.ts";
 import { assertEquals, assertInstanceOf } from "../std/assert.ts";
 import { TurnedClock } from "../turned_clock.ts";

@@ -1,4 +1,4 @@
-import { FastResponse, type Handler } from "@webfcgi/webfcgi";
+import { FastResponse, type FinishedRequest, type Handler } from "@webfcgi/webfcgi";
 import { assertEquals, assertGreater, assertMatch, assertRejects, assertStringIncludes } from "../std/assert.ts";
 import { inScene, serveTest } from "./scene.ts";
 import type { Answer } from "./web_server.ts";
@@ -582,6 +582,41 @@ Deno.test("serve goes on without an unread body after it has answered", async ()
     await bounded(seen, "the body to fail");
     assertEquals((await web.ask().answer()).text, "early");
   });
+});
+
+Deno.test("serve sends a short text as it sends its bytes, whatever chars it and its head have", async () => {
+  const texts = ["", "a", "\x7f", "\x80", "\xe9", "\u20ac", "\ud83d\ude00", "\ud83d"].flatMap((char) => {
+    return [0, 1, 500, 1022, 1023, 1024, 1025, 5000].flatMap((length) => {
+      const filler = "x".repeat(length);
+      return [char + filler, filler + char, filler.slice(1) + char];
+    });
+  });
+  const fields: Record<string, string>[] = [{}, { "x-name": "caf\xe9" }, { "x-name": "y".repeat(5000) }];
+  let at = 0;
+  let headers: Record<string, string>;
+  let finished = 0;
+  const fetch: Handler = (request) => {
+    const text = texts[at]!;
+    const type = { "content-type": "text/plain;charset=UTF-8" };
+    if (new URL(request.url).pathname === "/text") return new FastResponse(text, { headers: { ...headers, ...type } });
+    return new FastResponse(new TextEncoder().encode(text), { headers: { ...headers, ...type } });
+  };
+  const onFinish = ({ bytesSent }: FinishedRequest): void => void (finished += bytesSent);
+  for (const options of [{ fetch }, { fetch, onFinish }] as { fetch: Handler; onFinish?: typeof onFinish }[]) {
+    await inScene(options, async ({ connect }) => {
+      const web = await connect();
+      let sent = 0;
+      for (headers of fields) {
+        for (at = 0; at < texts.length; at++) {
+          const asText = await web.ask({ uri: "/text" }).answer();
+          const asBytes = await web.ask({ uri: "/bytes" }).answer();
+          assertEquals([asText.head, asText.body], [asBytes.head, asBytes.body], JSON.stringify(texts[at]));
+          sent += 2 * utf8Bytes(texts[at]!).length;
+        }
+      }
+      if (options.onFinish !== undefined) await until(() => finished === sent, `${sent} bytes to be reported`);
+    });
+  }
 });
 
 Deno.test("serve lives on when a handler answers HEAD with FormData", async () => {
