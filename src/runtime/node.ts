@@ -37,7 +37,7 @@ export type NetHost = "node" | "deno" | "other";
 
 /** Makes the runtime that stands on `node:net`. */
 export function nodeRuntime(host: NetHost = "other"): Runtime {
-  const readBuffer = host === "node" ? new Uint8Array(READ_BYTES) : undefined;
+  const readBuffer = host !== "other" ? new Uint8Array(READ_BYTES) : undefined;
 
   function listen(options: ListenOptions, accept: Accept): Promise<Listener> {
     const { path, fd, handle } = options;

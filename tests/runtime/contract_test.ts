@@ -412,12 +412,12 @@ test(
     for (const { transport } of recorders) transport.close();
     await until(() => recorders.every(({ closes }) => closes === 1), "all are closed");
     await listener.close();
-    const lends = shim === "this runtime" && !isBun;
+    const lends = shim === "this runtime" ? !isBun : isDeno;
     assertEquals(recorders.map(({ lent }) => lent), Array(4).fill([lends]));
   },
 );
 
-if (isNode) {
+if (!isBun) {
   Deno.test("nodeRuntime reads chunks when Node's sockets have no handle that is known", async () => {
     const servers = Server.prototype as unknown as { emit(...event: readonly unknown[]): boolean };
     const { emit } = servers;
@@ -425,7 +425,7 @@ if (isNode) {
       return emit.apply(this, event.map((it) => it instanceof Socket ? withoutHandle(it) : it));
     };
     try {
-      await inScene(nodeRuntime("node"), "tcp", echo, async ({ connect }) => {
+      await inScene(nodeRuntime(isDeno ? "deno" : "node"), "tcp", echo, async ({ connect }) => {
         const { peer, recorder } = await connect();
         peer.socket.end("hello");
         await until(() => peer.ended && recorder.closes === 1, "both sides end");
