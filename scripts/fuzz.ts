@@ -13,6 +13,7 @@ import { parametersTarget, readHeadTarget, writtenHeadTarget } from "../tests/fu
 import { type Finding, Fuzzer, reproduce } from "../tests/fuzz/fuzzer.ts";
 import { protocolTargets } from "../tests/fuzz/protocol_targets.ts";
 import type { Target } from "../tests/fuzz/target.ts";
+import { textTarget } from "../tests/fuzz/text_target.ts";
 import { option } from "./option.ts";
 
 /** Runs of a target at a time, for each unit of its weight. */
@@ -111,7 +112,9 @@ function show({ target, input, cutSeed, error }: Finding): void {
 }
 
 if (import.meta.main) {
-  const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget] as Target<unknown>[];
+  const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget, textTarget] as Target<
+    unknown
+  >[];
   const input = option("input");
   const runs = number("runs", Infinity);
   const settings = {

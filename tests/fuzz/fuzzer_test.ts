@@ -3,8 +3,11 @@ import { parametersTarget, readHeadTarget, writtenHeadTarget } from "./cgi_targe
 import { Fuzzer } from "./fuzzer.ts";
 import { protocolTargets } from "./protocol_targets.ts";
 import { must, type Target } from "./target.ts";
+import { textTarget } from "./text_target.ts";
 
-const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget] as Target<unknown>[];
+const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget, textTarget] as Target<
+  unknown
+>[];
 
 for (const target of targets) {
   Deno.test(`Fuzzer finds no fault in ${target.name} within 800 inputs near its seeds`, () => {
