@@ -28,7 +28,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std/assert.ts";
-import { isBun, isDeno, isNode } from "../helpers/this_runtime.ts";
+import { isBun, isDeno } from "../helpers/this_runtime.ts";
 import { type Behaviour, firstDifference, pattern, Peer, recordAll, type Recorder } from "./recorder.ts";
 import { latin1Bytes } from "../helpers/bytes.ts";
 import { sleep, until, UNTIL_MS } from "../helpers/waiting.ts";
