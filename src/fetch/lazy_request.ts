@@ -7,6 +7,7 @@
  * `new Request(request.url, request)` and `request.clone()`, which is a native one, do the same.
  */
 
+import { decodeText } from "./decode_text.ts";
 import { copyHeaders } from "./header_pairs.ts";
 import { LazyHeaders } from "./lazy_headers.ts";
 import { makeInspectable, makeLookalike } from "./native_lookalike.ts";
@@ -197,7 +198,7 @@ export class LazyRequest {
 
   #readText<T>(make: (text: string) => T): Promise<T> {
     if (isDeno) return this.#read(() => new TextMade(make));
-    return this.#readMade((bytes) => make(utf8.decode(bytes)));
+    return this.#readMade((bytes) => make(decodeText(bytes)));
   }
 
   /** Reads the body for something that does not refer to its bytes. */
@@ -232,7 +233,6 @@ export function restoreMethod(request: Request, method: string): Request {
   return request;
 }
 
-const utf8 = new TextDecoder();
 const NO_TERMS: BodyTerms = { name: "request body" };
 /** There a long string is dearer than many short ones. */
 const isDeno = "Deno" in globalThis && !("Bun" in globalThis);

@@ -1,5 +1,6 @@
 import { IncomingBody } from "../../src/connection/incoming_body.ts";
 import { BodyMemory } from "../../src/fetch/body_memory.ts";
+import { decodeText } from "../../src/fetch/decode_text.ts";
 import { BytesMade, OwnBytes, TextMade } from "../../src/fetch/whole_body.ts";
 import { assert, assertEquals, assertRejects } from "../std/assert.ts";
 
@@ -77,6 +78,25 @@ Deno.test("TextMade decodes as the native decoder whatever four bytes come, in a
       }
     }
   }
+});
+
+Deno.test("decodeText decodes as the native decoder, short texts and long ones, and keeps no memory", () => {
+  const chars = ["a", "\x7f", "\x80", "\ufeff", "\u20ac", "\ud83d\ude00"].map((char) => new TextEncoder().encode(char));
+  for (const char of [...chars, Uint8Array.of(0xff), Uint8Array.of(0xe2, 0x82)]) {
+    for (const length of [100, 8191, 8192, 8193, 100_000]) {
+      for (const at of [0, 1, length >> 1, length - char.length]) {
+        // Amid other bytes, which are not to be seen.
+        const memory = new Uint8Array(length + 10).fill(0xe9);
+        const bytes = memory.subarray(5, 5 + length).fill(0x78);
+        bytes.set(char, at);
+        const whole = native.decode(bytes);
+        const text = decodeText(bytes);
+        memory.fill(0x2a);
+        assert(text === whole, `${char} at ${at} of ${length}`);
+      }
+    }
+  }
+  assertEquals(decodeText(new Uint8Array(0)), "");
 });
 
 Deno.test("OwnBytes gives memory that holds nothing but the body", () => {
