@@ -70,7 +70,7 @@ Deno.test("TextMade decodes as the native decoder whatever four bytes come, in a
         for (const fourth of bytes) {
           four.set([first, second, third, fourth]);
           const whole = native.decode(four);
-          for (const cuts of [[1], [2], [3], [1, 2], [1, 3], [2, 3], [1, 2, 3]]) {
+          for (const cuts of [[1], [2], [3], [1, 2, 3]]) {
             const text = inParts(four, cuts);
             if (text !== whole) assertEquals(text, whole, `${four} cut before ${cuts}`);
           }

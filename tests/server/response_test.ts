@@ -586,7 +586,7 @@ Deno.test("serve goes on without an unread body after it has answered", async ()
 
 Deno.test("serve sends a short text as it sends its bytes, whatever chars it and its head have", async () => {
   const texts = ["", "a", "\x7f", "\x80", "\xe9", "\u20ac", "\ud83d\ude00", "\ud83d"].flatMap((char) => {
-    return [0, 1, 500, 1022, 1023, 1024, 1025, 5000].flatMap((length) => {
+    return [0, 1, 1022, 1023, 1024, 5000].flatMap((length) => {
       const filler = "x".repeat(length);
       return [char + filler, filler + char, filler.slice(1) + char];
     });
