@@ -6,7 +6,7 @@ import { reasonPhrase } from "./reason_phrase.ts";
 /** What becomes of a field of the response's. */
 type Use = "sent" | "left out" | "length" | "type" | "buffering" | "file";
 
-/** By name; those that most responses have are here as well, in both spellings, so that they are looked up once. */
+/** By name. Names that most responses have are here too, so that one look is enough. */
 const uses: ReadonlyMap<string, Use> = new Map<string, Use>([
   ["status", "left out"],
   ["content-length", "length"],
