@@ -9,11 +9,9 @@
  */
 
 import process from "node:process";
-import { parametersTarget, readHeadTarget, writtenHeadTarget } from "../tests/fuzz/cgi_targets.ts";
 import { type Finding, Fuzzer, reproduce } from "../tests/fuzz/fuzzer.ts";
-import { protocolTargets } from "../tests/fuzz/protocol_targets.ts";
 import type { Target } from "../tests/fuzz/target.ts";
-import { textTarget } from "../tests/fuzz/text_target.ts";
+import { targets } from "../tests/fuzz/targets.ts";
 import { option } from "./option.ts";
 
 /** Runs of a target at a time, for each unit of its weight. */
@@ -112,9 +110,6 @@ function show({ target, input, cutSeed, error }: Finding): void {
 }
 
 if (import.meta.main) {
-  const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget, textTarget] as Target<
-    unknown
-  >[];
   const input = option("input");
   const runs = number("runs", Infinity);
   const settings = {

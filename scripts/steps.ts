@@ -8,7 +8,7 @@ export interface Counts {
   readonly failed: number;
 }
 
-/** The longest that a step may take, in milliseconds: twice what all tests take on a machine with two processors. */
+/** The longest that a step may take, in milliseconds. With two processors all tests take some 15 minutes. */
 const MAX_MS = 1_500_000;
 
 /** The last line that a program prints of itself, as `deno test` and the tests' own runner do. */

@@ -28,6 +28,7 @@ export const SINGLE_VALUED: ReadonlySet<string> = new Set([
 
 /** The parameters that every request is asked for: of each the last value counts. */
 const usualNames = ["REQUEST_METHOD", "CONTENT_LENGTH", "REQUEST_URI", "REQUEST_SCHEME", "HTTPS", "HTTP_HOST"];
+const NONE_FOUND: readonly number[] = usualNames.map(() => -1);
 const LONGEST_USUAL = 14;
 /** Their places in that list by length and last char, in which no two are alike; -1 for all others. */
 const usualByEnd = new Int8Array((LONGEST_USUAL + 1) << 7).fill(-1);
@@ -129,8 +130,8 @@ export class Params implements Iterable<[string, string]> {
 
   /** The value of a parameter, merged if it was sent more than once; `undefined` if it was not sent. */
   get(name: string): string | undefined {
-    const usual = usualByEnd[endOf(name)];
-    if (usual !== undefined && usual >= 0 && usualNames[usual] === name) {
+    const usual = usualByEnd[endOf(name)] ?? -1;
+    if (usual >= 0 && usualNames[usual] === name) {
       const index = (this.#usual ??= this.#findUsual())[usual]!;
       return index < 0 ? undefined : this.#value(index);
     }
@@ -194,7 +195,7 @@ export class Params implements Iterable<[string, string]> {
   #findUsual(): readonly number[] {
     const offsets = this.#offsets;
     const text = this.#text;
-    const found = [-1, -1, -1, -1, -1, -1];
+    const found = NONE_FOUND.slice();
     for (let index = 0; index < offsets.length; index += 3) {
       const at = offsets[index]!;
       const length = offsets[index + 1]! - at;

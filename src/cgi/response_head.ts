@@ -34,7 +34,6 @@ function otherUse(name: string): Use {
   return isHopByHop(field) ? "left out" : uses.get(field) ?? "sent";
 }
 
-const EVENT_STREAM = "text/event-stream";
 const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 /** The head of a response. A `Response` is one. */
@@ -88,7 +87,7 @@ export function encodeResponseHead(head: ResponseHead, { contentLength }: Encode
         continue;
       }
       case "type":
-        isEventStream = value.length >= EVENT_STREAM.length && eventStream.test(value);
+        isEventStream = eventStream.test(value);
         break;
       case "buffering":
         hasBuffering = true;

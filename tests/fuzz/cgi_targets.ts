@@ -12,7 +12,7 @@ import { ProtocolError } from "../../src/errors.ts";
 import captures from "../vectors/captures.json" with { type: "json" };
 import { checkOneReading, pathsPastAdmin } from "../cgi/server_reading.ts";
 import { mutateBytes, mutatePairs } from "./mutate.ts";
-import { must, smallerBytes, smallerPairs, type Target } from "./target.ts";
+import { must, ofBytes, smallerPairs, type Target } from "./target.ts";
 import type { Trace } from "./trace.ts";
 import { latin1Bytes, latin1Text } from "../helpers/bytes.ts";
 
@@ -315,13 +315,10 @@ export const writtenHeadTarget: Target<Pairs> = {
 
 /** The target for heads that are read. */
 export const readHeadTarget: Target<Uint8Array> = {
+  ...ofBytes,
   name: "read-head",
   weight: 1,
   seeds: heads.map(latin1Bytes),
-  length: (input) => input.length,
   mutate: mutateBytes,
   check: checkParsedHead,
-  smaller: smallerBytes,
-  toBytes: (input) => input,
-  fromBytes: (bytes) => bytes,
 };

@@ -1,13 +1,8 @@
 import { assert, assertEquals } from "../std/assert.ts";
-import { parametersTarget, readHeadTarget, writtenHeadTarget } from "./cgi_targets.ts";
+import { readHeadTarget } from "./cgi_targets.ts";
 import { Fuzzer } from "./fuzzer.ts";
-import { protocolTargets } from "./protocol_targets.ts";
 import { must, type Target } from "./target.ts";
-import { textTarget } from "./text_target.ts";
-
-const targets = [...protocolTargets, parametersTarget, writtenHeadTarget, readHeadTarget, textTarget] as Target<
-  unknown
->[];
+import { targets } from "./targets.ts";
 
 for (const target of targets) {
   Deno.test(`Fuzzer finds no fault in ${target.name} within 800 inputs near its seeds`, () => {

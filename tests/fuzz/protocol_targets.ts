@@ -13,17 +13,9 @@ import captures from "../vectors/captures.json" with { type: "json" };
 import { flowInput, flowOptions, flowOutput, flows } from "../vectors/flows.ts";
 import { begin, bytesOf, longLength, pairs, params, record, stdin } from "../vectors/wire.ts";
 import { mutateBytes, mutateRecords } from "./mutate.ts";
-import { must, smallerBytes, type Target } from "./target.ts";
+import { must, ofBytes, type Target } from "./target.ts";
 import { Trace } from "./trace.ts";
 import { concat } from "../helpers/bytes.ts";
-
-/** What all targets whose inputs are bytes have in common. */
-const ofBytes = {
-  length: (input: Uint8Array): number => input.length,
-  smaller: smallerBytes,
-  toBytes: (input: Uint8Array): Uint8Array => input,
-  fromBytes: (bytes: Uint8Array): Uint8Array => bytes,
-};
 
 const codes = ["BAD_VERSION", "BAD_LENGTH", "BAD_PAIRS", "BAD_ORDER"];
 

@@ -58,6 +58,14 @@ export function* smallerBytes(input: Uint8Array): Iterable<Uint8Array> {
   }
 }
 
+/** What all targets whose inputs are bytes have in common. */
+export const ofBytes: Pick<Target<Uint8Array>, "length" | "smaller" | "toBytes" | "fromBytes"> = {
+  length: (input) => input.length,
+  smaller: smallerBytes,
+  toBytes: (input) => input,
+  fromBytes: (bytes) => bytes,
+};
+
 /** Plainer forms of a flat list of names and values: pairs left out, texts shortened. */
 export function* smallerPairs(input: readonly string[]): Iterable<string[]> {
   for (let at = 0; at < input.length; at += 2) yield input.toSpliced(at, 2);

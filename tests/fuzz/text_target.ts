@@ -2,7 +2,7 @@ import { TextMade } from "../../src/fetch/whole_body.ts";
 import { utf8Bytes } from "../helpers/bytes.ts";
 import { Random } from "../protocol/random.ts";
 import { mutateBytes } from "./mutate.ts";
-import { must, smallerBytes, type Target } from "./target.ts";
+import { must, ofBytes, type Target } from "./target.ts";
 import type { Trace } from "./trace.ts";
 
 const native = new TextDecoder();
@@ -28,16 +28,13 @@ function checkText(bytes: Uint8Array, cutSeed: number, trace: Trace): void {
 
 /** The target for text that is decoded part by part. */
 export const textTarget: Target<Uint8Array> = {
+  ...ofBytes,
   name: "text",
   weight: 2,
   seeds: [
     ...["plain", "\ufeffä€😀\u0000", "߿ࠀ￿𐀀😀😀", "\ufeff\ufeff"].map(utf8Bytes),
     new Uint8Array([0xed, 0xa0, 0x80, 0xf0, 0x9f, 0x98, 0xc3, 0xe2, 0x82, 0x41, 0xf4, 0x90, 0x80, 0x80, 0xc0, 0x80]),
   ],
-  length: (input) => input.length,
   mutate: mutateBytes,
   check: checkText,
-  smaller: smallerBytes,
-  toBytes: (input) => input,
-  fromBytes: (bytes) => bytes,
 };
