@@ -10,7 +10,7 @@ const MAX_PREALLOCATION_FACTOR = 32;
 
 const none = new Uint8Array(0);
 
-/** Collects in one piece of memory, and gives what `make` makes of it; the piece may be larger than the body. */
+/** Collects in one piece of memory, which may be larger than the body. */
 abstract class Collector<T> implements BodyCollector<T> {
   protected bytes: Uint8Array = none;
   readonly #terms: BodyTerms;
@@ -87,38 +87,46 @@ export class BytesMade<T> extends Collector<T> {
   }
 }
 
+/** Parts of a text below this length (bytes) are gathered: each piece of a string takes 32 bytes, however short it is. */
+const GATHERED_BYTES = 4096;
+
 /**
  * Gives what is made of the text, which is decoded part by part, as it comes. Each part is cut before a character that is
  * not whole, because `stream: true` would decode other text than ASCII much more slowly.
  */
 export class TextMade<T> implements BodyCollector<T> {
   readonly #make: (text: string) => T;
+  readonly #gatheredBytes: number;
   #text = "";
-  /** The beginning of a character, up to three bytes. */
-  #begun: Uint8Array = none;
+  /** Bytes that have not been decoded: small parts, or the beginning of a character. */
+  #held: Uint8Array = none;
+  #heldLength = 0;
   #decoder: InstanceType<typeof TextDecoder> = withoutMark;
 
-  constructor(make: (text: string) => T) {
+  constructor(make: (text: string) => T, gatheredBytes: number = GATHERED_BYTES) {
     this.#make = make;
+    this.#gatheredBytes = gatheredBytes;
   }
 
   add(part: Uint8Array): void {
+    if (this.#heldLength + part.length < this.#gatheredBytes) return this.#hold(part);
     let rest = part;
-    if (this.#begun.length > 0) {
-      const joined = new Uint8Array([...this.#begun, ...part.subarray(0, 3)]);
-      const end = wholeCharacters(joined);
-      // Not even that much was enough.
-      if (end === 0) return void (this.#begun = joined);
-      rest = part.subarray(end - this.#begun.length);
-      this.#decode(joined.subarray(0, end));
+    if (this.#heldLength > 0) {
+      // The longest character has four bytes: one that has begun is whole with three more.
+      const more = part.subarray(0, 3);
+      this.#hold(more);
+      const over = this.#decodeHeld();
+      if (over > more.length) return;
+      rest = part.subarray(more.length - over);
+      this.#heldLength = 0;
     }
     const end = wholeCharacters(rest);
     this.#decode(rest.subarray(0, end));
-    this.#begun = rest.slice(end);
+    this.#hold(rest.subarray(end));
   }
 
   finish(): T {
-    this.#decode(this.#begun);
+    this.#decode(this.#held.subarray(0, this.#heldLength));
     return this.#make(this.#text);
   }
 
@@ -126,7 +134,28 @@ export class TextMade<T> implements BodyCollector<T> {
     return this.#make(withoutMark.decode(part));
   }
 
-  drop(): void {}
+  drop(): void {
+    this.#text = "";
+    this.#held = none;
+    this.#heldLength = 0;
+  }
+
+  #hold(part: Uint8Array): void {
+    if (part.length === 0) return;
+    // With room for the beginning of a character, and what makes it whole.
+    if (this.#held === none) this.#held = new Uint8Array(this.#gatheredBytes + 6);
+    this.#held.set(part, this.#heldLength);
+    this.#heldLength += part.length;
+  }
+
+  /** Decodes what is held but for a character that is not whole; returns how many bytes that has. */
+  #decodeHeld(): number {
+    const held = this.#held.subarray(0, this.#heldLength);
+    const end = wholeCharacters(held);
+    this.#decode(held.subarray(0, end));
+    this.#held.copyWithin(0, end, held.length);
+    return this.#heldLength = held.length - end;
+  }
 
   #decode(bytes: Uint8Array): void {
     if (bytes.length === 0) return;

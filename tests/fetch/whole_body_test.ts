@@ -7,9 +7,9 @@ import { assert, assertEquals, assertRejects } from "../std/assert.ts";
 const native = new TextDecoder();
 const terms = { name: "request body" };
 
-/** The text of bytes that come in parts, which are cut before some positions. */
-function inParts(bytes: Uint8Array, cuts: readonly number[]): string {
-  const collector = new TextMade((text) => text);
+/** The text of bytes that come in parts, which are cut before some positions; shorter ones than `gathered` are gathered. */
+function inParts(bytes: Uint8Array, cuts: readonly number[], gathered: number): string {
+  const collector = new TextMade((text) => text, gathered);
   const ends = [...cuts, bytes.length];
   let at = 0;
   for (const end of ends) {
@@ -53,11 +53,17 @@ Deno.test("TextMade decodes as the native decoder, wherever bytes are cut once o
     assertEquals(new TextMade((text) => text).only(bytes), whole);
     for (let first = 0; first <= bytes.length; first++) {
       for (let second = first; second <= bytes.length; second++) {
-        assertEquals(inParts(bytes, [first, second]), whole, `${bytes} cut before ${first} and ${second}`);
+        for (const gathered of [1, 3, 6]) {
+          const what = `${bytes} cut before ${first} and ${second}, gathered below ${gathered}`;
+          assertEquals(inParts(bytes, [first, second], gathered), whole, what);
+        }
       }
     }
     // Byte by byte.
-    assertEquals(inParts(bytes, Array.from(bytes, (_, at) => at)), whole, `${bytes} byte by byte`);
+    const everywhere = Array.from(bytes, (_, at) => at);
+    for (const gathered of [1, 2, 3, 4, 5, 4096]) {
+      assertEquals(inParts(bytes, everywhere, gathered), whole, `${bytes} byte by byte, gathered below ${gathered}`);
+    }
   }
 });
 
@@ -71,13 +77,30 @@ Deno.test("TextMade decodes as the native decoder whatever four bytes come, in a
           four.set([first, second, third, fourth]);
           const whole = native.decode(four);
           for (const cuts of [[1], [2], [3], [1, 2, 3]]) {
-            const text = inParts(four, cuts);
+            const text = inParts(four, cuts, 1);
             if (text !== whole) assertEquals(text, whole, `${four} cut before ${cuts}`);
           }
         }
       }
     }
   }
+});
+
+Deno.test("TextMade decodes small parts together, and makes no piece of a string for each", () => {
+  const { decode } = TextDecoder.prototype;
+  let decoded = 0;
+  TextDecoder.prototype.decode = function (...args): string {
+    decoded++;
+    return decode.apply(this, args);
+  };
+  try {
+    const collector = new TextMade((text) => text.length);
+    for (let at = 0; at < 100_000; at++) collector.add(Uint8Array.of(0x61));
+    assertEquals(collector.finish(), 100_000);
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+  assert(decoded > 0 && decoded <= 50, `decoded ${decoded} times`);
 });
 
 Deno.test("decodeText decodes as the native decoder, short texts and long ones, and keeps no memory", () => {

@@ -11,7 +11,7 @@ const native = new TextDecoder();
 function checkText(bytes: Uint8Array, cutSeed: number, trace: Trace): void {
   const whole = native.decode(bytes);
   const random = new Random(cutSeed);
-  const collector = new TextMade((text) => text);
+  const collector = new TextMade((text) => text, 1 + random.below(8));
   const buffer = new Uint8Array(bytes.length);
   for (let at = 0; at < bytes.length;) {
     const length = Math.min(bytes.length - at, random.below(6));
